@@ -1,0 +1,1 @@
+"""elconsole: an extract-load engine for PostgreSQL and its terminal operations console."""

@@ -1,0 +1,389 @@
+"""All that console and headless know of the engine: a protocol and its frozen results.
+
+Methods do database work and block; call them from worker threads. Each raises
+`elconsole.errors.ElconsoleError` and nothing else. Times are aware datetimes in
+UTC, durations seconds, sizes bytes, rates fractions from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from elconsole.api_types import (
+    ErrorInfo,
+    Health,
+    Mode,
+    Role,
+    RunStatus,
+    SchemaChange,
+    Strategy,
+    TableStatus,
+)
+from elconsole.events import Emit
+
+__all__ = [
+    "AdviceReport",
+    "CheckReport",
+    "ConnectionHealth",
+    "ConnectionInfo",
+    "Engine",
+    "ErrorInfo",
+    "Finding",
+    "Health",
+    "Mode",
+    "PlanReport",
+    "PlannedTable",
+    "QualityReport",
+    "QualityRequest",
+    "QualityRow",
+    "QualityTable",
+    "RawTable",
+    "ReconcileReport",
+    "ReconciledTable",
+    "Role",
+    "RunDetail",
+    "RunStatus",
+    "RunSummary",
+    "SchemaChange",
+    "SchemaReport",
+    "StopFlag",
+    "Strategy",
+    "SyncRequest",
+    "TableDrift",
+    "TableRun",
+    "TableStatus",
+    "UnitsPage",
+]
+
+StopFlag = threading.Event
+"""Set it from any thread to cancel; the sync ends within a second, rolled back."""
+
+Period = Literal["hour", "day", "shift", "batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """What to sync."""
+
+    selection: tuple[str, ...] = ()
+    """`SOURCE` or `SOURCE.TABLE` (globs allowed in the table); empty means everything."""
+    full: bool = False
+    """Refresh everything, whatever the table's mode."""
+    adopt: bool = False
+    """Convert plain tables that stand in a target's place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRun:
+    """One table in one run, while it lasts and ever after."""
+
+    source: str
+    table: str
+    target: str
+    """`schema.table`, unquoted."""
+    mode: Mode
+    strategy: Strategy
+    status: TableStatus
+    records_extracted: int = 0
+    records_loaded: int = 0
+    records_deleted: int = 0
+    bytes: int = 0
+    rows_estimated: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration_seconds: float = 0.0
+    attempts: int = 0
+    schema_changes: tuple[SchemaChange, ...] = ()
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One run, as a line of the history."""
+
+    run_id: str
+    run_number: int | None
+    """None where the warehouse could not be reached to number it."""
+    status: RunStatus
+    mode: Literal["full", "configured"]
+    host: str
+    pid: int
+    user: str = ""
+    started_at: datetime
+    finished_at: datetime | None = None
+    duration_seconds: float | None = None
+    records_extracted: int = 0
+    records_loaded: int = 0
+    bytes: int = 0
+    tables_total: int = 0
+    tables_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A run and its tables: what `sync` returns, `run` reads and `watch` yields."""
+
+    run: RunSummary
+    tables: tuple[TableRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTable:
+    """What the next sync would do with one table."""
+
+    source: str
+    table: str
+    target: str
+    mode: Mode
+    strategy: Strategy
+    watermark: str | None = None
+    """Where an incremental sync starts; None reads everything."""
+    rows_estimated: int | None = None
+    schema_changes: tuple[SchemaChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a careful reader should know: why full, which name, what is cast."""
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    tables: tuple[PlannedTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """A configured connection, known without asking it."""
+
+    name: str
+    role: Role
+    address: str
+    """`host:port/dbname`, never a password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionHealth:
+    """One probe of one connection."""
+
+    name: str
+    role: Role
+    status: Health
+    checked_at: datetime
+    latency_ms: float | None = None
+    server_version: str | None = None
+    reasons: tuple[str, ...] = ()
+    """Why it is degraded."""
+    error: ErrorInfo | None = None
+    database_bytes: int | None = None
+    oldest_transaction_seconds: float | None = None
+    replication_role: Literal["primary", "standby"] | None = None
+    replay_lag_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawTable:
+    """A published table of the warehouse."""
+
+    target: str
+    source: str
+    table: str
+    rows: int
+    """Exact from the last sync where known, else the server's estimate."""
+    bytes: int
+    last_synced_at: datetime | None
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    connections: tuple[ConnectionHealth, ...]
+    tables: tuple[RawTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRequest:
+    sources: tuple[str, ...] = ()
+    by: str | None = None
+    """One dimension; None means all configured ones."""
+    period: Period | None = None
+    """None: one row a value over all data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRow:
+    """Units of one dimension value, over all data or over one period."""
+
+    value: str
+    period: str | None = None
+    """ISO 8601 start of an hour or day, or the name of a shift or batch."""
+    inspected: int
+    passed: int
+    failed: int
+    pass_rate: float | None
+    """None where nothing was inspected."""
+    low: float | None = None
+    high: float | None = None
+    """Wilson score interval, 95 %."""
+    center: float | None = None
+    lcl: float | None = None
+    ucl: float | None = None
+    chart: Literal["p", "p'"] | None = None
+    """Which chart judged it."""
+    judged: Literal["in_control", "signal", "insufficient_n", "incomplete", "unjudged"] = "unjudged"
+    rules: tuple[int, ...] = ()
+    """Nelson rules that fired (1 to 4)."""
+    signal: str | None = None
+    """The same in words, with the period; None where nothing fired."""
+    trend: tuple[float | None, ...] = ()
+    """Pass rates of the last periods, oldest first; None where nothing was inspected."""
+    change_previous: float | None = None
+    """Against the period before, as a difference of fractions."""
+    change_baseline: float | None = None
+    defects_per_million: float | None = None
+    top_defect: str | None = None
+    top_defect_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityTable:
+    source: str
+    table: str
+    target: str
+    dimension: str
+    rows: tuple[QualityRow, ...]
+    total: QualityRow | None = None
+    baseline: str | None = None
+    """Which reference judged it, in words: a frozen version or the shown periods."""
+    newest_unit_at: datetime | None = None
+    newest_extracted_at: datetime | None = None
+    changed_rows: int = 0
+    """Rows whose `_airbyte_meta` records changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    tables: tuple[QualityTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsPage:
+    """Rows of a raw table as text, for a drill-down."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    truncated: bool
+    """Whether there are more rows than these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDrift:
+    source: str
+    table: str
+    target: str
+    changes: tuple[SchemaChange, ...] = ()
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaReport:
+    tables: tuple[TableDrift, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciledTable:
+    source: str
+    table: str
+    target: str
+    source_rows: int | None
+    target_rows: int | None
+    equal: bool
+    pending: int = 0
+    """Rows that changed in the source after the last synced snapshot."""
+    different_keys: tuple[str, ...] = ()
+    """The first 20, as JSON arrays of the key's values."""
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileReport:
+    tables: tuple[ReconciledTable, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What an advisor noticed, its numbers, and the command to run."""
+
+    advisor: str
+    subject: str
+    finding: str
+    evidence: dict[str, Any]
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceReport:
+    findings: tuple[Finding, ...]
+
+
+class Engine(Protocol):
+    """The engine, as seen from above. One object serves many threads at once."""
+
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """Sources in the settings' order, then the warehouse. No I/O."""
+
+    def probe(self, name: str) -> ConnectionHealth:
+        """Ask one connection how it is; never raises for what the server does."""
+
+    def check(self) -> CheckReport:
+        """Probe all connections at once and list the raw tables."""
+
+    def plan(self, request: SyncRequest) -> PlanReport:
+        """What `sync` would do. Writes nothing."""
+
+    def sync(self, request: SyncRequest, *, emit: Emit, stop: StopFlag) -> RunDetail:
+        """Run to the end. A table's failure, or an unreachable database, is in the
+        result; raises only for a wrong request."""
+
+    def interrupt(self) -> None:
+        """Free every blocked call of a running sync; thread-safe, idempotent.
+        Set the stop flag first."""
+
+    def watch(self, stop: StopFlag) -> Iterator[RunDetail]:
+        """Yield the newest run at once, then each run's new state as it changes,
+        whoever runs it; ends within a second after `stop` is set. Reads only.
+        Raises DatabaseUnavailable when the warehouse goes away."""
+
+    def runs(self, limit: int = 20) -> tuple[RunSummary, ...]:
+        """History, newest first."""
+
+    def run(self, run_id: str) -> RunDetail:
+        """One run by its id, a unique prefix of it, or its number."""
+
+    def raw_tables(self) -> tuple[RawTable, ...]:
+        """Every table the engine published."""
+
+    def quality(self, request: QualityRequest) -> QualityReport:
+        """Pass rates per dimension."""
+
+    def failed_units(
+        self, source: str, table: str, dimension: str, value: str, limit: int = 200
+    ) -> UnitsPage:
+        """The newest failed units of one dimension value."""
+
+    def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
+        """Keep the present periods as the reference; returns the new version."""
+
+    def schema(self) -> SchemaReport:
+        """Drift between each source table and its raw table."""
+
+    def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> ReconcileReport:
+        """Compare source and raw content."""
+
+    def advise(self) -> AdviceReport:
+        """What the advisors found."""
+
+    def close(self) -> None:
+        """Close every idle connection."""

@@ -1,0 +1,36 @@
+"""The small words that events and results share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["full", "incremental"]
+Strategy = Literal["full", "xmin", "cursor"]
+TableStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled", "locked"]
+RunStatus = Literal["running", "succeeded", "failed", "cancelled", "abandoned"]
+Role = Literal["source", "warehouse"]
+Health = Literal["healthy", "degraded", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """An error as it stands in JSON, in the ledger and on the screen."""
+
+    kind: str
+    message: str
+    hint: str | None = None
+    sqlstate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """One column in which source and raw table differ."""
+
+    column: str
+    change: str
+    """added · dropped · widened · type_changed · collation_dropped · key_changed"""
+    source_type: str | None
+    target_type: str | None
+    action: str
+    """What the next sync does (or the last one did) about it, in words."""

@@ -1,0 +1,1 @@
+"""The extract-load engine: knows PostgreSQL, knows no terminal."""

@@ -1,0 +1,170 @@
+"""Every error elconsole reports: one tree, each with what failed and what to do next.
+
+An error's text is safe to show: it carries the server's own words and never a password.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+EXIT_LOCKED = 4
+EXIT_FOUND = 5
+EXIT_SIGINT = 130
+EXIT_SIGTERM = 143
+
+
+class ElconsoleError(Exception):
+    """Something failed; `str(error)` says what and why in one or two sentences."""
+
+    kind: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = EXIT_FAILED
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, sqlstate: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        """The next step for the person who reads it."""
+        self.sqlstate = sqlstate
+        """The server's five-character code, where a server spoke."""
+
+
+class UsageError(ElconsoleError):
+    """The command line asks for something that does not exist or does not fit."""
+
+    kind = "usage"
+    exit_code = EXIT_USAGE
+
+
+class ConfigurationError(ElconsoleError):
+    """A setting is unknown, malformed or contradicts another."""
+
+    kind = "configuration"
+    exit_code = EXIT_USAGE
+
+
+class DemoUnavailable(ElconsoleError):
+    """The embedded plant can't be started here."""
+
+    kind = "demo"
+    exit_code = EXIT_USAGE
+
+
+class DatabaseUnavailable(ElconsoleError):
+    """A database refused, dropped or did not answer the connection."""
+
+    kind = "unavailable"
+    exit_code = EXIT_UNREACHABLE
+    retryable = True
+
+
+class SourceUnavailable(DatabaseUnavailable):
+    """A source refused, dropped or did not answer the connection."""
+
+    kind = "source_unavailable"
+
+
+class WarehouseUnavailable(DatabaseUnavailable):
+    """The warehouse refused, dropped or did not answer the connection."""
+
+    kind = "warehouse_unavailable"
+
+
+class AccessRefused(ElconsoleError):
+    """A server let us not in: wrong password, no such database, no right to connect."""
+
+    kind = "access_refused"
+    exit_code = EXIT_UNREACHABLE
+
+
+class ServerUnsupported(ElconsoleError):
+    """The server is too old, SQL_ASCII, or stands behind a transaction pooler."""
+
+    kind = "unsupported_server"
+    exit_code = EXIT_UNREACHABLE
+
+
+class PlanError(ElconsoleError):
+    """A table can't be synced as asked; found before a row moved."""
+
+    kind = "plan"
+
+
+class SchemaConflict(ElconsoleError):
+    """Source and raw table differ in a way a sync may not resolve by itself."""
+
+    kind = "schema"
+
+
+class TargetTaken(ElconsoleError):
+    """The raw table's name belongs to something elconsole did not make."""
+
+    kind = "target_taken"
+
+
+class PermissionMissing(ElconsoleError):
+    """The role lacks a privilege (SQLSTATE 42501)."""
+
+    kind = "permission"
+
+
+class DiskFull(ElconsoleError):
+    """A server has no room left (SQLSTATE 53100)."""
+
+    kind = "disk_full"
+
+
+class TransientFault(ElconsoleError):
+    """A server's passing trouble: deadlock, serialisation, restart, too many connections."""
+
+    kind = "transient"
+    retryable = True
+
+
+class SwapBlocked(ElconsoleError):
+    """A reader held the raw table's lock for longer than a sync waits."""
+
+    kind = "lock"
+
+
+class TableLocked(ElconsoleError):
+    """Another sync holds this table."""
+
+    kind = "locked"
+    exit_code = EXIT_LOCKED
+
+
+class Stalled(ElconsoleError):
+    """Not one byte moved for `stall_timeout` seconds."""
+
+    kind = "stalled"
+
+
+class CountMismatch(ElconsoleError):
+    """Rows sent and rows stored differ: nothing was published."""
+
+    kind = "count_mismatch"
+
+
+class Vetoed(ElconsoleError):
+    """A plug-in refused the table."""
+
+    kind = "vetoed"
+
+
+class Cancelled(ElconsoleError):
+    """The user or a signal stopped the sync."""
+
+    kind = "cancelled"
+
+
+class ServerError(ElconsoleError):
+    """Any other answer of a server, in its own words."""
+
+    kind = "server"

@@ -1,0 +1,158 @@
+"""What happened during a sync, as frozen values that any observer may keep.
+
+Counts are totals so far, never increments: a lost event loses no row.
+Times are aware datetimes in UTC, durations seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from elconsole.api_types import ErrorInfo, Mode, RunStatus, SchemaChange, Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events share."""
+
+    kind: ClassVar[str] = "event"
+
+    run_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableEvent(Event):
+    """An event of one table of a run."""
+
+    source: str
+    table: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStarted(Event):
+    """A run began; its tables are known."""
+
+    kind: ClassVar[str] = "sync_started"
+
+    run_number: int | None
+    mode: str
+    tables: tuple[tuple[str, str], ...]
+    """Source and table names, in the order in which they start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableStarted(TableEvent):
+    """A worker took a table."""
+
+    kind: ClassVar[str] = "table_started"
+
+    mode: Mode
+    strategy: Strategy
+    attempt: int
+    rows_estimated: int | None
+    """From the source's statistics; None where it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressMade(TableEvent):
+    """Rows and bytes so far."""
+
+    kind: ClassVar[str] = "progress"
+
+    rows_total: int
+    bytes_total: int
+    rows_estimated: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataExtracted(TableEvent):
+    """The source's last byte arrived; its transaction is over."""
+
+    kind: ClassVar[str] = "data_extracted"
+
+    rows_total: int
+    bytes_total: int
+    extract_seconds: float
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataLoaded(TableEvent):
+    """The table's new content is published: every reader sees it."""
+
+    kind: ClassVar[str] = "data_loaded"
+
+    mode: Mode
+    strategy: Strategy
+    rows_extracted: int
+    rows_total: int
+    """Rows written to the raw table."""
+    rows_deleted: int
+    bytes_total: int
+    extract_seconds: float
+    load_seconds: float
+    duration_seconds: float
+    generation: int
+    columns: tuple[str, ...]
+    quality_flags: Mapping[str, int] = field(default_factory=dict)
+    """Units `passed` and `failed` in the published table; empty where it has no status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFailed(TableEvent):
+    """The table was not published; its old rows stand. `status` tells failed from
+    locked, skipped (vetoed) and cancelled."""
+
+    kind: ClassVar[str] = "table_failed"
+
+    status: str
+    attempt: int
+    error: ErrorInfo
+    will_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChanged(TableEvent):
+    """The source's columns differ from the raw table's; what was done about it."""
+
+    kind: ClassVar[str] = "schema_changed"
+
+    changes: tuple[SchemaChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitySignal(TableEvent):
+    """A pass rate left its control limits or ran against a rule."""
+
+    kind: ClassVar[str] = "quality_signal"
+
+    dimension: str
+    value: str
+    period: str
+    rule: int
+    pass_rate: float
+    finding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCompleted(Event):
+    """A run ended."""
+
+    kind: ClassVar[str] = "sync_complete"
+
+    run_number: int | None
+    status: RunStatus
+    records_extracted: int
+    records_loaded: int
+    bytes_total: int
+    tables_failed: int
+    duration_seconds: float
+
+
+Emit = Callable[[Event], None]
+"""Takes each event, in the thread in which it happened; must be quick and never raise."""
