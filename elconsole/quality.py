@@ -33,6 +33,10 @@ D2_OF_TWO = 2.0 / math.sqrt(math.pi)
 LIMIT_WIDTH = 3.0
 MIN_EXPECTED = 5.0
 """Fewer expected passes or failures than this make the normal limits meaningless."""
+FAR_BEYOND = 1.5
+"""A period this many limit widths from the others' centre is no part of the reference."""
+MIN_PERIODS_TO_SET_ASIDE = 5
+PERIODS_PER_SPECIAL_CAUSE = 10
 _MIN_PERIODS_FOR_LANEY = 4
 _ONE_SIDED_5_PERCENT = 1.6448536269514722
 _ROUNDING = 1e-12
@@ -49,6 +53,8 @@ class Reference:
     chart: Chart
     periods: int
     """How many periods it was estimated from."""
+    set_aside: frozenset[int] = frozenset()
+    """Places of the periods left out of it as special causes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,24 +172,59 @@ def _clear_sigma_z(periods: int) -> float:
     return 1 + _ONE_SIDED_5_PERCENT * sigma_z_error(periods)
 
 
-def estimate_reference(passed: Sequence[int], inspected: Sequence[int]) -> Reference | None:
+def estimate_reference(
+    passed: Sequence[int], inspected: Sequence[int], center: float | None = None
+) -> Reference | None:
     """The reference that complete periods give; None where nothing was inspected.
 
-    p̄ comes from all summed counts, σ_Z from those periods that are large enough to judge.
+    p̄ is `center`, else comes from all summed counts; σ_Z comes from those periods that
+    are large enough to judge. A period half as far again beyond the limits that the others
+    set is left out, at most one in ten: a special cause would drag the centre with it until
+    every ordinary day stood out (Montgomery, section 7.2, on revising trial limits).
     """
-    units = sum(inspected)
-    if units == 0:
+    if sum(inspected) == 0:
         return None
-    center = sum(passed) / units
-    judged = [
-        (good, count)
-        for good, count in zip(passed, inspected, strict=True)
-        if sufficient(count, center)
-    ]
+    periods = list(zip(passed, inspected, strict=True))
+    set_aside: set[int] = set()
+    for _ in range(len(periods) // PERIODS_PER_SPECIAL_CAUSE or 1):
+        special = _special_cause(periods, set_aside, center)
+        if special is None:
+            break
+        set_aside.add(special)
+    return _reference_without(periods, frozenset(set_aside), center)
+
+
+def _reference_without(
+    periods: Sequence[tuple[int, int]], set_aside: frozenset[int], center: float | None
+) -> Reference:
+    used = [pair for place, pair in enumerate(periods) if place not in set_aside]
+    if center is None:
+        center = sum(pair[0] for pair in used) / sum(pair[1] for pair in used)
+    judged = [pair for pair in used if sufficient(pair[1], center)]
     good = [pair[0] for pair in judged]
     counts = [pair[1] for pair in judged]
     chart: Chart = "p'" if clearly_overdispersed(good, counts, center) else "p"
-    return Reference(center, laney_sigma_z(good, counts, center), chart, len(inspected))
+    sigma_z = laney_sigma_z(good, counts, center)
+    return Reference(center, sigma_z, chart, len(used), set_aside)
+
+
+def _special_cause(
+    periods: Sequence[tuple[int, int]], set_aside: set[int], center: float | None
+) -> int | None:
+    """The period farthest out, where the others alone put it far beyond their limits."""
+    places = [place for place, pair in enumerate(periods) if place not in set_aside and pair[1] > 0]
+    if len(places) < MIN_PERIODS_TO_SET_ASIDE:
+        return None
+    rates = {place: periods[place][0] / periods[place][1] for place in places}
+    middle = sum(periods[p][0] for p in places) / sum(periods[p][1] for p in places)
+    farthest = max(places, key=lambda p: abs(rates[p] - middle) * math.sqrt(periods[p][1]))
+    others = _reference_without(periods, frozenset({*set_aside, farthest}), center)
+    inspected = periods[farthest][1]
+    if not sufficient(inspected, others.center):
+        return None
+    sigma_z = others.sigma_z if others.chart == "p'" else 1.0
+    far = FAR_BEYOND * LIMIT_WIDTH * binomial_sigma(inspected, others.center) * sigma_z
+    return farthest if abs(rates[farthest] - others.center) > far else None
 
 
 def nelson_runs(

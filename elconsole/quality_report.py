@@ -73,9 +73,10 @@ def summary_row(
 ) -> QualityRow:
     """One value over all data, judged by its periods in time order.
 
-    Limits are those of the newest judged period; `signal` names the newest signal of the
-    last 30 complete periods. `labels` are the periods of the whole table, so that a period
-    without a unit of this value is a gap in the trend.
+    Limits are those of the newest judged period; `signal` names the newest period beyond
+    its limits among the last 30 complete ones, else the newest that any rule found. `labels`
+    are the periods of the whole table, so that a period without a unit of this value is a
+    gap in the trend.
     """
     rows = period_rows(counts, labels=labels, frozen=frozen, rules=rules)
     row = _counted(counts[0].value if counts else TOTAL, None, counts)
@@ -86,16 +87,18 @@ def summary_row(
     standing = [row for row in complete if row.judged in ("in_control", "signal")]
     latest = standing[-1] if standing else complete[-1]
     signalled = [row for row in complete[-RECENT_PERIODS:] if row.signal]
-    newest = signalled[-1] if signalled else latest
+    named = _named_signal(signalled) if signalled else latest
     return replace(
         row,
         center=latest.center,
         lcl=latest.lcl,
         ucl=latest.ucl,
         chart=latest.chart,
-        judged=newest.judged,
-        rules=newest.rules,
-        signal=newest.signal,
+        judged=named.judged,
+        rules=named.rules,
+        signal=named.signal,
+        signal_period=named.signal_period,
+        signal_pass_rate=named.signal_pass_rate,
         trend=_trend(_rates(counts), labels, len(labels) - 1),
         change_previous=latest.change_previous,
         change_baseline=latest.change_baseline,
@@ -114,21 +117,42 @@ def period_rows(
     judgements = _judge(counts, reference, rules)
     places = {label: place for place, label in enumerate(labels)}
     rates = _rates(counts)
+    aside = reference.set_aside if reference else frozenset()
     rows: list[QualityRow] = []
     previous: float | None = None
-    for count, judgement in zip(counts, judgements, strict=True):
+    for place, (count, judgement) in enumerate(zip(counts, judgements, strict=True)):
         row = _counted(count.value, count.period, [count])
         row = replace(row, trend=_trend(rates, labels, places[count.period]))
-        rows.append(_judged_row(row, judgement, reference, previous, counts))
+        row = _judged_row(row, judgement, reference, previous, counts)
+        if place in aside and row.signal:
+            row = replace(row, signal=f"{row.signal}, set aside from the reference")
+        rows.append(row)
         if row.pass_rate is not None:
             previous = row.pass_rate
     return tuple(rows)
 
 
-def reference_of(counts: Sequence[PeriodCount]) -> Reference | None:
-    """The reference that the complete periods themselves give."""
-    used = [count for count in counts if count.complete and count.inspected]
-    return estimate_reference([c.passed for c in used], [c.inspected for c in used])
+def _named_signal(signalled: Sequence[QualityRow]) -> QualityRow:
+    beyond = [row for row in signalled if 1 in row.rules]
+    named = (beyond or signalled)[-1]
+    more = len(signalled) - 1
+    if not more:
+        return named
+    words = "1 more period signals" if more == 1 else f"{more} more periods signal"
+    return replace(named, signal=f"{named.signal}; {words}")
+
+
+def reference_of(counts: Sequence[PeriodCount], center: float | None = None) -> Reference | None:
+    """The reference that the complete periods themselves give, around a given centre if any."""
+    used = [place for place, count in enumerate(counts) if count.complete and count.inspected]
+    reference = estimate_reference(
+        [counts[place].passed for place in used],
+        [counts[place].inspected for place in used],
+        center,
+    )
+    if reference is None:
+        return None
+    return replace(reference, set_aside=frozenset(used[place] for place in reference.set_aside))
 
 
 def total_counts(counts: Sequence[PeriodCount], labels: Sequence[str]) -> tuple[PeriodCount, ...]:
@@ -186,6 +210,7 @@ def _judged_row(
     previous: float | None,
     counts: Sequence[PeriodCount],
 ) -> QualityRow:
+    """A counted row with what its period's judgement says."""
     rate = row.pass_rate
     change = None if rate is None or previous is None else rate - previous
     limits = judgement.limits
@@ -198,6 +223,8 @@ def _judged_row(
         judged=judgement.judged,
         rules=tuple(run.rule for run in judgement.runs),
         signal=_signal_words(row, judgement, counts) if judgement.runs else None,
+        signal_period=row.period if judgement.runs else None,
+        signal_pass_rate=rate if judgement.runs else None,
         change_previous=change,
         change_baseline=rate - reference.center if rate is not None and reference else None,
     )

@@ -285,14 +285,38 @@ def test_overdispersion_is_nearly_always_recognised_and_rarely_imagined() -> Non
     assert imagined <= 4
 
 
-def test_one_bad_day_among_steady_ones_does_not_widen_its_own_limits() -> None:
-    passed = [9500, 9490, 9512, 8600, 9505, 9498, 9503]
+STEADY_WEEK = [9500, 9490, 9512, 9507, 9505, 9498, 9503]
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_one_bad_day_neither_widens_its_limits_nor_drags_the_centre(place: int) -> None:
+    passed = [*STEADY_WEEK]
+    passed[place] = 8600
     reference = estimate_reference(passed, [10_000] * 7)
     assert reference is not None
-    assert reference.sigma_z > 5
+    assert reference.set_aside == {place}
     assert reference.chart == "p"
-    limits = control_limits(10_000, reference)
-    assert limits.lower > 0.86
+    assert reference.center == pytest.approx(0.9502, abs=0.001)
+    limits = [control_limits(10_000, reference)] * 7
+    rates = [good / 10_000 for good in passed]
+    runs = nelson_runs(rates, limits, reference.center, (1, 2, 3, 4))
+    assert [(run.rule, run.first) for run in runs] == [(1, place)]
+
+
+def test_a_day_little_beyond_its_limits_stays_in_the_reference() -> None:
+    passed = [*STEADY_WEEK, 9420]
+    reference = estimate_reference(passed, [10_000] * 8)
+    assert reference is not None
+    assert reference.set_aside == frozenset()
+    assert reference.center == pytest.approx(sum(passed) / 80_000)
+
+
+def test_a_week_that_fell_for_good_keeps_all_its_days_but_one() -> None:
+    passed = [9500, 9490, 9512, 8600, 8605, 8590, 8600]
+    reference = estimate_reference(passed, [10_000] * 7)
+    assert reference is not None
+    assert reference.chart == "p'"
+    assert reference.set_aside == frozenset()
 
 
 @given(periods)

@@ -82,6 +82,7 @@ def test_nine_days_on_one_side_signal_rule_2_and_say_since_when() -> None:
     assert row.rules == (2,)
     assert row.signal == (
         "rule 2: nine or more in a row on one side of the centre on 2026-03-13, since 2026-03-04"
+        "; 1 more period signals"
     )
 
 
