@@ -237,6 +237,9 @@ class QualityRow:
     """Nelson rules that fired (1 to 4)."""
     signal: str | None = None
     """The same in words, with the period; None where nothing fired."""
+    signal_period: str | None = None
+    signal_pass_rate: float | None = None
+    """Where it fired last, and the pass rate there."""
     trend: tuple[float | None, ...] = ()
     """Pass rates of the last periods, oldest first; None where nothing was inspected."""
     change_previous: float | None = None
@@ -261,6 +264,10 @@ class QualityTable:
     newest_extracted_at: datetime | None = None
     changed_rows: int = 0
     """Rows whose `_airbyte_meta` records changes."""
+    notes: tuple[str, ...] = ()
+    """What a careful reader should know: no time column, so no control chart."""
+    error: ErrorInfo | None = None
+    """Why there are no rows: a column that settings name is missing."""
 
 
 @dataclass(frozen=True, slots=True)

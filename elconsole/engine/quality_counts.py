@@ -1,0 +1,155 @@
+"""Counts per dimension value and period, as the warehouse gives them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from elconsole.api import Period
+from elconsole.engine.quality_statements import (
+    NONE_VALUE,
+    QualityTarget,
+    counts_statement,
+    periods_statement,
+    statement,
+)
+from elconsole.quality_report import PeriodCount
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_STEPS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLine:
+    """One line of `quality_periods.sql`."""
+
+    place: int
+    value: str
+    label: str | None
+    position: float | None
+    defect: str | None
+    inspected: int
+    passed: int
+    newest: float | None
+    extracted: float | None
+    changed: int
+
+
+def read_counts(
+    connection: Connection[Any],
+    target: QualityTarget,
+    columns: Mapping[str, str],
+    dimensions: Sequence[str],
+    period: Period,
+    now: datetime,
+) -> tuple[list[list[PeriodCount]], list[CountedLine], list[str]]:
+    """Counts of each dimension (in the order given), the lines they came from, and the
+    labels of all periods in time order."""
+    lines = _read_lines(connection, target, columns, dimensions, period)
+    labels = _labels(lines)
+    complete = _complete_labels(lines, period, target.complete_until or now, now)
+    per_dimension: list[dict[tuple[str, str], PeriodCount]] = [{} for _ in dimensions]
+    for line in lines:
+        label = line.label or NONE_VALUE
+        known = per_dimension[line.place - 1]
+        count = known.get((line.value, label)) or PeriodCount(
+            line.value, label, 0, 0, label in complete
+        )
+        known[line.value, label] = _added(count, line)
+    places = {label: place for place, label in enumerate(labels)}
+    ordered = [
+        sorted(counts.values(), key=lambda count: (count.value, places[count.period]))
+        for counts in per_dimension
+    ]
+    return ordered, lines, labels
+
+
+def _read_lines(
+    connection: Connection[Any],
+    target: QualityTarget,
+    columns: Mapping[str, str],
+    dimensions: Sequence[str],
+    period: Period,
+) -> list[CountedLine]:
+    stored = _stored_counts(connection, target, dimensions, period)
+    counts = stored or counts_statement(target, columns, dimensions, period)
+    rows = connection.execute(periods_statement(counts, period)).fetchall()
+    lines = [CountedLine(*row) for row in rows]
+    if not stored:
+        return lines
+    wanted = {target.definition.by.index(column) + 1: i for i, column in enumerate(dimensions, 1)}
+    return [replace(line, place=wanted[line.place]) for line in lines if line.place in wanted]
+
+
+def _stored_counts(
+    connection: Connection[Any], target: QualityTarget, dimensions: Sequence[str], period: Period
+) -> sql.Composable | None:
+    """The daily counts of the last sync, where they are of this content and these settings."""
+    version = target.stored_version
+    if version is None or period != "day":
+        return None
+    if not set(dimensions) <= set(target.definition.by):
+        return None
+    exists = connection.execute("SELECT to_regclass('elconsole.quality_daily') IS NULL").fetchone()
+    if exists is None or exists[0]:
+        return None
+    named = {**target.names, "version": version}
+    row = connection.execute(statement("quality_is_stored"), named).fetchone()
+    if row is None or not row[0]:
+        return None
+    values = {name: sql.Literal(value) for name, value in named.items()}
+    return sql.SQL(statement("quality_stored")).format(**values)
+
+
+def _added(count: PeriodCount, line: CountedLine) -> PeriodCount:
+    defects = dict(count.defects)
+    failed = line.inspected - line.passed
+    if line.defect is not None and failed:
+        defects[line.defect] = defects.get(line.defect, 0) + failed
+    return replace(
+        count,
+        inspected=count.inspected + line.inspected,
+        passed=count.passed + line.passed,
+        defects=defects,
+    )
+
+
+def _labels(lines: Sequence[CountedLine]) -> list[str]:
+    """Every period once, oldest first; those without a time last."""
+    positions: dict[str, float] = {}
+    for line in lines:
+        label = line.label or NONE_VALUE
+        nowhere = math.inf if line.label is None else -math.inf
+        place = nowhere if line.position is None else line.position
+        positions[label] = max(positions.get(label, -math.inf), place)
+    return sorted(positions, key=lambda label: (positions[label], label))
+
+
+def _complete_labels(
+    lines: Sequence[CountedLine], period: Period, synced_until: datetime, now: datetime
+) -> set[str]:
+    """Periods that no unit can join any more: they ended before the last sync read them."""
+    horizon = min(synced_until, now)
+    if period in _STEPS:
+        last_start = (horizon - _STEPS[period]).timestamp()
+        return {
+            line.label
+            for line in lines
+            if line.label is not None and line.position is not None and line.position <= last_start
+        }
+    labels = {line.label for line in lines if line.label is not None}
+    if period == "shift" or not labels:
+        return labels
+    # The batch that the newest unit belongs to may still be running today.
+    newest = max(lines, key=lambda line: -math.inf if line.newest is None else line.newest)
+    today = horizon.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    if newest.newest is not None and newest.newest >= today and newest.label is not None:
+        labels.discard(newest.label)
+    return labels

@@ -1,0 +1,199 @@
+"""SQL that counts units, composed from the fixed statements and a table's own columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, LiteralString, Protocol
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from elconsole.api import Period
+
+NONE_VALUE = "(none)"
+"""Stands for NULL among the values of a dimension."""
+
+_TIME_TYPES = ("timestamp with time zone", "timestamp without time zone", "date")
+_STEPS = {"day": "1 day", "hour": "1 hour"}
+_LABELS = {"day": "YYYY-MM-DD", "hour": 'YYYY-MM-DD"T"HH24:00:00"Z"'}
+
+
+class UnitDefinition(Protocol):
+    """Which rows are units and when they passed: the settings of a table's pass rates."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def passed(self) -> tuple[str, ...]: ...
+    @property
+    def time(self) -> str: ...
+    @property
+    def by(self) -> tuple[str, ...]: ...
+    @property
+    def defect(self) -> str: ...
+    @property
+    def shift(self) -> str: ...
+    @property
+    def batch(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityTarget:
+    """A raw table whose units are counted."""
+
+    source: str
+    table: str
+    target_schema: str
+    target_table: str
+    definition: UnitDefinition
+    explicit: bool = True
+    """Whether settings ask for this table's pass rates, so that a missing column matters."""
+    version: str | None = None
+    """What names the published content, e.g. the run that last changed it; without it the
+    stored daily counts are not used."""
+    complete_until: datetime | None = None
+    """The last sync's snapshot: later periods are incomplete. None: now."""
+
+    @property
+    def target(self) -> str:
+        return f"{self.target_schema}.{self.target_table}"
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {"schema": self.target_schema, "table": self.target_table}
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.target_schema, self.target_table)
+
+    @property
+    def stored_version(self) -> str | None:
+        """The version under which daily counts are stored: content and settings."""
+        if self.version is None:
+            return None
+        made_of = self.definition
+        counted = [made_of.status, made_of.passed, made_of.time, made_of.by, made_of.defect]
+        return f"{self.version} {json.dumps(counted)}"
+
+
+@cache
+def statement(name: str) -> LiteralString:
+    """A statement of `elconsole/engine/sql`."""
+    return (files("elconsole.engine") / "sql" / f"{name}.sql").read_text("utf-8")
+
+
+def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str, str]:
+    """The raw table's columns and their types; empty where it does not exist."""
+    rows = connection.execute(statement("quality_columns"), target.names).fetchall()
+    return dict(rows)
+
+
+def has_time(target: QualityTarget, columns: Mapping[str, str]) -> bool:
+    """Whether the time column exists and is a time."""
+    return columns.get(target.definition.time) in _TIME_TYPES
+
+
+def counts_statement(
+    target: QualityTarget,
+    columns: Mapping[str, str],
+    dimensions: Sequence[str],
+    period: Period,
+) -> sql.Composed:
+    """Counts of every combination of the dimensions' values, period and defect."""
+    names = [sql.Identifier(f"value_{place}") for place in range(1, len(dimensions) + 1)]
+    selected = sql.SQL(",\n           ").join(
+        sql.SQL("{}::text AS {}").format(sql.Identifier(column), name)
+        for column, name in zip(dimensions, names, strict=True)
+    )
+    none = sql.Literal(NONE_VALUE)
+    return sql.SQL(statement("quality_counts")).format(
+        values=sql.SQL(", ").join(sql.SQL("coalesce({}, {})").format(n, none) for n in names),
+        dimensions=selected,
+        # Places in the select list: the period, each dimension, the defect.
+        groups=sql.SQL(", ").join(sql.Literal(place) for place in range(1, len(names) + 3)),
+        period=_period(target, columns, period),
+        passed=passed_condition(target.definition),
+        defect=_text_or_null(target.definition.defect, columns),
+        time=_time(target, columns),
+        extracted=_extracted(columns),
+        changed=_changed(columns),
+        table=target.identifier,
+    )
+
+
+def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
+    """Sums per dimension, value, period and defect of such counts.
+
+    Columns: place of the dimension, value, label and position of the period, defect,
+    inspected, passed, newest unit's and extraction's epoch seconds, changed rows.
+    """
+    position = sql.SQL("NULL::float8")
+    if period in _STEPS:
+        position = sql.SQL("extract(epoch FROM counts.period)::float8")
+    elif period == "batch":
+        position = sql.SQL("extract(epoch FROM max(counts.newest))::float8")
+    label: sql.Composable = sql.SQL("counts.period::text")
+    if period in _LABELS:
+        label = sql.SQL("to_char(counts.period AT TIME ZONE 'UTC', {})").format(
+            sql.Literal(_LABELS[period])
+        )
+    return sql.SQL(statement("quality_periods")).format(
+        label=label, position=position, counts=counts
+    )
+
+
+def passed_condition(definition: UnitDefinition) -> sql.Composed:
+    """True where a unit passed, false otherwise, NULL never."""
+    return sql.SQL("coalesce({}::text = ANY({}::text[]), false)").format(
+        sql.Identifier(definition.status), sql.Literal(list(definition.passed))
+    )
+
+
+def dimension_expression(column: str) -> sql.Composed:
+    """A dimension's value as it is shown."""
+    return sql.SQL("coalesce({}::text, {})").format(sql.Identifier(column), sql.Literal(NONE_VALUE))
+
+
+def _time(target: QualityTarget, columns: Mapping[str, str]) -> sql.Composable:
+    if not has_time(target, columns):
+        return sql.SQL("NULL::timestamptz")
+    name = sql.Identifier(target.definition.time)
+    if columns[target.definition.time] == "timestamp with time zone":
+        return name
+    return sql.SQL("({}::timestamp AT TIME ZONE 'UTC')").format(name)
+
+
+def _period(target: QualityTarget, columns: Mapping[str, str], period: Period) -> sql.Composable:
+    if period == "shift":
+        return sql.SQL("{}::text").format(sql.Identifier(target.definition.shift))
+    if period == "batch":
+        return sql.SQL("{}::text").format(sql.Identifier(target.definition.batch))
+    # date_bin is integer arithmetic: a third of the cost of a conversion to a UTC date.
+    return sql.SQL("date_bin({}, {}, '2000-01-01T00:00:00Z')").format(
+        sql.Literal(_STEPS[period]), _time(target, columns)
+    )
+
+
+def _text_or_null(column: str, columns: Mapping[str, str]) -> sql.Composable:
+    if column not in columns:
+        return sql.SQL("NULL::text")
+    return sql.SQL("{}::text").format(sql.Identifier(column))
+
+
+def _extracted(columns: Mapping[str, str]) -> sql.Composable:
+    if "_airbyte_extracted_at" not in columns:
+        return sql.SQL("NULL::timestamptz")
+    return sql.Identifier("_airbyte_extracted_at")
+
+
+def _changed(columns: Mapping[str, str]) -> sql.Composable:
+    if columns.get("_airbyte_meta") != "jsonb":
+        return sql.SQL("false")
+    return sql.SQL("_airbyte_meta -> 'changes' <> '[]'::jsonb")

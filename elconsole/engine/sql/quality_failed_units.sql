@@ -1,0 +1,6 @@
+-- The newest failed units of one dimension value.
+SELECT {columns}
+FROM {table}
+WHERE NOT ({passed}) AND {dimension} = {value}
+ORDER BY {order} NULLS LAST
+LIMIT {limit}

@@ -1,0 +1,405 @@
+"""Pass rates read from real tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from elconsole.api import QualityReport, QualityRequest, QualityRow, QualityTable
+from elconsole.engine.quality import failed_units, freeze_baseline, read_flags, read_quality
+from elconsole.engine.quality_baselines import create_tables, store_daily_counts
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.errors import UsageError
+from tests.conftest import MakeDatabase
+from tests.postgres import Database
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 3, 31, 15, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    status: str = "quality_status"
+    passed: tuple[str, ...] = ("ok",)
+    time: str = "timestamp"
+    by: tuple[str, ...] = ("line_id", "material")
+    defect: str = "defect_type"
+    shift: str = "shift_id"
+    batch: str = "batch_id"
+
+
+TARGET = QualityTarget(
+    source="bodies",
+    table="bodies_production",
+    target_schema="raw",
+    target_table="bodies_production",
+    definition=Definition(),
+)
+
+UNITS = """
+CREATE SCHEMA raw;
+CREATE SCHEMA elconsole;
+CREATE TABLE raw.bodies_production (
+    id serial PRIMARY KEY, timestamp timestamptz, line_id varchar(50), material varchar(50),
+    shift_id varchar(20), batch_id varchar(100), quality_status varchar(20),
+    defect_type varchar(50),
+    _airbyte_extracted_at timestamptz NOT NULL DEFAULT '2026-03-31T15:00:00Z',
+    _airbyte_meta jsonb NOT NULL DEFAULT '{"sync_id": 1, "changes": []}'
+);
+"""
+
+# 30 days of 400 units on each of two lines, every 20th failed; on the 20th of March every
+# fifth of line 2 failed.
+PRODUCTION = """
+INSERT INTO raw.bodies_production
+    (timestamp, line_id, material, shift_id, batch_id, quality_status, defect_type)
+SELECT timestamptz '2026-03-01T00:00:00Z' + day * interval '1 day' + n * interval '3 minutes',
+       'LINE-' || line, (ARRAY['metal', 'bamboo'])[1 + n % 2],
+       (ARRAY['NIGHT', 'MORNING', 'AFTERNOON'])[1 + n / 160],
+       'BATCH-' || to_char(day, 'FM00'),
+       CASE WHEN failed THEN 'error' ELSE 'ok' END,
+       CASE WHEN failed THEN (ARRAY['crack', 'dimensional', 'crack'])[1 + n % 3] END
+FROM generate_series(0, 29) AS day, generate_series(1, 2) AS line,
+     generate_series(0, 399) AS n,
+     LATERAL (SELECT n % (CASE WHEN line = 2 AND day = 19 THEN 5 ELSE 20 END) = 0) AS f (failed)
+"""
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    made = make_database("warehouse")
+    made.sql(UNITS)
+    return made
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[psycopg.Connection[Any]]:
+    with database.connect() as opened:
+        yield opened
+
+
+def ask(
+    connection: psycopg.Connection[Any], target: QualityTarget = TARGET, **request: Any
+) -> QualityReport:
+    return read_quality(connection, [target], QualityRequest(**request), NOW)
+
+
+def table_of(report: QualityReport, dimension: str) -> QualityTable:
+    return next(table for table in report.tables if table.dimension == dimension)
+
+
+def row_of(report: QualityReport, dimension: str, value: str) -> QualityRow:
+    return next(row for row in table_of(report, dimension).rows if row.value == value)
+
+
+def test_each_value_has_one_row_over_all_data(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    report = ask(connection)
+    lines = table_of(report, "line_id")
+    assert [(r.value, r.inspected, r.failed) for r in lines.rows] == [
+        ("LINE-1", 12_000, 600),
+        ("LINE-2", 12_000, 660),
+    ]
+    assert lines.total is not None
+    assert (lines.total.inspected, lines.total.failed) == (24_000, 1260)
+    assert {r.value for r in table_of(report, "material").rows} == {"bamboo", "metal"}
+    assert lines.newest_unit_at == datetime(2026, 3, 30, 19, 57, tzinfo=UTC)
+    assert lines.newest_extracted_at == datetime(2026, 3, 31, 15, 0, tzinfo=UTC)
+    assert lines.baseline == "the shown periods"
+
+
+def test_the_bad_day_of_one_line_is_found_by_rule_and_date(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    report = ask(connection)
+    bad = row_of(report, "line_id", "LINE-2")
+    assert bad.judged == "signal"
+    assert bad.rules == (1,)
+    assert bad.signal_period == "2026-03-20"
+    assert bad.signal_pass_rate == pytest.approx(0.8)
+    assert row_of(report, "line_id", "LINE-1").judged == "in_control"
+
+
+def test_periods_add_up_to_the_whole(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    for period in ("hour", "day", "shift", "batch"):
+        table = table_of(ask(connection, period=period), "line_id")
+        assert sum(row.inspected for row in table.rows) == 24_000
+        assert sum(row.failed for row in table.rows) == 1260
+        assert all(row.period is not None for row in table.rows)
+        assert len({(row.value, row.period) for row in table.rows}) == len(table.rows)
+
+
+def test_labels_of_periods_are_utc_starts_and_names(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    connection.execute("SET TimeZone = 'Pacific/Kiritimati'")
+    first = {
+        period: table_of(ask(connection, period=period), "line_id").rows[0].period
+        for period in ("hour", "day", "shift", "batch")
+    }
+    assert first == {
+        "hour": "2026-03-01T00:00:00Z",
+        "day": "2026-03-01",
+        "shift": "AFTERNOON",
+        "batch": "BATCH-00",
+    }
+
+
+def test_the_top_defect_comes_from_failed_units_alone(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, quality_status, defect_type)
+        VALUES ('2026-03-02', 'L', 'error', 'crack'), ('2026-03-02', 'L', 'ok', 'colour'),
+               ('2026-03-02', 'L', 'ok', 'colour'), ('2026-03-02', 'L', 'error', NULL)
+    """)
+    row = row_of(ask(connection), "line_id", "L")
+    assert (row.inspected, row.failed) == (4, 2)
+    assert row.top_defect == "crack"
+    assert row.top_defect_share == 0.5
+
+
+def test_nulls_are_a_value_of_their_own_and_a_unit_without_status_did_not_pass(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, quality_status)
+        VALUES (NULL, NULL, 'ok'), ('infinity', NULL, NULL), ('2999-01-01', NULL, 'ok'),
+               ('0044-03-15 BC', 'L', 'ok')
+    """)
+    row = row_of(ask(connection), "line_id", "(none)")
+    assert (row.inspected, row.passed) == (3, 2)
+    assert row.judged == "incomplete"
+    periods = table_of(ask(connection, period="day"), "line_id").rows
+    assert sum(row.inspected for row in periods) == 4
+
+
+def test_today_is_incomplete_and_so_is_whatever_the_last_sync_did_not_see(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, quality_status)
+        SELECT '2026-03-31T01:00:00Z', 'LINE-1', 'error' FROM generate_series(1, 400)
+    """)
+    today = table_of(ask(connection, period="day"), "line_id").rows[30]
+    assert (today.period, today.judged) == ("2026-03-31", "incomplete")
+    assert row_of(ask(connection), "line_id", "LINE-1").signal is None
+    stale = replace(TARGET, complete_until=NOW - timedelta(days=1))
+    rows = table_of(ask(connection, stale, period="day"), "line_id").rows
+    judged = {row.period: row.judged for row in rows if row.value == "LINE-1"}
+    assert judged["2026-03-29"] == "in_control"
+    assert judged["2026-03-30"] == "incomplete"
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "date"])
+def test_times_without_a_zone_count_as_utc(
+    connection: psycopg.Connection[Any], database: Database, kind: str
+) -> None:
+    database.sql(f"ALTER TABLE raw.bodies_production ALTER COLUMN timestamp TYPE {kind}")
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, quality_status)
+        VALUES ('2026-03-02 00:00', 'L', 'ok')
+    """)
+    connection.execute("SET TimeZone = 'Pacific/Kiritimati'")
+    rows = table_of(ask(connection, period="day"), "line_id").rows
+    assert [row.period for row in rows] == ["2026-03-02"]
+
+
+def test_a_table_without_a_time_has_rates_and_no_control_chart(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    target = replace(TARGET, definition=Definition(time="made_at"))
+    table = table_of(ask(connection, target), "line_id")
+    assert [row.inspected for row in table.rows] == [12_000, 12_000]
+    assert {row.judged for row in table.rows} == {"unjudged"}
+    assert table.notes == ('raw.bodies_production has no time column "made_at": no control chart',)
+    by_day = table_of(ask(connection, target, period="day"), "line_id")
+    assert by_day.error is not None
+    assert '"made_at"' in by_day.error.message
+
+
+def test_a_missing_column_is_named_where_settings_ask_for_it(
+    connection: psycopg.Connection[Any],
+) -> None:
+    wrong_status = replace(TARGET, definition=Definition(status="state"))
+    table = ask(connection, wrong_status).tables[0]
+    assert table.error is not None
+    assert table.error.message == (
+        'raw.bodies_production has no column "state", which quality.status names'
+    )
+    assert table.error.hint == "set status in [sources.bodies.table.bodies_production.quality]"
+    assert ask(connection, replace(wrong_status, explicit=False)).tables == ()
+
+
+def test_a_missing_dimension_leaves_the_others_alone(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    target = replace(TARGET, definition=Definition(by=("line_id", "colour")))
+    report = ask(connection, target)
+    assert len(table_of(report, "line_id").rows) == 2
+    error = table_of(report, "colour").error
+    assert error is not None
+    assert '"colour"' in error.message
+
+
+def test_a_table_that_was_never_synced_says_how_to_sync_it(
+    connection: psycopg.Connection[Any],
+) -> None:
+    table = ask(connection, replace(TARGET, target_table="absent")).tables[0]
+    assert table.error is not None
+    assert table.error.kind == "not_synced"
+    assert table.error.hint == "elconsole --headless sync bodies.bodies_production"
+
+
+def test_an_unknown_dimension_is_a_usage_error(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(UsageError, match='"hue"'):
+        ask(connection, by="hue")
+
+
+def test_any_column_can_be_the_dimension_asked_for(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    report = ask(connection, by="shift_id")
+    assert [table.dimension for table in report.tables] == ["shift_id"]
+    assert len(report.tables[0].rows) == 3
+
+
+def test_an_empty_table_has_no_rows_and_no_trouble(connection: psycopg.Connection[Any]) -> None:
+    table = table_of(ask(connection), "line_id")
+    assert table.rows == ()
+    assert table.total is not None
+    assert table.total.pass_rate is None
+
+
+def test_names_of_any_shape_are_quoted(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql("""
+        CREATE TABLE raw."50% off""; DROP" ("Status %s" text, "when" timestamptz, "a{b}" int);
+        INSERT INTO raw."50% off""; DROP" VALUES ('o''k', '2026-03-02', 1), ('no', NULL, 2);
+    """)
+    target = QualityTarget(
+        source="s",
+        table='50% off"; DROP',
+        target_schema="raw",
+        target_table='50% off"; DROP',
+        definition=Definition(status="Status %s", passed=("o'k",), time="when", by=("a{b}",)),
+        version="1",
+    )
+    rows = ask(connection, target).tables[0].rows
+    assert [(row.value, row.passed) for row in rows] == [("1", 1), ("2", 0)]
+    assert failed_units(connection, target, "a{b}", "2", 10).rows == (("no", None, "2"),)
+    create_tables(connection)
+    assert store_daily_counts(connection, target) == {"passed": 1, "failed": 1}
+    assert ask(connection, target).tables[0].rows == rows
+
+
+def test_changed_rows_are_counted_apart(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, quality_status, _airbyte_meta)
+        VALUES ('2026-03-02', 'L', 'ok', '{"sync_id": 1, "changes": [{"field": "x"}]}'),
+               ('2026-03-02', 'L', 'ok', '{"sync_id": 1, "changes": []}')
+    """)
+    assert table_of(ask(connection), "line_id").changed_rows == 1
+
+
+def test_stored_daily_counts_give_the_very_same_report(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    create_tables(connection)
+    target = replace(TARGET, version="run 1")
+    scanned = ask(connection, target)
+    assert store_daily_counts(connection, target) == {"passed": 22_740, "failed": 1260}
+    assert ask(connection, target) == scanned
+    database.sql("TRUNCATE raw.bodies_production")
+    assert ask(connection, target) == scanned
+    assert ask(connection, target, by="material").tables == (table_of(scanned, "material"),)
+
+
+def test_stored_counts_of_other_content_or_other_settings_are_not_used(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    create_tables(connection)
+    target = replace(TARGET, version="run 1")
+    store_daily_counts(connection, target)
+    database.sql("UPDATE raw.bodies_production SET quality_status = 'ok'")
+    assert row_of(ask(connection, target), "line_id", "LINE-1").failed == 600
+    newer = replace(target, version="run 2")
+    assert row_of(ask(connection, newer), "line_id", "LINE-1").failed == 0
+    other = replace(target, definition=Definition(passed=("ok", "error")))
+    assert row_of(ask(connection, other), "line_id", "LINE-1").failed == 0
+
+
+def test_flags_count_passed_and_failed(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    assert read_flags(connection, TARGET) == {"passed": 22_740, "failed": 1260}
+    assert read_flags(connection, replace(TARGET, definition=Definition(status="x"))) == {}
+
+
+def test_failed_units_come_newest_first_and_say_when_there_are_more(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    page = failed_units(connection, TARGET, "line_id", "LINE-2", 5)
+    assert page.truncated
+    assert len(page.rows) == 5
+    times = [row[page.columns.index("timestamp")] for row in page.rows]
+    assert times == sorted(times, key=str, reverse=True)
+    assert {row[page.columns.index("quality_status")] for row in page.rows} == {"error"}
+    assert not failed_units(connection, TARGET, "line_id", "LINE-2", 660).truncated
+    assert failed_units(connection, TARGET, "line_id", "absent", 5).rows == ()
+
+
+def test_a_frozen_baseline_judges_what_comes_later(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    assert freeze_baseline(connection, [TARGET], NOW) == 1
+    assert freeze_baseline(connection, [TARGET], NOW) == 2
+    database.sql("""
+        UPDATE raw.bodies_production SET quality_status = 'error'
+        WHERE id % 10 IN (1, 2, 3) AND line_id = 'LINE-1'
+    """)
+    table = table_of(ask(connection), "line_id")
+    row = table.rows[0]
+    assert table.baseline == "version 2, frozen 2026-03-31"
+    assert row.center == pytest.approx(0.95)
+    assert row.judged == "signal"
+    assert row.signal is not None
+    assert "set aside" not in row.signal
+    hourly = table_of(ask(connection, period="hour"), "line_id").rows
+    assert {r.center for r in hourly if r.value == "LINE-1"} == {row.center}
+
+
+def test_nothing_complete_can_not_be_frozen(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(UsageError, match="no complete day"):
+        freeze_baseline(connection, [TARGET], NOW)
+
+
+def test_reading_writes_nothing(connection: psycopg.Connection[Any], database: Database) -> None:
+    database.sql(PRODUCTION)
+    connection.execute("SET default_transaction_read_only = on")
+    assert ask(connection, replace(TARGET, version="run 1")).tables
