@@ -24,6 +24,7 @@ from elconsole.api import (
     SchemaReport,
     TableRun,
 )
+from elconsole.errors import ElconsoleError
 
 Document = dict[str, Any]
 
@@ -274,6 +275,7 @@ def advise(report: AdviceReport) -> Document:
     }
 
 
-def failure(value: ErrorInfo) -> Document:
-    """A command that could not do its work."""
-    return {"error": error(value)}
+def failure(key: str, reason: ElconsoleError) -> Document:
+    """A command that could not do its work: its list, empty, and the reason."""
+    info = ErrorInfo(reason.kind, reason.message, reason.hint, reason.sqlstate)
+    return {key: [], "error": error(info)}

@@ -174,11 +174,12 @@ def finished_table(run: TableRun) -> str:
 def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
     """A run of the past in full, its rows and durations beside those of the run before."""
     run = detail.run
+    who = one_line(f"{run.user}@{run.host}" if run.user else run.host)
     head = [
         f"run      {run.run_number if run.run_number is not None else NOTHING}  {run.run_id}",
         f"status   {run.status}",
         f"mode     {run.mode}",
-        f"where    {one_line(run.user + '@' if run.user else '')}{one_line(run.host)}, pid {run.pid}",
+        f"where    {who}, pid {run.pid}",
         f"started  {moment(run.started_at)}",
         f"ended    {moment(run.finished_at)}  ({seconds(run.duration_seconds)})",
     ]

@@ -105,7 +105,8 @@ def reconcile(report: ReconcileReport) -> str:
         for compared in report.tables
     ]
     keys = [
-        f"{compared.source}.{compared.table} differs at {one_line(', '.join(compared.different_keys))}"
+        f"{compared.source}.{compared.table} differs at "
+        + one_line(", ".join(compared.different_keys))
         for compared in report.tables
         if compared.different_keys
     ]

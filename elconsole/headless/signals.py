@@ -42,7 +42,7 @@ class StopSignals:
         self._say = say
         self._leave = leave
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
         """The handler: quick, and safe at any moment of the main thread."""
         code = _CODES[signal.Signals(number)]
         if self.exit_code is not None:

@@ -1,0 +1,210 @@
+"""The composition root's working part: settings, logs, the plant and the engine of one
+command, and what becomes of its errors.
+
+Nothing heavy is imported before a command needs it: `--help` and `--version` never do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elconsole import errors
+from elconsole.output import Output, is_terminal, one_line, takes_escapes
+
+if TYPE_CHECKING:
+    from elconsole.api import Engine, SyncRequest
+    from elconsole.demo.plant import Plant
+    from elconsole.settings import LoadedSettings
+    from elconsole.settings_models import Settings
+
+
+Failed = Callable[[errors.ElconsoleError], str]
+"""Makes the JSON document of a command that could not do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOptions:
+    """Options that stand before or after any command."""
+
+    headless: bool = False
+    read_only: bool = False
+    demo: bool = False
+    demo_rows: int | None = None
+    demo_live: bool = False
+    config_file: Path | None = None
+    verbosity: int = 0
+    quiet: bool = False
+    log_format: str = "text"
+    log_file: Path | None = None
+
+
+def _make_engine(settings: Settings) -> Engine:
+    from elconsole.engine.service import PostgresEngine
+
+    return PostgresEngine(settings)
+
+
+def _open_plant(rows: int | None) -> AbstractContextManager[Plant]:
+    from elconsole.demo.plant import open_plant
+
+    return open_plant(rows)
+
+
+def _load_settings(
+    config_file: Path | None, overrides: Mapping[str, Any] | None, cwd: Path | None
+) -> LoadedSettings:
+    from elconsole.settings import load_settings
+
+    return load_settings(config_file, overrides, cwd=cwd)
+
+
+def _run_console(engine: Engine, settings: Settings, **how: Any) -> int:
+    from elconsole.ui.app import run_console
+
+    return run_console(engine, settings, **how)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a command is put together from; tests put in their own."""
+
+    load_settings: Callable[
+        [Path | None, Mapping[str, Any] | None, Path | None], LoadedSettings
+    ] = _load_settings
+    make_engine: Callable[[Settings], Engine] = _make_engine
+    open_plant: Callable[[int | None], AbstractContextManager[Plant]] = _open_plant
+    run_console: Callable[..., int] = _run_console
+
+
+@dataclass
+class Session:
+    """One invocation of elconsole."""
+
+    options: GlobalOptions
+    parts: Parts
+    output: Output = field(default_factory=Output)
+
+    def load(self, overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
+        """Read the settings, set up logging, and pass on the settings' warnings.
+
+        The demo heeds no file but one named on the command line: a newcomer's own
+        `elconsole.toml` or `.env` would mix other databases into the plant.
+        """
+        nowhere = Path(os.devnull) if self.options.demo else None
+        config_file = self.options.config_file or nowhere
+        loaded = self.parts.load_settings(config_file, overrides, nowhere)
+        from elconsole.logs import configure_logging
+
+        configure_logging(
+            verbosity=self.options.verbosity,
+            quiet=self.options.quiet,
+            log_format=self.options.log_format,
+            log_file=self.options.log_file,
+            secrets=loaded.settings.secrets(),
+        )
+        for warning in loaded.warnings:
+            self.output.note(f"warning: {one_line(warning)}")
+        return loaded
+
+    @contextmanager
+    def settings(self) -> Iterator[Settings]:
+        """The effective settings; with `--demo` those of the embedded plant, which runs
+        until the end of the block."""
+        if not self.options.demo:
+            yield self.load().settings
+            return
+        with self.parts.open_plant(self.options.demo_rows) as plant:
+            self.output.note(plant.notice)
+            yield self.load(plant.overrides()).settings
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """The engine on the effective settings, closed at the end of the block."""
+        with self.settings() as settings:
+            engine = self.parts.make_engine(settings)
+            try:
+                yield engine
+            finally:
+                engine.close()
+
+    def open_console(self, request: SyncRequest | None) -> int:
+        """Open the dashboard, with `request` started at once; needs a terminal."""
+        self._require_terminal("sync" if request else "")
+        with self.settings() as settings:
+            engine = self.parts.make_engine(settings)
+            try:
+                return self.parts.run_console(
+                    engine, settings, sync_request=request, read_only=self.options.read_only
+                )
+            finally:
+                engine.close()
+
+    def _require_terminal(self, command: str) -> None:
+        served = "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
+        dumb = os.environ.get("TERM", "") in ("", "dumb")
+        if served or (is_terminal(sys.stdin) and is_terminal(self.output.stdout) and not dumb):
+            return
+        instead = f"elconsole --headless {command}" if command else "elconsole --headless sync"
+        raise errors.UsageError(
+            "the dashboard needs a terminal (TERM=dumb is none)"
+            if dumb and is_terminal(self.output.stdout)
+            else "the dashboard needs a terminal, and stdin or stdout is none",
+            hint=f"without a dashboard: {instead}",
+        )
+
+    def has_live_progress(self) -> bool:
+        """Whether stderr takes a moving table that log lines won't tear."""
+        plain = self.options.verbosity or self.options.log_format != "text"
+        return not plain and takes_escapes(self.output.stderr, os.environ)
+
+    def run(self, work: Callable[[], int], failed: Failed | None) -> int:
+        """Do a command's work; turn what it raises into lines and an exit code."""
+        try:
+            return work()
+        except errors.ElconsoleError as error:
+            self._explain(error)
+            if failed is not None and error.exit_code != errors.EXIT_USAGE:
+                self.output.result(_redacted(failed(error)))
+            return error.exit_code
+        except KeyboardInterrupt:
+            self.output.note("stopped")
+            if failed is not None:
+                self.output.result(failed(errors.Cancelled("stopped by SIGINT")))
+            return errors.EXIT_SIGINT
+        except Exception as error:  # noqa: BLE001 - the last line of defence of the process
+            return self._unexpected(error, failed)
+
+    def _explain(self, error: errors.ElconsoleError) -> None:
+        code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+        message = "\n".join(one_line(line) for line in error.message.splitlines())
+        self.output.failure(_redacted(f"error: {message}{code}"))
+        if error.hint:
+            self.output.failure(_redacted(f"hint: {one_line(error.hint)}"))
+        self._trace()
+
+    def _unexpected(self, error: Exception, failed: Failed | None) -> int:
+        words = f"{type(error).__name__}: {one_line(str(error))}"
+        self.output.failure(_redacted(f"error: unexpected {words}"))
+        if not self.options.verbosity:
+            self.output.failure("hint: -v shows the traceback")
+        self._trace()
+        if failed is not None and not isinstance(error, OSError):
+            self.output.result(_redacted(failed(errors.ElconsoleError(words))))
+        return errors.EXIT_FAILED
+
+    def _trace(self) -> None:
+        if self.options.verbosity:
+            self.output.failure(_redacted(traceback.format_exc().rstrip()))
+
+
+def _redacted(text: str) -> str:
+    from elconsole.logs import redact
+
+    return redact(text)
