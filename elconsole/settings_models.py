@@ -1,0 +1,473 @@
+"""Every setting, with its type, its default and its meaning.
+
+Plain frozen models: nothing here reads a file or the environment. A value that
+was not given keeps its default and stays out of `model_fields_set`, which is how
+the more specific of two blocks wins key by key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+from elconsole.humanize import clean_text
+
+ADDRESS_KEYS = ("host", "port", "dbname", "user", "password")
+"""What a `dsn` also says: a `dsn` discards these of lower layers."""
+
+DSN_SECRETS = frozenset(
+    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+)
+"""The libpq keywords whose values are never shown."""
+
+PLANT_NAME = "pen plant"
+PLANT_QUALITY: Mapping[str, tuple[str, ...]] = {
+    "refills_production": ("line_id", "ink_color"),
+    "bodies_production": ("line_id", "material"),
+    "springs_production": ("line_id", "material"),
+}
+"""Dimensions of the pen plant's tables, wherever a table of that name is synced."""
+
+_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
+_UNITS |= {"h": 3600, "hour": 3600, "d": 86400, "day": 86400, "w": 604800, "week": 604800}
+_DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+
+
+def duration_seconds(text: str) -> float:
+    """Seconds of a duration like `90s`, `5m`, `1h 30m` or `1 day`; ValueError otherwise."""
+    position, total = 0, 0.0
+    lowered = text.lower()
+    while position < len(lowered):
+        part = _DURATION_PART.match(lowered, position)
+        unit = part and (_UNITS.get(part[2]) or _UNITS.get(part[2].removesuffix("s")))
+        if not part or not unit:
+            raise ValueError("must be a duration such as 90s, 5m, 1h 30m or 1 day")
+        total += float(part[1]) * unit
+        position = part.end()
+    if not 0 < total < 10**9:
+        raise ValueError("must be a duration longer than nothing and shorter than 30 years")
+    return total
+
+
+def _not_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _number_or_text(value: object) -> object:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not contain a NUL character")
+    return value
+
+
+def _duration(value: str) -> str:
+    duration_seconds(value)
+    return value
+
+
+def _off_or_duration(value: object) -> object:
+    if value is False or (isinstance(value, str) and value.strip().lower() == "off"):
+        return "off"
+    if isinstance(value, str):
+        try:
+            return _duration(value)
+        except ValueError as error:
+            raise ValueError(f'{error}, or "off"') from None
+    raise ValueError('must be "off" or a duration such as 5m')
+
+
+def _host(value: str) -> str:
+    if "://" in value:
+        raise ValueError("must be a host's name: a connection string belongs into dsn")
+    return value
+
+
+Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
+Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
+Secret = Annotated[SecretStr, AfterValidator(lambda v: (_no_nul(v.get_secret_value()), v)[1])]
+Seconds = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=86400, allow_inf_nan=False)]
+Fraction = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, allow_inf_nan=False)]
+Duration = Annotated[Text, AfterValidator(_duration)]
+Lookback = Annotated[Text, BeforeValidator(_number_or_text)]
+Mode = Literal["full", "incremental"]
+Strategy = Literal["xmin", "cursor"]
+Deletes = Literal["ignore", "sweep"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
+    )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("settings hold passwords and can't be pickled")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        self.__reduce__()
+
+    def given(self) -> dict[str, Any]:
+        """The values that were set, without the defaults."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+class QualitySettings(_Model):
+    """Which rows of a table are units, when they passed, and how they are grouped."""
+
+    status: Text = "quality_status"
+    """Column that says whether a unit passed."""
+    passed: Names = ("ok",)
+    """Values of the status column that mean passed."""
+    time: Text = "timestamp"
+    """Column with the time at which a unit was made."""
+    by: Names = ()
+    """Columns to group by. Empty: no pass rates for this table."""
+    defect: Text = "defect_type"
+    """Column that names a failed unit's defect."""
+    shift: Text = "shift_id"
+    """Column with the shift, for periods by shift."""
+    batch: Text = "batch_id"
+    """Column with the batch, for periods by batch."""
+
+
+class ChecksSettings(_Model):
+    """Checks of a loaded table before it becomes visible; a failed one fails the table."""
+
+    zero_rows: bool = False
+    """Fail when a table that had rows comes empty."""
+    row_jump: Fraction | None = None
+    """Fail when the row count changes by more than this fraction (0.5 = half)."""
+    null_jump: Fraction | None = None
+    """Fail when a column's share of NULLs rises by more than this fraction."""
+    freshness: Duration | None = None
+    """Fail when the newest row is older than this, e.g. `1 day`."""
+    unique_key: bool = False
+    """Fail when the primary key is not unique."""
+    accepted_values: dict[str, Names] = Field(default_factory=dict)
+    """Per column, the only values it may hold."""
+    pass_rate_shift: Fraction | None = None
+    """Fail when the pass rate moves by more than this difference of fractions."""
+
+
+class TableSettings(_Model):
+    """How one table, or the tables a glob names, are synced."""
+
+    mode: Mode = "full"
+    """`full` reads everything each time, `incremental` what changed."""
+    strategy: Strategy = "xmin"
+    """How incremental finds changes: row versions (`xmin`) or a `cursor` column."""
+    cursor: Text | None = None
+    """Column that grows with every change (strategy cursor)."""
+    lookback: Lookback | None = None
+    """How late a row may commit behind its cursor: `1 day`, or a number for numbers."""
+    primary_key: Names | None = None
+    """Columns of the key. Default: from the catalog."""
+    deletes: Deletes = "ignore"
+    """Whether an incremental sync also removes rows gone from the source (`sweep`)."""
+    columns: Names | None = None
+    """The only columns to copy."""
+    exclude_columns: Names = ()
+    """Columns never to copy."""
+    hash_columns: Names = ()
+    """Columns copied as salted SHA-256, computed in the source."""
+    where: Text | None = None
+    """SQL condition on the source's rows."""
+    splits: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=64)] | None = None
+    """Read the table in this many parts at once. Default: one."""
+    quality: QualitySettings | None = None
+    """Pass rates of this table."""
+    checks: ChecksSettings | None = None
+    """Checks of this table, over the general ones."""
+
+
+class ConnectionSettings(_Model):
+    """Where a database is. What is not given here libpq takes from its own places:
+    PGHOST and its like, service files, ~/.pgpass."""
+
+    host: Annotated[Text, AfterValidator(_host)] | None = None
+    """Host name, address, or directory of a unix socket."""
+    port: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=65535)] | None = None
+    """TCP port."""
+    dbname: Text | None = None
+    """Database."""
+    user: Text | None = None
+    """Role."""
+    password: Secret | None = None
+    """Password. Better kept in ~/.pgpass, PGPASSFILE, or the environment."""
+    dsn: Secret | None = None
+    """libpq connection string, URI or `key=value`; the keys above override its parts."""
+
+    def connection_parameters(self) -> dict[str, str]:
+        """libpq keywords, the password in clear: for `psycopg.connect` and nothing else.
+
+        Raises ValueError, without the string, where libpq can't read the dsn.
+        """
+        parameters = _parse_dsn(self.dsn.get_secret_value()) if self.dsn else {}
+        if self.host is not None:
+            parameters.pop("hostaddr", None)
+        for key in ADDRESS_KEYS:
+            value = getattr(self, key)
+            if value is not None:
+                shown = value.get_secret_value() if isinstance(value, SecretStr) else value
+                parameters[key] = str(shown)
+        return parameters
+
+    @property
+    def address(self) -> str:
+        """`host:port/dbname`, safe to show."""
+        parameters = self.connection_parameters()
+        service = parameters.get("service")
+        named = parameters.get("host") or parameters.get("hostaddr")
+        database = parameters.get("dbname") or ("" if service else parameters.get("user", ""))
+        if service and not named:
+            place = f"service={service}"
+        else:
+            place = _hosts_with_ports(named or "[local]", parameters.get("port", "5432"))
+        return clean_text(f"{place}/{database}".rstrip("/"))
+
+
+def _hosts_with_ports(hosts: str, ports: str) -> str:
+    host_list, port_list = hosts.split(","), ports.split(",")
+    if len(port_list) != len(host_list):
+        port_list = port_list[:1] * len(host_list)
+    pairs = zip(host_list, port_list, strict=True)
+    return ",".join(
+        f"[{host}]:{port or 5432}" if ":" in host else f"{host}:{port or 5432}"
+        for host, port in pairs
+    )
+
+
+def _parse_dsn(dsn: str) -> dict[str, str]:
+    """Keywords of a connection string, by libpq's own parser."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    parsed = None
+    try:
+        parsed = conninfo_to_dict(dsn)
+    except (ProgrammingError, UnicodeError):
+        # libpq quotes the offending part, which may be the password: its text goes no further.
+        pass
+    if parsed is None:
+        raise ValueError(
+            "must be a connection string that libpq can read: "
+            "postgresql://USER:PASSWORD@HOST:PORT/DBNAME or host=… dbname=…"
+        )
+    return {key: str(value) for key, value in parsed.items() if value is not None}
+
+
+class WarehouseSettings(ConnectionSettings):
+    """The database that receives the rows."""
+
+    target_schema: Text = Field(default="raw", validation_alias="schema")
+    """Schema of the raw tables."""
+
+
+class SourceSettings(ConnectionSettings):
+    """A database to copy from, and which of its tables."""
+
+    tables: Names = ("*",)
+    """Names, schema-qualified names or globs. `*`: every base table of every user schema."""
+    exclude: Names = ()
+    """Names or globs left out again."""
+    mode: Mode = "full"
+    """Default of this source's tables."""
+    strategy: Strategy = "xmin"
+    """Default of this source's tables."""
+    lookback: Lookback | None = None
+    """Default of this source's tables."""
+    deletes: Deletes = "ignore"
+    """Default of this source's tables."""
+    table: dict[Text, TableSettings] = Field(default_factory=dict)
+    """Per table: a name, a schema-qualified name, or a glob."""
+
+    def table_settings(self, schema: str, table: str) -> TableSettings:
+        """What holds for one table.
+
+        The source's own defaults, then the globs that match in their order, then the
+        bare name, then `schema.name`: the later wins, key by key.
+        """
+        defaults = {k: v for k, v in self.given().items() if k in _SOURCE_DEFAULTS}
+        merged = TableSettings(**defaults)
+        for block in self._blocks(schema, table):
+            merged = _overlay_table(merged, block)
+        dimensions = PLANT_QUALITY.get(table)
+        if dimensions is None:
+            return merged
+        plant = TableSettings(quality=QualitySettings(by=dimensions))
+        return _overlay_table(plant, merged)
+
+    def _blocks(self, schema: str, table: str) -> list[TableSettings]:
+        exact = (table, f"{schema}.{table}")
+        globs = [
+            block
+            for key, block in self.table.items()
+            if key not in exact and is_glob(key) and table_matches(key, schema, table)
+        ]
+        return globs + [self.table[key] for key in exact if key in self.table]
+
+    def selects(self, schema: str, table: str) -> bool:
+        """Whether `tables` names this table and `exclude` does not."""
+        return any(table_matches(pattern, schema, table) for pattern in self.tables) and not any(
+            table_matches(pattern, schema, table) for pattern in self.exclude
+        )
+
+
+_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes")
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a table pattern can name more than one table."""
+    return any(character in pattern for character in "*?[")
+
+
+def table_matches(pattern: str, schema: str, table: str) -> bool:
+    """Whether a name, a schema-qualified name or a glob names this table.
+
+    Case counts. A glob without a dot looks at the bare name, one with a dot at
+    `schema.name`, so that `pub*` does not take everything of `public`.
+    """
+    qualified = f"{schema}.{table}"
+    if pattern in (table, qualified):
+        return True
+    return is_glob(pattern) and fnmatchcase(qualified if "." in pattern else table, pattern)
+
+
+def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:
+    merged, given = base.given(), block.given()
+    if "columns" in given:
+        merged.pop("exclude_columns", None)
+    if "exclude_columns" in given:
+        merged.pop("columns", None)
+    for name, value in given.items():
+        held = merged.get(name)
+        if isinstance(value, _Model) and isinstance(held, _Model):
+            value = type(value)(**{**held.given(), **value.given()})
+        merged[name] = value
+    return TableSettings(**merged)
+
+
+class NotifySettings(_Model):
+    """Commands and a URL that hear of a run's end; their failure never fails a sync."""
+
+    on_failure: Names = ()
+    """Commands run after a run with a failed table; the run as JSON on stdin."""
+    on_signal: Names = ()
+    """Commands run when a pass rate raises a signal."""
+    on_success: Names = ()
+    """Commands run after a run without a failure."""
+    ping_url: Text | None = None
+    """URL fetched at a run's end; with `/start` at its start, with `/fail` after a failure."""
+
+
+def plant_values() -> dict[str, Any]:
+    """The default layer: the pen plant's four addresses, as docker-compose.yml runs them."""
+
+    def database(name: str, port: int) -> dict[str, Any]:
+        return {
+            "host": "localhost",
+            "port": port,
+            "dbname": name,
+            "user": f"{name}_user",
+            "password": f"{name}_password",
+        }
+
+    sources = {}
+    for name, port in (("refills", 5432), ("bodies", 5433), ("springs", 5434)):
+        table = f"{name}_production"
+        sources[name] = database(name, port) | {
+            "tables": [table],
+            "table": {table: {"quality": {"by": list(PLANT_QUALITY[table])}}},
+        }
+    warehouse = database("warehouse", 5435)
+    return {"name": PLANT_NAME, "warehouse": warehouse, "sources": sources}
+
+
+class Settings(_Model):
+    """All settings. `Settings()` is the pen plant at its default addresses."""
+
+    name: str = ""
+    """Shown in the console's header."""
+    colour: str = ""
+    """Colour of the name in the header; `red` marks production."""
+    auto_sync: Annotated[str, BeforeValidator(_off_or_duration)] = "off"
+    """Interval of the console's own syncs, e.g. `5m`, or `off`."""
+    plugins: Names = ()
+    """Modules with hooks, besides the installed entry points."""
+    workers: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=256)] = 4
+    """Tables synced at once."""
+    connect_timeout: Seconds = 10.0
+    """Seconds to wait for a connection."""
+    stall_timeout: Seconds = 60.0
+    """Seconds without one byte moving, after which a table fails."""
+    retries: Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=100)] = 3
+    """Retries of transient failures, per table."""
+    degraded_ms: Seconds = 250.0
+    """Milliseconds of latency from which a connection counts as degraded."""
+    hash_salt: Secret | None = None
+    """Secret that goes into `hash_columns`."""
+    lock_wait: Seconds = 30.0
+    """Seconds that publishing waits for readers of a raw table, in short attempts."""
+    warehouse: WarehouseSettings
+    """The database that receives the rows."""
+    sources: dict[str, SourceSettings]
+    """The databases to copy from, by name."""
+    notify: NotifySettings = NotifySettings()
+    """Who hears of a run's end."""
+    checks: ChecksSettings = ChecksSettings()
+    """Checks of every table."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plant_by_default(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        plant = plant_values()
+        if "sources" in values:
+            del plant["name"]
+        return {**plant, **values}
+
+    @property
+    def auto_sync_seconds(self) -> float | None:
+        """Seconds between the console's own syncs; None where they are off."""
+        return None if self.auto_sync == "off" else duration_seconds(self.auto_sync)
+
+    def table_checks(self, source: str, schema: str, table: str) -> ChecksSettings:
+        """The checks of one table: the general ones under its own, key by key."""
+        own = self.sources[source].table_settings(schema, table).checks
+        return ChecksSettings(**{**self.checks.given(), **(own.given() if own else {})})
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in clear, for the filter that keeps them out of logs."""
+        found = {self.hash_salt.get_secret_value()} if self.hash_salt else set()
+        for connection in (self.warehouse, *self.sources.values()):
+            parameters = connection.connection_parameters()
+            found |= {parameters[key] for key in DSN_SECRETS & parameters.keys()}
+            if connection.dsn:
+                found.add(connection.dsn.get_secret_value())
+        return tuple(sorted(found - {""}))

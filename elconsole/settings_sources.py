@@ -1,0 +1,308 @@
+"""The layers of settings: environment, `.env`, TOML file, defaults; and how they merge."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from elconsole.errors import ConfigurationError
+from elconsole.humanize import clean_text
+from elconsole.settings_keys import Leaf, Named, Node, Problem, child, keys_of, nearest
+from elconsole.settings_keys import Path as Key
+from elconsole.settings_keys import setting_paths
+from elconsole.settings_models import ADDRESS_KEYS, Settings
+
+PREFIX = "ELCONSOLE_"
+FILE_NAME = "elconsole.toml"
+DEFAULT = "default"
+COMMAND_LINE = "command line"
+
+
+@dataclass(slots=True)
+class Layer:
+    """What one place says, and where exactly each of its values stands."""
+
+    origin: str
+    values: dict[str, Any]
+    origins: dict[Key, str] = field(default_factory=dict)
+    """Where the place is more than one: the variable of each value."""
+
+    def origin_of(self, path: Key) -> str:
+        """Where a value, or the block around it, comes from."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.origins:
+                return self.origins[path[:length]]
+        return self.origin
+
+
+@dataclass(slots=True)
+class Merged:
+    """All layers in one, and the origin of every value."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Key, str] = field(default_factory=dict)
+
+    def origin_of(self, path: Key) -> str:
+        """Where a value comes from; for a block, where its last value comes from."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.origins:
+                return self.origins[path[:length]]
+        inside = [o for key, o in self.origins.items() if key[: len(path)] == path]
+        return next((o for o in inside if o != DEFAULT), DEFAULT)
+
+    def add(self, layer: Layer) -> None:
+        """Lay a layer over those before it."""
+        self._overlay(self.values, layer.values, (), layer)
+
+    def drop(self, path: Key) -> None:
+        """Forget a value or a whole block."""
+        block: Any = self.values
+        for key in path[:-1]:
+            block = block.get(key, {})
+        block.pop(path[-1], None)
+        for known in [k for k in self.origins if k[: len(path)] == path]:
+            del self.origins[known]
+
+    def _overlay(
+        self, target: dict[str, Any], values: Mapping[str, Any], path: Key, layer: Layer
+    ) -> None:
+        if path == ("warehouse",) or (len(path) == 2 and path[0] == "sources"):
+            self._make_room(target, values, path)
+        for key, value in values.items():
+            here = (*path, key)
+            if isinstance(value, Mapping):
+                held = target.get(key)
+                inner: dict[str, Any] = held if isinstance(held, dict) else {}
+                target[key] = inner
+                self._overlay(inner, value, here, layer)
+            else:
+                target[key] = value
+                self.origins[here] = layer.origin_of(here)
+
+    def _make_room(self, target: dict[str, Any], values: Mapping[str, Any], path: Key) -> None:
+        """Drop what a dsn replaces, and a default password that belongs to another role."""
+        if "dsn" in values:
+            for key in ADDRESS_KEYS:
+                self.drop((*path, key))
+        other_role = "user" in values and values["user"] != target.get("user")
+        if other_role and self.origins.get((*path, "password")) == DEFAULT:
+            self.drop((*path, "password"))
+
+
+def config_locations(cwd: Path | None = None) -> tuple[Path, ...]:
+    """Where a configuration file is looked for, first found wins."""
+    from platformdirs import user_config_path
+
+    places = [user_config_path("elconsole", appauthor=False) / FILE_NAME]
+    try:
+        places.insert(0, (cwd or Path.cwd()) / FILE_NAME)
+    except FileNotFoundError:
+        # The working directory was removed under us: only the user's folder is left.
+        pass
+    return tuple(places)
+
+
+def read_toml(path: Path) -> Layer:
+    """A TOML file as a layer. Raises ConfigurationError with the file and the line."""
+    failure: tuple[str, str]
+    try:
+        return Layer(str(path), tomllib.loads(path.read_bytes().decode("utf-8-sig")))
+    except FileNotFoundError:
+        failure = ("there is no such file", "Check the path after -c, or run elconsole init.")
+    except OSError as error:
+        failure = (f"can't be read: {error.strerror}", "Make it readable, or name another with -c.")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        failure = (f"is not UTF-8 text (line {line})", "Save it as UTF-8.")
+    except tomllib.TOMLDecodeError as error:
+        failure = (f"is not valid TOML: {clean_text(error, 200)}", "Correct that line.")
+    except RecursionError:
+        failure = ("is nested too deeply", "Write it flatter.")
+    raise ConfigurationError(f"{path}: {failure[0]}", hint=failure[1])
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Our variables in a `.env` file, as written. Raises OSError or ValueError."""
+    from pydantic_settings import BaseSettings, DotEnvSettingsSource
+
+    source = DotEnvSettingsSource(BaseSettings, env_file=path, case_sensitive=True)
+    return {key: value for key, value in source.env_vars.items() if value is not None}
+
+
+def environment_layer(
+    variables: Mapping[str, str], origin: str, known: Mapping[str, Any]
+) -> tuple[Layer, list[Problem]]:
+    """The layer that `ELCONSOLE_…` variables make, and what is wrong with them.
+
+    `known` are the lower layers' values: their names of sources and tables are
+    recognised in any case. `origin` is `environment` or the file's name.
+    """
+    layer = Layer(origin, {})
+    wrong: list[Problem] = []
+    ours = [name for name in variables if name.upper().startswith(PREFIX)]
+    # Blocks given whole, as JSON, lie under the single keys; capitals win over small letters.
+    for name in sorted(ours, key=lambda n: (n.count("__"), n.upper(), n == n.upper())):
+        shown = f"{origin} {name}" if origin == "environment" else origin
+        parts = name[len(PREFIX) :].split("__")
+        found = _locate(parts, Settings, [known, layer.values])
+        if found is None:
+            wrong.append(_unknown_variable(name, shown, [known, layer.values]))
+            continue
+        path, node = found
+        try:
+            value = _decode(variables[name], node, path)
+        except ValueError as error:
+            wrong.append(Problem((shown,), str(error), f"Correct or unset {clean_text(name)}."))
+            continue
+        _put(layer, path, value, shown)
+    return layer, wrong
+
+
+def _locate(
+    parts: list[str], node: Node, known: list[Mapping[str, Any]]
+) -> tuple[Key, Node] | None:
+    """The setting that a variable's parts name, by the names that exist where there are any."""
+    if not parts:
+        return (), node
+    if isinstance(node, Leaf) or not parts[0]:
+        return None
+    if isinstance(node, Named):
+        names = [name for block in known for name in block]
+        for length in range(len(parts), 0, -1):
+            name = _same_name("__".join(parts[:length]), names)
+            if name is not None or length == 1:
+                break
+        name = name if name is not None else parts[0].lower()
+    else:
+        length, name = 1, parts[0].lower()
+    below = child(node, name)
+    if below is None:
+        return None
+    inner = [b for block in known if isinstance(b := block.get(name), Mapping)]
+    rest = _locate(parts[length:], below, inner)
+    return None if rest is None else ((name, *rest[0]), rest[1])
+
+
+def _same_name(written: str, names: Iterable[str]) -> str | None:
+    """The existing name that a variable can only write in its own way."""
+
+    def plain(name: str) -> str:
+        return name.casefold().replace("-", "_").replace(".", "_")
+
+    names = list(names)
+    for same in (str, str.casefold, plain):
+        for name in names:
+            if same(name) == same(written):
+                return name
+    return None
+
+
+def _decode(text: str, node: Node, path: Key) -> Any:
+    if isinstance(node, Leaf):
+        if not node.many:
+            return text
+        if text.lstrip().startswith("["):
+            return _json(text, list)
+        # Commands hold commas of their own.
+        parts = [text] if path[0] == "notify" else text.split(",")
+        return [part.strip() for part in parts if part.strip()]
+    return _json(text, dict)
+
+
+def _json(text: str, kind: type) -> Any:
+    wanted = "a JSON array or names with commas between" if kind is list else "a JSON object"
+    value = None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        # json's own message quotes nothing useful, and the text may hold a secret.
+        pass
+    if not isinstance(value, kind):
+        raise ValueError(f"must be {wanted}")
+    return value
+
+
+def _put(layer: Layer, path: Key, value: Any, origin: str) -> None:
+    block = layer.values
+    for key in path[:-1]:
+        block = block.setdefault(key, {})
+        if not isinstance(block, dict):
+            return
+    block[path[-1]] = value
+    layer.origins[path] = origin
+
+
+def _unknown_variable(name: str, shown: str, known: list[Mapping[str, Any]]) -> Problem:
+    parts = name[len(PREFIX) :].split("__")
+    names = {n: {} for block in known for n in block.get("sources", {})}
+    if len(parts) > 2 and parts[0].upper() == "SOURCES":
+        table = {parts[3]: {}} if len(parts) > 4 and parts[2].upper() == "TABLE" else {}
+        names.setdefault(parts[1].lower(), {}).update({"table": table})
+    candidates = [PREFIX + "__".join(path).upper() for path in setting_paths({"sources": names})]
+    close = nearest(name, candidates)
+    hint = f"Did you mean {clean_text(close)}?" if close else "elconsole config lists the settings."
+    return Problem((shown,), f"unknown variable {clean_text(name, 120)}", hint)
+
+
+def nest(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Command-line values as a layer: dotted keys unfolded, None left out."""
+    values: dict[str, Any] = {}
+    for key, value in overrides.items():
+        if value is None:
+            continue
+        *blocks, last = key.split(".")
+        target = values
+        for block in blocks:
+            target = target.setdefault(block, {})
+        inner = nest_block(value) if isinstance(value, Mapping) else value
+        held = target.get(last)
+        if isinstance(held, dict) and isinstance(inner, dict):
+            held.update(inner)
+        else:
+            target[last] = inner
+    return values
+
+
+def nest_block(block: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested block without its None values."""
+    return {
+        key: nest_block(value) if isinstance(value, Mapping) else value
+        for key, value in block.items()
+        if value is not None
+    }
+
+
+def readable_by_others(path: Path) -> str | None:
+    """The file's mode in octal where group or others may read it, else None."""
+    if os.name != "posix":
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o044:
+        return None
+    return f"{stat.S_IMODE(status.st_mode):04o}"
+
+
+__all__ = [
+    "COMMAND_LINE",
+    "DEFAULT",
+    "FILE_NAME",
+    "PREFIX",
+    "Layer",
+    "Merged",
+    "config_locations",
+    "environment_layer",
+    "keys_of",
+    "nest",
+    "read_dotenv",
+    "read_toml",
+    "readable_by_others",
+]
