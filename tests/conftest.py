@@ -1,0 +1,127 @@
+"""Fixtures for every test: a clean environment, and a real PostgreSQL for those that ask."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.postgres import Database, PostgresServer, reachable_folder
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+_FOREIGN_PREFIXES = ("ELCONSOLE_", "XDG_", "PG")
+_FOREIGN_NAMES = ("NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL", "COLUMNS", "LINES")
+
+
+class MakeDatabase(Protocol):
+    def __call__(
+        self, name_hint: str = "source", encoding: str = "UTF8", owner: str | None = None
+    ) -> Database: ...
+
+
+class MakeRole(Protocol):
+    def __call__(self, name_hint: str = "role", options: str = "LOGIN") -> str: ...
+
+
+class RunCli(Protocol):
+    def __call__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout_s: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """A folder of this session, reachable by the embedded server's account."""
+    with reachable_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def home(
+    session_folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty home and working folder, and none of the developer's own settings."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN_PREFIXES) or name in _FOREIGN_NAMES:
+            monkeypatch.delenv(name)
+    number = len(list(session_folder.glob("home-*")))
+    folder = session_folder / f"home-{number}"
+    (folder / "work").mkdir(parents=True)
+    folder.chmod(0o755)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(folder / "work")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(session_folder: Path) -> Iterator[PostgresServer]:
+    """One embedded server a session (and xdist worker); tests must not stop it."""
+    postgres = PostgresServer(session_folder)
+    postgres.start()
+    try:
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+@pytest.fixture
+def make_role(server: PostgresServer) -> Iterator[MakeRole]:
+    """Makes roles, dropped at the test's end, after its databases."""
+    made: list[str] = []
+
+    def make(name_hint: str = "role", options: str = "LOGIN") -> str:
+        made.append(server.create_role(name_hint, options))
+        return made[-1]
+
+    yield make
+    for name in reversed(made):
+        server.drop_role(name)
+
+
+@pytest.fixture
+def make_database(server: PostgresServer, make_role: MakeRole) -> Iterator[MakeDatabase]:
+    """Makes empty databases, dropped at the test's end with whoever is still connected."""
+    made: list[Database] = []
+
+    def make(
+        name_hint: str = "source", encoding: str = "UTF8", owner: str | None = None
+    ) -> Database:
+        made.append(server.create_database(name_hint, encoding, owner))
+        return made[-1]
+
+    yield make
+    for database in made:
+        server.drop_database(database)
+
+
+@pytest.fixture
+def run_cli() -> RunCli:
+    """Runs `elconsole` in a process of its own."""
+
+    def run(
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout_s: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "elconsole", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(env or {})},
+        )
+
+    return run
