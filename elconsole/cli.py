@@ -13,14 +13,14 @@ import typer
 
 from elconsole import errors
 from elconsole.cli_arguments import global_options_first
-from elconsole.cli_session import GlobalOptions, Parts, Session
+from elconsole.cli_session import Failed, GlobalOptions, Parts, Session
 from elconsole.output import Output
 
 if TYPE_CHECKING:
-    from elconsole.api import Engine
+    from elconsole.api import Engine, ErrorInfo
 
 
-class LogFormat(StrEnum):
+class LogForm(StrEnum):
     """How log lines are written."""
 
     text = "text"
@@ -122,8 +122,8 @@ def _main(
     ] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures.")] = False,
     log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="Form of the log lines on stderr.")
-    ] = LogFormat.text,
+        LogForm, typer.Option("--log-format", help="Form of the log lines on stderr.")
+    ] = LogForm.text,
     log_file: Annotated[
         Path | None,
         typer.Option("--log-file", metavar="FILE", help="Log there too.", show_default=False),
@@ -144,7 +144,7 @@ def _main(
         config_file=config_file,
         verbosity=verbosity,
         quiet=quiet,
-        log_format=log_format.value,
+        log_format="json" if log_format is LogForm.json else "text",
         log_file=log_file,
     )
     parts = ctx.obj if isinstance(ctx.obj, Parts) else Parts()
@@ -155,7 +155,7 @@ def _main(
     if headless:
         typer.echo(ctx.get_help(), err=True)
         raise typer.Exit(errors.EXIT_USAGE)
-    raise typer.Exit(session.run(lambda: session.open_console(None), None))
+    raise typer.Exit(session.run(lambda: session.open_console(None)))
 
 
 def _report(
@@ -171,10 +171,10 @@ def _report(
     raise typer.Exit(session.run(run, _failure(key) if as_json else None))
 
 
-def _failure(key: str) -> Callable[[errors.ElconsoleError], str]:
+def _failure(key: str) -> Failed:
     """The JSON document of a command that could not do its work."""
 
-    def document(error: errors.ElconsoleError) -> str:
+    def document(error: ErrorInfo) -> str:
         from elconsole import jsonout
 
         return jsonout.document(jsonout.failure(key, error))
@@ -216,7 +216,7 @@ def sync(
     if not session.options.headless:
         if as_json:
             raise typer.BadParameter("--json needs --headless: the dashboard prints nothing")
-        raise typer.Exit(session.run(lambda: session.open_console(request), None))
+        raise typer.Exit(session.run(lambda: session.open_console(request)))
     from elconsole.headless.sync import run_sync
 
     live = session.has_live_progress()

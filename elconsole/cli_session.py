@@ -16,16 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elconsole import errors
-from elconsole.output import Output, is_terminal, one_line, takes_escapes
+from elconsole.humanize import clean_text
+from elconsole.output import Output, is_terminal, takes_escapes
 
 if TYPE_CHECKING:
-    from elconsole.api import Engine, SyncRequest
+    from elconsole.api import Engine, ErrorInfo, SyncRequest
     from elconsole.demo.plant import Plant
+    from elconsole.logs import LogFormat
     from elconsole.settings import LoadedSettings
     from elconsole.settings_models import Settings
 
 
-Failed = Callable[[errors.ElconsoleError], str]
+Failed = Callable[["ErrorInfo"], str]
 """Makes the JSON document of a command that could not do its work."""
 
 
@@ -41,7 +43,7 @@ class GlobalOptions:
     config_file: Path | None = None
     verbosity: int = 0
     quiet: bool = False
-    log_format: str = "text"
+    log_format: LogFormat = "text"
     log_file: Path | None = None
 
 
@@ -51,10 +53,10 @@ def _make_engine(settings: Settings) -> Engine:
     return PostgresEngine(settings)
 
 
-def _open_plant(rows: int | None) -> AbstractContextManager[Plant]:
+def _open_plant(rows: int | None, narrate: Callable[[str], None]) -> AbstractContextManager[Plant]:
     from elconsole.demo.plant import open_plant
 
-    return open_plant(rows)
+    return open_plant(rows, narrate=narrate)
 
 
 def _load_settings(
@@ -79,7 +81,9 @@ class Parts:
         [Path | None, Mapping[str, Any] | None, Path | None], LoadedSettings
     ] = _load_settings
     make_engine: Callable[[Settings], Engine] = _make_engine
-    open_plant: Callable[[int | None], AbstractContextManager[Plant]] = _open_plant
+    open_plant: Callable[[int | None, Callable[[str], None]], AbstractContextManager[Plant]] = (
+        _open_plant
+    )
     run_console: Callable[..., int] = _run_console
 
 
@@ -90,6 +94,7 @@ class Session:
     options: GlobalOptions
     parts: Parts
     output: Output = field(default_factory=Output)
+    _secrets: tuple[str, ...] = ()
 
     def load(self, overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
         """Read the settings, set up logging, and pass on the settings' warnings.
@@ -102,15 +107,16 @@ class Session:
         loaded = self.parts.load_settings(config_file, overrides, nowhere)
         from elconsole.logs import configure_logging
 
+        self._secrets = loaded.settings.secrets()
         configure_logging(
             verbosity=self.options.verbosity,
             quiet=self.options.quiet,
             log_format=self.options.log_format,
             log_file=self.options.log_file,
-            secrets=loaded.settings.secrets(),
+            secrets=self._secrets,
         )
         for warning in loaded.warnings:
-            self.output.note(f"warning: {one_line(warning)}")
+            self.output.note(f"warning: {clean_text(warning)}")
         return loaded
 
     @contextmanager
@@ -120,7 +126,7 @@ class Session:
         if not self.options.demo:
             yield self.load().settings
             return
-        with self.parts.open_plant(self.options.demo_rows) as plant:
+        with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
             self.output.note(plant.notice)
             yield self.load(plant.overrides()).settings
 
@@ -164,47 +170,46 @@ class Session:
         plain = self.options.verbosity or self.options.log_format != "text"
         return not plain and takes_escapes(self.output.stderr, os.environ)
 
-    def run(self, work: Callable[[], int], failed: Failed | None) -> int:
+    def run(self, work: Callable[[], int], failed: Failed | None = None) -> int:
         """Do a command's work; turn what it raises into lines and an exit code."""
         try:
             return work()
         except errors.ElconsoleError as error:
-            self._explain(error)
-            if failed is not None and error.exit_code != errors.EXIT_USAGE:
-                self.output.result(_redacted(failed(error)))
-            return error.exit_code
+            return self._explain(error, failed)
         except KeyboardInterrupt:
-            self.output.note("stopped")
-            if failed is not None:
-                self.output.result(failed(errors.Cancelled("stopped by SIGINT")))
-            return errors.EXIT_SIGINT
+            return self._explain(_Interrupted("stopped by SIGINT"), failed)
         except Exception as error:  # noqa: BLE001 - the last line of defence of the process
-            return self._unexpected(error, failed)
+            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            hint = None if self.options.verbosity else "-v shows the traceback"
+            return self._explain(errors.ElconsoleError(f"unexpected {words}", hint=hint), failed)
 
-    def _explain(self, error: errors.ElconsoleError) -> None:
+    def _explain(self, error: errors.ElconsoleError, failed: Failed | None) -> int:
+        """Say on stderr what failed and what to do, and in JSON where that was asked for."""
+        from elconsole.api import ErrorInfo
+
+        message = self._safe(error.message)
+        hint = self._safe(error.hint) if error.hint else None
         code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        message = "\n".join(one_line(line) for line in error.message.splitlines())
-        self.output.failure(_redacted(f"error: {message}{code}"))
-        if error.hint:
-            self.output.failure(_redacted(f"hint: {one_line(error.hint)}"))
-        self._trace()
+        self.output.failure(f"error: {message}{code}")
+        if hint:
+            self.output.failure(f"hint: {hint}")
+        if self.options.verbosity and not isinstance(error, _Interrupted):
+            self.output.failure(self._redacted(traceback.format_exc().rstrip()))
+        if failed is not None and error.exit_code != errors.EXIT_USAGE:
+            self.output.result(failed(ErrorInfo(error.kind, message, hint, error.sqlstate)))
+        return error.exit_code
 
-    def _unexpected(self, error: Exception, failed: Failed | None) -> int:
-        words = f"{type(error).__name__}: {one_line(str(error))}"
-        self.output.failure(_redacted(f"error: unexpected {words}"))
-        if not self.options.verbosity:
-            self.output.failure("hint: -v shows the traceback")
-        self._trace()
-        if failed is not None and not isinstance(error, OSError):
-            self.output.result(_redacted(failed(errors.ElconsoleError(words))))
-        return errors.EXIT_FAILED
+    def _safe(self, text: str) -> str:
+        """Foreign words without secrets and control characters; lines stay lines."""
+        return "\n".join(clean_text(line) for line in self._redacted(text).splitlines())
 
-    def _trace(self) -> None:
-        if self.options.verbosity:
-            self.output.failure(_redacted(traceback.format_exc().rstrip()))
+    def _redacted(self, text: str) -> str:
+        from elconsole.logs import redact
+
+        return redact(text, self._secrets)
 
 
-def _redacted(text: str) -> str:
-    from elconsole.logs import redact
+class _Interrupted(errors.Cancelled):
+    """SIGINT where nothing needs an orderly stop."""
 
-    return redact(text)
+    exit_code = errors.EXIT_SIGINT

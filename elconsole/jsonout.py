@@ -24,7 +24,6 @@ from elconsole.api import (
     SchemaReport,
     TableRun,
 )
-from elconsole.errors import ElconsoleError
 
 Document = dict[str, Any]
 
@@ -275,7 +274,6 @@ def advise(report: AdviceReport) -> Document:
     }
 
 
-def failure(key: str, reason: ElconsoleError) -> Document:
+def failure(key: str, reason: ErrorInfo) -> Document:
     """A command that could not do its work: its list, empty, and the reason."""
-    info = ErrorInfo(reason.kind, reason.message, reason.hint, reason.sqlstate)
-    return {key: [], "error": error(info)}
+    return {key: [], "error": error(reason)}

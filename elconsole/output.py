@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -45,16 +44,6 @@ def encodable(text: str, encoding: str | None) -> str:
     except LookupError:
         return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
     return text
-
-
-def one_line(text: str) -> str:
-    """`text` from a server or a user without line breaks, escapes or invisible controls."""
-    visible = (
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-    )
-    return " ".join("".join(visible).split())
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -5,7 +5,6 @@ Text of databases and servers is data: cells lose control characters and line br
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,9 +20,8 @@ from elconsole.api import (
     SchemaReport,
     TableRun,
 )
-from elconsole.output import one_line
+from elconsole.humanize import NOTHING, age, bytes_size, cell_width, clean_text, rows_exact, seconds
 
-NOTHING = "–"
 GAP = "  "
 
 
@@ -35,30 +33,20 @@ class Column:
     right: bool = False
 
 
-def width(text: str) -> int:
-    """Terminal cells that `text` takes: wide characters two, combining ones none."""
-    return sum(
-        0
-        if unicodedata.combining(character)
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
-
-
 def table(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], total: Sequence[str] = ()
 ) -> str:
     """An aligned table with its headings, a rule, and `total` under a second rule."""
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    footer = [[one_line(cell) for cell in total]] if total else []
+    cells = [[clean_text(cell) for cell in row] for row in rows]
+    footer = [[clean_text(cell) for cell in total]] if total else []
     everything = [[column.heading for column in columns], *cells, *footer]
-    widths = [max(width(row[n]) for row in everything) for n in range(len(columns))]
+    widths = [max(cell_width(row[n]) for row in everything) for n in range(len(columns))]
 
     def line(row: Sequence[str]) -> str:
         padded = (
-            " " * (size - width(cell)) + cell if column.right else cell + " " * (size - width(cell))
+            " " * (size - cell_width(cell)) + cell
+            if column.right
+            else cell + " " * (size - cell_width(cell))
             for cell, size, column in zip(row, widths, columns, strict=True)
         )
         return GAP.join(padded).rstrip()
@@ -68,37 +56,9 @@ def table(
     return "\n".join([*lines, rule, line(footer[0])] if footer else lines)
 
 
-def count(value: int | None) -> str:
-    """A whole number with its thousands apart."""
-    return NOTHING if value is None else f"{value:,}"
-
-
 def estimate(value: int | None) -> str:
     """A number from statistics, marked as one."""
-    return NOTHING if value is None else f"~{value:,}"
-
-
-def seconds(value: float | None) -> str:
-    """A duration: `0.4 s`, `2 m 05 s`, `3 h 07 m`."""
-    if value is None:
-        return NOTHING
-    if value < 59.95:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} m" if hours else f"{minutes} m {rest:02} s"
-
-
-def size(value: int) -> str:
-    """Bytes in decimal units: `31.0 kB`."""
-    if value < 1000:
-        return f"{value} B"
-    amount = float(value)
-    for unit in ("kB", "MB", "GB", "TB"):
-        amount /= 1000
-        if amount < 999.95 or unit == "TB":
-            return f"{amount:.1f} {unit}"
-    raise AssertionError("unreachable")
+    return NOTHING if value is None else f"~{rows_exact(value)}"
 
 
 def moment(value: datetime | None) -> str:
@@ -110,8 +70,8 @@ def failure(error: ErrorInfo, where: str = "") -> str:
     """An error as it stands on stderr: what and where, the server's code, what to do."""
     place = f"{where}: " if where and not error.message.startswith(where) else ""
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-    hint = f"\nhint: {one_line(error.hint)}" if error.hint else ""
-    return f"error: {place}{one_line(error.message)}{code}{hint}"
+    hint = f"\nhint: {clean_text(error.hint)}" if error.hint else ""
+    return f"error: {place}{clean_text(error.message)}{code}{hint}"
 
 
 def table_failures(tables: Sequence[TableRun]) -> tuple[str, ...]:
@@ -134,7 +94,7 @@ def _run_cells(run: TableRun) -> tuple[str, ...]:
     return (
         run.source,
         run.table,
-        count(run.records_loaded),
+        rows_exact(run.records_loaded),
         seconds(run.duration_seconds),
         run.status,
     )
@@ -145,7 +105,7 @@ def sync(detail: RunDetail) -> str:
     total = (
         "total",
         "",
-        count(detail.run.records_loaded),
+        rows_exact(detail.run.records_loaded),
         seconds(detail.run.duration_seconds),
         detail.run.status,
     )
@@ -159,7 +119,8 @@ def summary(detail: RunDetail) -> str:
     done = sum(table_run.status == "succeeded" for table_run in detail.tables)
     return (
         f"{name} {run.status}: {done} of {len(detail.tables)} tables, "
-        f"{count(run.records_loaded)} rows, {size(run.bytes)} in {seconds(run.duration_seconds)}"
+        f"{rows_exact(run.records_loaded)} rows, {bytes_size(run.bytes)} "
+        f"in {seconds(run.duration_seconds)}"
     )
 
 
@@ -167,14 +128,14 @@ def finished_table(run: TableRun) -> str:
     """One finished table in one line."""
     return (
         f"{run.source}.{run.table}: {run.status}, "
-        f"{count(run.records_loaded)} rows in {seconds(run.duration_seconds)}"
+        f"{rows_exact(run.records_loaded)} rows in {seconds(run.duration_seconds)}"
     )
 
 
 def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
     """A run of the past in full, its rows and durations beside those of the run before."""
     run = detail.run
-    who = one_line(f"{run.user}@{run.host}" if run.user else run.host)
+    who = clean_text(f"{run.user}@{run.host}" if run.user else run.host)
     head = [
         f"run      {run.run_number if run.run_number is not None else NOTHING}  {run.run_id}",
         f"status   {run.status}",
@@ -202,10 +163,10 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
             table_run.source,
             table_run.table,
             table_run.strategy,
-            count(table_run.records_extracted),
-            count(table_run.records_loaded),
-            count(table_run.records_deleted),
-            size(table_run.bytes),
+            rows_exact(table_run.records_extracted),
+            rows_exact(table_run.records_loaded),
+            rows_exact(table_run.records_deleted),
+            bytes_size(table_run.bytes),
             seconds(table_run.duration_seconds),
             table_run.status,
             *_compared(table_run, earlier.get((table_run.source, table_run.table))),
@@ -213,8 +174,8 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
         for table_run in detail.tables
     ]
     changes = [
-        f"{table_run.source}.{table_run.table}.{one_line(change.column)}: "
-        f"{one_line(change.change)}, {one_line(change.action)}"
+        f"{table_run.source}.{table_run.table}.{clean_text(change.column)}: "
+        f"{clean_text(change.change)}, {clean_text(change.action)}"
         for table_run in detail.tables
         for change in table_run.schema_changes
     ]
@@ -228,7 +189,7 @@ def _compared(now: TableRun, before: TableRun | None) -> tuple[str, str]:
         return NOTHING, NOTHING
     difference = now.records_loaded - before.records_loaded
     return (
-        f"{count(before.records_loaded)} ({difference:+,})" if difference else "same",
+        f"{rows_exact(before.records_loaded)} ({difference:+,})" if difference else "same",
         seconds(before.duration_seconds),
     )
 
@@ -255,8 +216,8 @@ def runs(summaries: Sequence[RunSummary]) -> str:
             moment(run.started_at),
             seconds(run.duration_seconds),
             run.mode,
-            count(run.records_loaded),
-            count(run.tables_failed),
+            rows_exact(run.records_loaded),
+            rows_exact(run.tables_failed),
             run.status,
             f"{run.host} ({run.pid})",
         )
@@ -286,7 +247,7 @@ def plan(report: PlanReport) -> str:
             planned.strategy,
             planned.watermark or "the beginning",
             estimate(planned.rows_estimated),
-            count(len(planned.schema_changes)),
+            rows_exact(len(planned.schema_changes)),
         )
         for planned in report.tables
     ]
@@ -298,12 +259,12 @@ def plan(report: PlanReport) -> str:
 def _plan_notes(planned: PlannedTable) -> list[str]:
     place = f"{planned.source}.{planned.table}"
     changes = [
-        f"{place}.{one_line(change.column)}: {one_line(change.change)} "
+        f"{place}.{clean_text(change.column)}: {clean_text(change.change)} "
         f"({change.source_type or NOTHING} → {change.target_type or NOTHING}), "
-        f"{one_line(change.action)}"
+        f"{clean_text(change.action)}"
         for change in planned.schema_changes
     ]
-    notes = [f"{place}: {one_line(note)}" for note in planned.notes]
+    notes = [f"{place}: {clean_text(note)}" for note in planned.notes]
     return changes + notes
 
 
@@ -345,10 +306,10 @@ def check(report: CheckReport, now: datetime) -> str:
             (
                 raw.target,
                 raw.source,
-                count(raw.rows),
-                size(raw.bytes),
+                rows_exact(raw.rows),
+                bytes_size(raw.bytes),
                 moment(raw.last_synced_at),
-                age(raw.last_synced_at, now),
+                _age(raw.last_synced_at, now),
             )
             for raw in report.tables
         ],
@@ -356,15 +317,8 @@ def check(report: CheckReport, now: datetime) -> str:
     return f"{connections}\n\n{tables}"
 
 
-def age(then: datetime | None, now: datetime) -> str:
-    """How long ago, in one unit: `12 s`, `5 m`, `3 h`, `2 d`."""
-    if then is None:
-        return "never"
-    elapsed = max(0, int((now - then).total_seconds()))
-    for unit_seconds, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if elapsed >= unit_seconds:
-            return f"{elapsed // unit_seconds} {unit}"
-    return f"{elapsed} s"
+def _age(then: datetime | None, now: datetime) -> str:
+    return "never" if then is None else age((now - then).total_seconds())
 
 
 def schema(report: SchemaReport) -> str:
@@ -397,9 +351,9 @@ def advise(report: AdviceReport) -> str:
     for finding in report.findings:
         evidence = ", ".join(f"{key} = {value}" for key, value in finding.evidence.items())
         lines = [
-            f"{finding.advisor}: {one_line(finding.subject)}: {one_line(finding.finding)}",
-            f"  evidence  {one_line(evidence)}" if evidence else "",
-            f"  run       {one_line(finding.command)}" if finding.command else "",
+            f"{finding.advisor}: {clean_text(finding.subject)}: {clean_text(finding.finding)}",
+            f"  evidence  {clean_text(evidence)}" if evidence else "",
+            f"  run       {clean_text(finding.command)}" if finding.command else "",
         ]
         blocks.append("\n".join(line for line in lines if line))
     return "\n\n".join(blocks)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from elconsole.api import QualityReport, QualityRow, QualityTable, ReconcileReport
-from elconsole.output import one_line
-from elconsole.render import NOTHING, Column, count, moment, table
+from elconsole.humanize import NOTHING, clean_text, rows_exact
+from elconsole.render import Column, moment, table
 
 
 def percent(fraction: float | None) -> str:
@@ -38,9 +38,9 @@ def _cells(row: QualityRow, period: str) -> tuple[str, ...]:
     return (
         row.value,
         period,
-        count(row.inspected),
-        count(row.passed),
-        count(row.failed),
+        rows_exact(row.inspected),
+        rows_exact(row.passed),
+        rows_exact(row.failed),
         percent(row.pass_rate),
         interval(row),
         _signal(row),
@@ -72,12 +72,12 @@ def _dimension(entry: QualityTable) -> str:
         columns.pop(1)
         rows = [(row[0], *row[2:]) for row in rows]
         total = (total[0], *total[2:]) if total else ()
-    head = f"{entry.source}  {entry.target} by {one_line(entry.dimension)}"
+    head = f"{entry.source}  {entry.target} by {clean_text(entry.dimension)}"
     facts = [
         f"newest unit {moment(entry.newest_unit_at)}" if entry.newest_unit_at else "",
         f"extracted {moment(entry.newest_extracted_at)}" if entry.newest_extracted_at else "",
-        f"judged against {one_line(entry.baseline)}" if entry.baseline else "",
-        f"{count(entry.changed_rows)} rows record changes" if entry.changed_rows else "",
+        f"judged against {clean_text(entry.baseline)}" if entry.baseline else "",
+        f"{rows_exact(entry.changed_rows)} rows record changes" if entry.changed_rows else "",
     ]
     foot = "; ".join(fact for fact in facts if fact)
     return "\n".join(part for part in (head, table(columns, rows, total), foot) if part)
@@ -97,16 +97,16 @@ def reconcile(report: ReconcileReport) -> str:
         (
             compared.source,
             compared.table,
-            count(compared.source_rows),
-            count(compared.target_rows),
-            count(compared.pending),
+            rows_exact(compared.source_rows),
+            rows_exact(compared.target_rows),
+            rows_exact(compared.pending),
             "failed" if compared.error else "equal" if compared.equal else "different",
         )
         for compared in report.tables
     ]
     keys = [
         f"{compared.source}.{compared.table} differs at "
-        + one_line(", ".join(compared.different_keys))
+        + clean_text(", ".join(compared.different_keys))
         for compared in report.tables
         if compared.different_keys
     ]

@@ -28,7 +28,8 @@ from elconsole.events import (
     TableStarted,
 )
 from elconsole.headless.progress import shown_fraction
-from elconsole.output import Output, one_line
+from elconsole.humanize import clean_text, rows_exact, seconds
+from elconsole.output import Output
 
 REPAINTS_PER_SECOND = 4
 BAR_CELLS = 24
@@ -148,11 +149,11 @@ def _cells(source: str, table: str, line: _Line) -> tuple[Text | ProgressBar, ..
     )
     goal = f" of {render.estimate(line.estimate)}" if line.estimate and line.took_s is None else ""
     return (
-        Text(one_line(source)),
-        Text(one_line(table), style="dim"),
+        Text(clean_text(source)),
+        Text(clean_text(table), style="dim"),
         share,
-        Text(f"{render.count(line.rows)}{goal}"),
+        Text(f"{rows_exact(line.rows)}{goal}"),
         Text(rate, style="dim"),
-        Text("" if elapsed_s is None else render.seconds(elapsed_s)),
+        Text("" if elapsed_s is None else seconds(elapsed_s)),
         Text(line.status, style=line.style),
     )

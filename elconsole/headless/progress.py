@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from elconsole import render
 from elconsole.api import RunDetail, TableRun
 from elconsole.events import DataLoaded, Event, SyncStarted, TableFailed
+from elconsole.humanize import rows_exact, seconds
 from elconsole.output import Output
 
 
@@ -61,8 +62,8 @@ class PlainProgress:
                 self._tell(event.source, event.table)
                 self._output.note(
                     f"{event.source}.{event.table}: succeeded, "
-                    f"{render.count(event.rows_total)} rows in "
-                    f"{render.seconds(event.duration_seconds)}"
+                    f"{rows_exact(event.rows_total)} rows in "
+                    f"{seconds(event.duration_seconds)}"
                 )
             case TableFailed(will_retry=True):
                 message = render.failure(event.error, f"{event.source}.{event.table}")

@@ -20,8 +20,7 @@ from elconsole.api import (
     SyncRequest,
     TableDrift,
 )
-from elconsole.errors import WarehouseUnavailable
-from tests.fakes import DENIED, WIDENED, FakeEngine, failing, quality_row
+from tests.fakes import DENIED, WAREHOUSE_DOWN, WIDENED, FakeEngine, failing, quality_row
 
 pytestmark = pytest.mark.unit
 
@@ -134,6 +133,6 @@ def test_schema_and_reconcile_and_advise_have_the_contract_s_keys() -> None:
 
 
 def test_a_command_that_failed_keeps_its_list_and_says_why() -> None:
-    content = parsed(jsonout.failure("runs", WarehouseUnavailable("refused", hint="start it")))
+    content = parsed(jsonout.failure("runs", WAREHOUSE_DOWN))
     assert content["runs"] == []
     assert content["error"]["kind"] == "warehouse_unavailable"
