@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
 from elconsole.errors import ConfigurationError
 from elconsole.humanize import clean_text
-from elconsole.settings_keys import Path as Key
-from elconsole.settings_keys import Problem, dotted, nearest, problems
+from elconsole.logs import redact
+from elconsole.settings_keys import Key, Problem, dotted, nearest, problems
 from elconsole.settings_models import (
     DSN_SECRETS,
     ChecksSettings,
@@ -65,6 +65,21 @@ __all__ = [
 
 SECRET_KEYS = frozenset({"password", "dsn", "hash_salt"})
 
+_REASONS = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text, in quotes",
+    "string_too_short": "must not be empty",
+    "string_unicode": "must be valid Unicode text",
+    "tuple_type": "must be a list of texts",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
@@ -79,6 +94,14 @@ class LoadedSettings:
     """Every file looked for, present or not."""
     config_file: Path | None = None
     """The TOML file in use."""
+
+    def origin_of(self, path: Key) -> str:
+        """Where a setting comes from; a list's or a block's entry from what holds it."""
+        for length in range(len(path), 0, -1):
+            origin = self.origins.get(dotted(path[:length]))
+            if origin:
+                return origin
+        return DEFAULT
 
 
 def load_settings(
@@ -224,13 +247,11 @@ def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
     value: Any = merged.values
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
-    reason = str(error["msg"]).removeprefix("Value error, ")
+    reason = _REASONS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     reason = reason.replace("Input should be", "must be").replace("String should", "must")
-    reason = reason[:1].lower() + reason[1:]
-    shown = ""
     if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
-        shown = f", not {clean_text(repr(value), 60)}"
-    return Problem(path, reason + ("" if ", not " in reason else shown), "Correct the value.")
+        reason += f" (it is {redact(clean_text(repr(value), 60))})"
+    return Problem(path, reason, "Correct the value.")
 
 
 def _contradictions(settings: Settings) -> Iterator[Problem]:

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from elconsole.humanize import clean_text
 from elconsole.settings_models import Settings, SourceSettings, TableSettings, WarehouseSettings
 
-Path = tuple[str, ...]
+Key = tuple[str, ...]
+"""The names from the root to a setting."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -44,12 +45,12 @@ Node = type[BaseModel] | Named | Leaf
 class Problem:
     """What is wrong with one key, and the next step."""
 
-    path: Path
+    path: Key
     message: str
     hint: str
 
 
-def dotted(path: Path) -> str:
+def dotted(path: Key) -> str:
     """A key as TOML writes it: `sources.x.table."public.*".mode`."""
     return ".".join(
         part if _BARE_KEY.fullmatch(part) else '"' + clean_text(part, 80).replace('"', '\\"') + '"'
@@ -89,7 +90,7 @@ def child(node: Node, key: str) -> Node | None:
     return keys_of(node).get(key)
 
 
-def node_at(path: Path) -> Node | None:
+def node_at(path: Key) -> Node | None:
     """The node at a path from the root."""
     node: Node | None = Settings
     for key in path:
@@ -97,12 +98,12 @@ def node_at(path: Path) -> Node | None:
     return node
 
 
-def problems(values: Mapping[str, Any], node: Node = Settings, path: Path = ()) -> list[Problem]:
+def problems(values: Mapping[str, Any], node: Node = Settings, path: Key = ()) -> list[Problem]:
     """Unknown keys, bad names, and blocks that are no blocks, in one layer."""
     return list(_problems(values, node, path))
 
 
-def _problems(values: Mapping[str, Any], node: Node, path: Path) -> Iterator[Problem]:
+def _problems(values: Mapping[str, Any], node: Node, path: Key) -> Iterator[Problem]:
     for key, value in values.items():
         here = (*path, key)
         below = child(node, key)
@@ -135,9 +136,10 @@ def nearest(word: str, candidates: list[str]) -> str | None:
     return by_fold[found[0]] if found else None
 
 
-def _suggestion(key: str, value: Any, model: type[BaseModel], path: Path) -> str:
+def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:
     known = list(keys_of(model))
-    close = nearest(key, known)
+    blocks = [name for name in known if not isinstance(keys_of(model)[name], Leaf)]
+    close = nearest(key, blocks if isinstance(value, Mapping) else known)
     if close:
         return f"Did you mean {dotted((*path, close))}?"
     if model is TableSettings and isinstance(value, Mapping):
@@ -162,12 +164,12 @@ def _places(key: str) -> list[str]:
     return [place for place, model in sections.items() if key in keys_of(model)]
 
 
-def setting_paths(values: Mapping[str, Any], node: Node = Settings, path: Path = ()) -> list[Path]:
+def setting_paths(values: Mapping[str, Any], node: Node = Settings, path: Key = ()) -> list[Key]:
     """Every setting there is, with the names that `values` uses for sources and tables."""
     if isinstance(node, Leaf):
         return [path]
     names = list(values) if isinstance(node, Named) else list(keys_of(node))
-    found: list[Path] = []
+    found: list[Key] = []
     for name in names:
         below = child(node, name)
         inner = values.get(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -224,7 +225,7 @@ class ConnectionSettings(_Model):
 
         Raises ValueError, without the string, where libpq can't read the dsn.
         """
-        parameters = _parse_dsn(self.dsn.get_secret_value()) if self.dsn else {}
+        parameters = parse_dsn(self.dsn.get_secret_value()) if self.dsn else {}
         if self.host is not None:
             parameters.pop("hostaddr", None)
         for key in ADDRESS_KEYS:
@@ -259,17 +260,18 @@ def _hosts_with_ports(hosts: str, ports: str) -> str:
     )
 
 
-def _parse_dsn(dsn: str) -> dict[str, str]:
-    """Keywords of a connection string, by libpq's own parser."""
+def parse_dsn(dsn: str) -> dict[str, str]:
+    """Keywords of a connection string, by libpq's own parser.
+
+    Raises ValueError, without the string, where libpq can't read it.
+    """
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
     parsed = None
-    try:
+    # libpq quotes the offending part, which may be the password: its text goes no further.
+    with suppress(ProgrammingError, UnicodeError):
         parsed = conninfo_to_dict(dsn)
-    except (ProgrammingError, UnicodeError):
-        # libpq quotes the offending part, which may be the password: its text goes no further.
-        pass
     if parsed is None:
         raise ValueError(
             "must be a connection string that libpq can read: "
@@ -467,7 +469,8 @@ class Settings(_Model):
         found = {self.hash_salt.get_secret_value()} if self.hash_salt else set()
         for connection in (self.warehouse, *self.sources.values()):
             parameters = connection.connection_parameters()
-            found |= {parameters[key] for key in DSN_SECRETS & parameters.keys()}
-            if connection.dsn:
-                found.add(connection.dsn.get_secret_value())
+            hidden = {parameters[key] for key in DSN_SECRETS & parameters.keys()}
+            if hidden and connection.dsn:
+                hidden.add(connection.dsn.get_secret_value())
+            found |= hidden
         return tuple(sorted(found - {""}))

@@ -7,15 +7,23 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from elconsole.errors import ConfigurationError
 from elconsole.humanize import clean_text
-from elconsole.settings_keys import Leaf, Named, Node, Problem, child, keys_of, nearest
-from elconsole.settings_keys import Path as Key
-from elconsole.settings_keys import setting_paths
+from elconsole.settings_keys import (
+    Key,
+    Leaf,
+    Named,
+    Node,
+    Problem,
+    child,
+    nearest,
+    setting_paths,
+)
 from elconsole.settings_models import ADDRESS_KEYS, Settings
 
 PREFIX = "ELCONSOLE_"
@@ -100,11 +108,9 @@ def config_locations(cwd: Path | None = None) -> tuple[Path, ...]:
     from platformdirs import user_config_path
 
     places = [user_config_path("elconsole", appauthor=False) / FILE_NAME]
-    try:
+    # The working directory may have been removed under us.
+    with suppress(FileNotFoundError):
         places.insert(0, (cwd or Path.cwd()) / FILE_NAME)
-    except FileNotFoundError:
-        # The working directory was removed under us: only the user's folder is left.
-        pass
     return tuple(places)
 
 
@@ -152,7 +158,7 @@ def environment_layer(
         parts = name[len(PREFIX) :].split("__")
         found = _locate(parts, Settings, [known, layer.values])
         if found is None:
-            wrong.append(_unknown_variable(name, shown, [known, layer.values]))
+            wrong.append(_unknown_variable(name, origin, [known, layer.values]))
             continue
         path, node = found
         try:
@@ -218,11 +224,9 @@ def _decode(text: str, node: Node, path: Key) -> Any:
 def _json(text: str, kind: type) -> Any:
     wanted = "a JSON array or names with commas between" if kind is list else "a JSON object"
     value = None
-    try:
+    # The text may hold a secret: json's message about it goes no further.
+    with suppress(ValueError, RecursionError):
         value = json.loads(text)
-    except (ValueError, RecursionError):
-        # json's own message quotes nothing useful, and the text may hold a secret.
-        pass
     if not isinstance(value, kind):
         raise ValueError(f"must be {wanted}")
     return value
@@ -240,9 +244,11 @@ def _put(layer: Layer, path: Key, value: Any, origin: str) -> None:
 
 def _unknown_variable(name: str, shown: str, known: list[Mapping[str, Any]]) -> Problem:
     parts = name[len(PREFIX) :].split("__")
-    names = {n: {} for block in known for n in block.get("sources", {})}
+    names: dict[str, dict[str, Any]] = {n: {} for block in known for n in block.get("sources", {})}
     if len(parts) > 2 and parts[0].upper() == "SOURCES":
-        table = {parts[3]: {}} if len(parts) > 4 and parts[2].upper() == "TABLE" else {}
+        table: dict[str, Any] = (
+            {parts[3]: {}} if len(parts) > 4 and parts[2].upper() == "TABLE" else {}
+        )
         names.setdefault(parts[1].lower(), {}).update({"table": table})
     candidates = [PREFIX + "__".join(path).upper() for path in setting_paths({"sources": names})]
     close = nearest(name, candidates)
@@ -300,7 +306,6 @@ __all__ = [
     "Merged",
     "config_locations",
     "environment_layer",
-    "keys_of",
     "nest",
     "read_dotenv",
     "read_toml",

@@ -1,0 +1,184 @@
+"""The configuration file that `init` writes, and the listing that `config` shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from elconsole.errors import UsageError
+from elconsole.humanize import clean_text
+from elconsole.logs import MASK, redact
+from elconsole.settings import LoadedSettings
+from elconsole.settings_keys import Key, dotted, keys_of
+from elconsole.settings_models import DSN_SECRETS, parse_dsn
+
+TEMPLATE = """\
+# elconsole configuration (TOML).
+#
+# Lines that begin with "#" and a word show a setting and its default, or an example.
+# Take the "#" away to use one. Every setting can also come from the environment, for
+# instance ELCONSOLE_WAREHOUSE__PASSWORD or ELCONSOLE_SOURCES__REFILLS__PORT, or from a
+# .env file in the working directory; `elconsole config` shows what is in force and why.
+
+#name = "pen plant"            # shown in the console's header
+#colour = "red"                # of the name; red marks production
+#auto_sync = "off"             # or how often the open console syncs: "5m", "1h 30m"
+#plugins = []                  # modules with hooks, besides installed entry points
+#workers = 4                   # tables synced at once
+#connect_timeout = 10          # seconds
+#stall_timeout = 60            # seconds without one byte moving
+#retries = 3                   # of transient failures, per table
+#degraded_ms = 250             # latency from which a connection counts as degraded
+#lock_wait = 30                # seconds that publishing waits for readers of a table
+#hash_salt = "a long secret"   # goes into hash_columns
+
+# The database that receives the rows. Passwords are better kept in ~/.pgpass, in a
+# service file, or in the environment; if one stands here, keep this file at mode 0600.
+#[warehouse]
+#host = "localhost"
+#port = 5435
+#dbname = "warehouse"
+#user = "warehouse_user"
+#password = "warehouse_password"
+#schema = "raw"                # of the raw tables
+# Or, in place of the five, anything libpq takes (service=, passfile=, several hosts):
+#dsn = "postgresql://warehouse_user@localhost:5435/warehouse?sslmode=prefer"
+
+# The databases to copy from. As soon as this file names one source, the three of the
+# pen plant are no longer taken for granted.
+#[sources.refills]
+#host = "localhost"
+#port = 5432
+#dbname = "refills"
+#user = "refills_user"
+#password = "refills_password"
+#tables = ["refills_production"]   # names, schema.names or globs; default "*": every table
+#exclude = []                  # names or globs left out again
+#mode = "full"                 # or "incremental": the default of this source's tables
+#strategy = "xmin"             # how incremental finds changes; or "cursor"
+#deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
+#lookback = "1 day"            # strategy cursor: how late a row may commit
+
+# One table. A key may be a glob; one with a dot needs quotes: "public.orders", "sales.*".
+#[sources.refills.table.refills_production]
+#mode = "incremental"
+#strategy = "cursor"
+#cursor = "timestamp"          # a column that grows with every change
+#lookback = "1 day"
+#primary_key = ["id"]          # default: from the catalog
+#deletes = "sweep"
+#exclude_columns = ["operator_id"]   # never copied
+#hash_columns = ["batch_id"]   # copied as salted SHA-256
+#where = "line_id <> 'TEST'"   # SQL on the source
+#splits = 1                    # parts read at once
+
+# Pass rates of that table.
+#[sources.refills.table.refills_production.quality]
+#status = "quality_status"
+#passed = ["ok"]
+#time = "timestamp"
+#by = ["line_id", "ink_color"]
+#defect = "defect_type"
+#shift = "shift_id"
+#batch = "batch_id"
+
+# Checks of that table, over the general ones below.
+#[sources.refills.table.refills_production.checks]
+#zero_rows = true
+#accepted_values = { quality_status = ["ok", "error"] }
+
+#[sources.refills.table."archive.*"]
+#columns = ["id", "timestamp", "quality_status"]   # the only ones copied
+
+# Checks of every table before it becomes visible. A failed check fails the table.
+#[checks]
+#zero_rows = false             # a table that had rows comes empty
+#row_jump = 0.5                # the row count moves by more than half
+#null_jump = 0.1               # a column's share of NULLs rises by more than a tenth
+#freshness = "1 day"           # the newest row is older
+#unique_key = false            # the primary key is not unique
+#pass_rate_shift = 0.1         # the pass rate moves by more than ten points
+
+# Who hears of a run's end. Commands get the run as JSON on stdin.
+#[notify]
+#on_failure = ["mail -s elconsole ops@example.com"]
+#on_signal = []
+#on_success = []
+#ping_url = "https://hc.example.com/ping/plant"   # with /start and /fail
+"""
+
+
+def write_template(path: Path) -> None:
+    """Write the commented configuration file, readable by its owner alone.
+
+    Raises UsageError where the file exists or can't be written; nothing is overwritten.
+    """
+    failure = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        failure = ("exists already and is left as it is", "Name another file with --path.")
+    except OSError as error:
+        failure = (f"can't be written: {error.strerror}", "Name another file with --path.")
+    if failure:
+        raise UsageError(f"{path}: {failure[0]}", hint=failure[1])
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(TEMPLATE)
+
+
+def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
+    """Each setting in force: dotted key, shown value, origin. Secrets are masked.
+
+    Settings without a value, and defaults of single tables, are left out.
+    """
+    listing = []
+    for path, value in _settings(loaded.settings, ()):
+        key = dotted(path)
+        listing.append((key, _shown(value, path[-1]), loaded.origin_of(path)))
+    return listing
+
+
+def _settings(model: BaseModel, path: Key) -> Iterator[tuple[Key, Any]]:
+    names = zip(keys_of(type(model)), type(model).model_fields, strict=True)
+    for key, name in names:
+        given = name in model.model_fields_set
+        if given or "table" not in path:
+            yield from _values(getattr(model, name), (*path, key))
+
+
+def _values(value: Any, path: Key) -> Iterator[tuple[Key, Any]]:
+    if isinstance(value, BaseModel):
+        yield from _settings(value, path)
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _values(inner, (*path, name))
+    elif value is not None:
+        yield path, value
+
+
+def _shown(value: Any, key: str) -> str:
+    if isinstance(value, SecretStr):
+        return _masked_dsn(value.get_secret_value()) if key == "dsn" else MASK
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(redact(clean_text(item)) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return redact(clean_text(value))
+
+
+def _masked_dsn(dsn: str) -> str:
+    """A dsn as keywords, whatever its form: only libpq's parser knows what is a password."""
+    parts = []
+    for key, value in parse_dsn(dsn).items():
+        shown = MASK if key in DSN_SECRETS else clean_text(value)
+        if not shown or any(c in " '\\" for c in shown):
+            shown = "'" + shown.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        parts.append(f"{key}={shown}")
+    return " ".join(parts)

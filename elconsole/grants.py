@@ -1,0 +1,265 @@
+"""The SQL that gives a role what elconsole needs and nothing more. Pure text."""
+
+from __future__ import annotations
+
+import re
+
+from elconsole.humanize import clean_text
+from elconsole.settings_models import (
+    ConnectionSettings,
+    Settings,
+    SourceSettings,
+    TableSettings,
+    WarehouseSettings,
+    is_glob,
+    table_matches,
+)
+
+LEDGER_SCHEMA = "elconsole"
+STORAGE_SCHEMA = "elconsole_storage"
+
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+# Every word that quote_ident() of PostgreSQL 13 to 18 quotes: all but the unreserved.
+_WORDS = """
+all analyse analyze and any array as asc asymmetric authorization between bigint binary bit
+boolean both case cast char character check coalesce collate collation column concurrently
+constraint create cross current_catalog current_date current_role current_schema current_time
+current_timestamp current_user dec decimal default deferrable desc distinct do else end except
+exists extract false fetch float for foreign freeze from full greatest grant group grouping
+having ilike in initially inner inout int integer intersect interval into is isnull join json
+json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar
+json_serialize json_table json_value lateral leading least left like limit localtime
+localtimestamp merge_action national natural nchar none normalize not notnull null nullif
+numeric offset on only or order out outer overlaps overlay placing position precision primary
+real references returning right row select session_user setof similar smallint some substring
+symmetric system_user table tablesample then time timestamp to trailing treat trim true union
+unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat
+xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+"""
+_KEYWORDS = frozenset(_WORDS.split())
+
+
+def quote_identifier(name: str) -> str:
+    """A name as SQL writes it, in quotes where it needs them. ValueError for NUL or nothing."""
+    if not name or "\0" in name:
+        raise ValueError("an SQL name is not empty and has no NUL character")
+    if _SIMPLE.fullmatch(name) and name not in _KEYWORDS:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """A text as an SQL constant, whatever `standard_conforming_strings` says."""
+    quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
+    return f"E{quoted}" if "\\" in text else quoted
+
+
+def grants_sql(settings: Settings) -> str:
+    """All grants: one block per source, then the warehouse's, each for its own server."""
+    blocks = [source_grants(name, source) for name, source in settings.sources.items()]
+    return "\n".join([*blocks, warehouse_grants(settings.warehouse)])
+
+
+def source_grants(name: str, source: SourceSettings) -> str:
+    """CONNECT, USAGE and SELECT for one source's role; column by column where columns are
+    selected. To be run by the tables' owner or a superuser, connected to that database."""
+    role = _role(source)
+    lines = _head(f"Source {name}", source)
+    lines.append(f"GRANT CONNECT ON DATABASE {_database(source)} TO {role};")
+    named = [pattern for pattern in source.tables if not is_glob(pattern)]
+    single = list(dict.fromkeys([*named, *_restricted(source)]))
+    lines += _schema_usage([_split(table)[0] for table in single], role)
+    for table in single:
+        schema, bare = _split(table)
+        if source.selects(schema, bare):
+            lines += _table_grant(schema, bare, source.table_settings(schema, bare), role)
+    globs = [pattern for pattern in source.tables if is_glob(pattern)]
+    for pattern in globs:
+        lines += _glob_grant(pattern, source, single)
+    lines += _remarks(source, single, globs)
+    return "\n".join(lines) + "\n"
+
+
+def warehouse_grants(warehouse: WarehouseSettings) -> str:
+    """CONNECT, CREATE and TEMPORARY on the warehouse: elconsole makes its own schemas."""
+    role = _role(warehouse)
+    schemas = (warehouse.target_schema, LEDGER_SCHEMA, STORAGE_SCHEMA)
+    lines = _head("Warehouse", warehouse)
+    lines += [
+        f"GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {_database(warehouse)} TO {role};",
+        "-- CREATE is for the schemas that elconsole makes and owns. Where an administrator is",
+        "-- to make them beforehand, leave CREATE out of the line above and run:",
+    ]
+    for schema in schemas:
+        name = _comment(quote_identifier(schema))
+        lines.append(f"--   CREATE SCHEMA {name} AUTHORIZATION {_comment(role)};")
+    return "\n".join(lines) + "\n"
+
+
+def _head(title: str, connection: ConnectionSettings) -> list[str]:
+    role = _comment(_role(connection))
+    database = connection.connection_parameters().get("dbname")
+    place = f" (connected to database {_comment(database)})" if database else ""
+    return [
+        f"-- {_comment(title)}: run on {_comment(connection.address)}{place}, as an administrator",
+        f"-- CREATE ROLE {role} LOGIN;   -- then set its password: \\password {role}",
+    ]
+
+
+def _comment(text: str) -> str:
+    return clean_text(text)
+
+
+def _role(connection: ConnectionSettings) -> str:
+    return quote_identifier(connection.connection_parameters().get("user") or "elconsole")
+
+
+def _database(connection: ConnectionSettings) -> str:
+    parameters = connection.connection_parameters()
+    # Without a name, psql's variable for the database it is connected to.
+    return quote_identifier(parameters["dbname"]) if parameters.get("dbname") else ':"DBNAME"'
+
+
+def _split(table: str) -> tuple[str, str]:
+    schema, dot, bare = table.partition(".")
+    return (schema, bare) if dot else ("public", table)
+
+
+def _is_restricted(table: TableSettings) -> bool:
+    return table.columns is not None or bool(table.exclude_columns)
+
+
+def _restricted(source: SourceSettings) -> list[str]:
+    """Tables that a glob selects but of which settings name the columns."""
+    return [
+        key
+        for key, block in source.table.items()
+        if not is_glob(key) and _is_restricted(block) and source.selects(*_split(key))
+    ]
+
+
+def _schema_usage(schemas: list[str], role: str) -> list[str]:
+    return [
+        f"GRANT USAGE ON SCHEMA {quote_identifier(schema)} TO {role};"
+        for schema in dict.fromkeys(schemas)
+    ]
+
+
+def _table_grant(schema: str, table: str, settings: TableSettings, role: str) -> list[str]:
+    target = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+    if settings.exclude_columns:
+        return _all_but(target, settings, role)
+    if settings.columns is None:
+        return [f"GRANT SELECT ON TABLE {target} TO {role};"]
+    needed = [*settings.columns, *(settings.primary_key or ())]
+    needed += [settings.cursor] if settings.cursor else []
+    columns = [quote_identifier(column) for column in dict.fromkeys(needed)]
+    columns += _system_columns(settings)
+    return [f"GRANT SELECT ({', '.join(columns)}) ON TABLE {target} TO {role};"]
+
+
+def _system_columns(settings: TableSettings) -> list[str]:
+    return ["xmin", "ctid"] if (settings.splits or 1) > 1 else ["xmin"]
+
+
+def _all_but(target: str, settings: TableSettings, role: str) -> list[str]:
+    """Only the server knows the other columns: ask it, and grant these."""
+    excluded = ", ".join(quote_literal(column) for column in settings.exclude_columns)
+    system = "".join(f", {column}" for column in _system_columns(settings))
+    body = f"""
+DECLARE columns text;
+BEGIN
+  SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns
+    FROM pg_catalog.pg_attribute
+   WHERE attrelid = {quote_literal(target)}::regclass
+     AND attnum > 0 AND NOT attisdropped AND attname NOT IN ({excluded});
+  EXECUTE format({quote_literal(f"GRANT SELECT (%s{system}) ON TABLE %s TO %s")},
+                 columns, {quote_literal(target)}, {quote_literal(role)});
+END
+"""  # noqa: S608
+    return [_do(body)]
+
+
+def _glob_grant(pattern: str, source: SourceSettings, single: list[str]) -> list[str]:
+    """A whole schema in two lines where it is one; else a loop over the tables that match."""
+    role = _role(source)
+    schema, _, rest = pattern.partition(".")
+    inside = any(table_matches(pattern, *_split(table)) for table in single)
+    if rest == "*" and not is_glob(schema) and not source.exclude and not inside:
+        name = quote_identifier(schema)
+        return [
+            f"GRANT USAGE ON SCHEMA {name} TO {role};",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role};",
+        ]
+    left_out = [*source.exclude, *single]
+    conditions = [_matches(pattern), *(f"NOT {_matches(other)}" for other in left_out)]
+    body = f"""
+DECLARE found record;
+BEGIN
+  FOR found IN
+    SELECT n.nspname, c.relname
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p')
+       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND {(chr(10) + "       AND ").join(conditions)}
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', found.nspname, {quote_literal(role)});
+    EXECUTE format('GRANT SELECT ON TABLE %I.%I TO %s',
+                   found.nspname, found.relname, {quote_literal(role)});
+  END LOOP;
+END
+"""  # noqa: S608
+    return [f"-- every table that {_comment(pattern)} names", _do(body)]
+
+
+def _matches(pattern: str) -> str:
+    """The SQL condition for `table_matches` on n.nspname and c.relname."""
+    qualified = "n.nspname || '.' || c.relname"
+    subject = f"({qualified})" if "." in pattern else "c.relname"
+    condition = f"{subject} = {quote_literal(pattern)}"
+    if is_glob(pattern):
+        return f"{subject} ~ {quote_literal(_regular_expression(pattern))}"
+    return condition
+
+
+def _regular_expression(pattern: str) -> str:
+    """A glob as a PostgreSQL regular expression."""
+    parts, position = [], 0
+    while position < len(pattern):
+        character = pattern[position]
+        end = pattern.find("]", position + 2) if character == "[" else -1
+        if character == "*":
+            parts.append(".*")
+        elif character == "?":
+            parts.append(".")
+        elif end > 0:
+            inner = pattern[position + 1 : end].replace("\\", "\\\\")
+            parts.append(f"[{'^' + inner[1:] if inner[0] == '!' else inner}]")
+            position = end
+        else:
+            parts.append(re.sub(r"[^\w]", lambda m: "\\" + m[0], character))
+        position += 1
+    return f"^{''.join(parts)}$"
+
+
+def _do(body: str) -> str:
+    tag = "grants"
+    while f"${tag}$" in body:
+        tag += "_"
+    return f"DO ${tag}${body}${tag}$;"
+
+
+def _remarks(source: SourceSettings, single: list[str], globs: list[str]) -> list[str]:
+    remarks = []
+    if any("." not in table for table in single):
+        remarks.append("-- A table named without a schema is taken to lie in public: write")
+        remarks.append('-- "schema.name" in the settings where it lies elsewhere.')
+    if globs:
+        remarks.append("-- Tables made later need these lines again, or their owner's")
+        remarks.append("-- ALTER DEFAULT PRIVILEGES.")
+    if any(is_glob(key) and _is_restricted(block) for key, block in source.table.items()):
+        remarks.append("-- Columns selected by a glob are not told apart here: the role may read")
+        remarks.append("-- those tables whole, unless the settings name them one by one.")
+    if any(block.where and _is_restricted(block) for block in source.table.values()):
+        remarks.append("-- Columns that stand only in a where condition need SELECT too.")
+    return remarks

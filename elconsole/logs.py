@@ -1,0 +1,207 @@
+"""Logs to stderr and to a file, as text or JSON lines, never with a secret in them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import re
+import sys
+import threading
+import urllib.parse
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TextIO
+
+from elconsole.errors import UsageError
+
+LogFormat = Literal["text", "json"]
+
+LOGGER = "elconsole"
+MASK = "**********"
+
+_URI_PASSWORD = re.compile(r"(?<=://)([^\s:/@?#]*):(\S*)@")
+_KEYWORD_PASSWORD = re.compile(
+    r"(?i)((?:password|passwd|client_secret|scram_client_key|scram_server_key|hash_salt)"
+    r"[\"']?\s*[=:]\s*)"
+    r"('(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|[^\s,;&)}\]]+)"
+)
+_SHORTEST_KNOWN = 4
+"""Known secrets shorter than this are masked only where a key names them: masking every
+`a` would make logs unreadable and the password guessable."""
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text without passwords: the known ones, `password=…`, and `scheme://user:…@host`."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    text = _URI_PASSWORD.sub(rf"\1:{MASK}@", text)
+    return _KEYWORD_PASSWORD.sub(rf"\1{MASK}", text)
+
+
+def _spellings(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Each known secret as it may appear: plain, percent-encoded, in JSON, in repr; longest
+    first, so that one inside another leaves no rest."""
+    found: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_KNOWN:
+            found |= {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
+            found |= {urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret)}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+class RedactingFormatter(logging.Formatter):
+    """Text lines: time, level, logger, message; tracebacks below, all of it redacted."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._secrets = _spellings(secrets)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The finished line, after every argument and traceback is in it."""
+        return redact(self.compose(record), self._secrets)
+
+    def compose(self, record: logging.LogRecord) -> str:
+        """The line before redaction."""
+        # A traceback cached on the record by another formatter is not known to be clean.
+        record.exc_text = None
+        line = super().format(record)
+        record.exc_text = None
+        return line
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        """ISO 8601 in UTC, to the millisecond."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class JsonFormatter(RedactingFormatter):
+    """One JSON object a line: `time`, `level`, `logger`, `message`, and `traceback`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The finished line; redacted before encoding, so that it stays valid JSON."""
+        fields = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage(), self._secrets),
+        }
+        if record.exc_info:
+            fields["traceback"] = redact(self.formatException(record.exc_info), self._secrets)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+class _SayOnce:
+    """Tells once, on stderr, that a log can't be written; nothing more, so a sync goes on."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._said = False
+
+    def __call__(self, place: str, error: BaseException | None) -> None:
+        with self._lock:
+            if self._said:
+                return
+            self._said = True
+        stream = self._stream or sys.stderr
+        try:
+            stream.write(f"elconsole: can't write the log to {place}: {error}; going on without\n")
+            stream.flush()
+        except (OSError, ValueError):
+            # stderr is gone too: there is nobody left to tell.
+            return
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to stderr, and gives up quietly where it is closed."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Never raise, never print a traceback."""
+
+
+class _FileHandler(logging.handlers.WatchedFileHandler):
+    """Appends to a file that logrotate may move away; survives a full disk."""
+
+    def __init__(self, path: Path, complain: _SayOnce) -> None:
+        self._complain = complain
+        self._place = str(path)
+        super().__init__(path, mode="a", encoding="utf-8", errors="backslashreplace")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a line; a failure is told once and the next line is tried afresh."""
+        try:
+            self.reopenIfNeeded()
+            if self.stream is None:
+                self.stream = self._open()
+        except OSError:
+            self.handleError(record)
+            return
+        logging.StreamHandler.emit(self, record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        """Tell once; a broken disk is no reason to stop a sync."""
+        self._complain(self._place, sys.exc_info()[1])
+
+    def close(self) -> None:
+        """Close the file; what the disk no longer takes is lost quietly."""
+        try:
+            super().close()
+        except OSError as error:
+            self._complain(self._place, error)
+
+
+def configure_logging(
+    *,
+    verbosity: int = 0,
+    quiet: bool = False,
+    log_format: LogFormat = "text",
+    log_file: Path | None = None,
+    secrets: Iterable[str] = (),
+    to_stderr: bool = True,
+    stream: TextIO | None = None,
+) -> None:
+    """Send the package's log records to stderr and, where asked, to a file.
+
+    stderr gets warnings, with `verbosity` 1 what happens and with 2 everything, with
+    `quiet` only errors; the file gets what happens, with `verbosity` 2 everything.
+    `to_stderr=False` is for the console, whose screen stderr would spoil. Calling it
+    again replaces the former handlers. Raises UsageError where the file can't be opened.
+    """
+    known = tuple(secrets)
+    formatter = JsonFormatter(known) if log_format == "json" else RedactingFormatter(known)
+    handlers: list[logging.Handler] = []
+    if log_file is not None:
+        handlers.append(_open_file(log_file, stream))
+        handlers[-1].setLevel(logging.DEBUG if verbosity >= 2 else logging.INFO)
+    if to_stderr:
+        handlers.append(_StderrHandler(stream or sys.stderr))
+        handlers[-1].setLevel(_level(verbosity, quiet))
+    logger = logging.getLogger(LOGGER)
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    for handler in handlers or [logging.NullHandler()]:
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+    logger.setLevel(min((h.level for h in handlers), default=logging.CRITICAL))
+    logger.propagate = False
+
+
+def _open_file(path: Path, stream: TextIO | None) -> _FileHandler:
+    failure = None
+    try:
+        return _FileHandler(path, _SayOnce(stream))
+    except OSError as error:
+        failure = error.strerror
+    raise UsageError(
+        f"{path}: the log file can't be opened: {failure}",
+        hint="Name a file in a folder you may write to with --log-file.",
+    )
+
+
+def _level(verbosity: int, quiet: bool) -> int:
+    if quiet:
+        return logging.ERROR
+    return {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
