@@ -11,7 +11,16 @@ from typing import Protocol
 
 import pytest
 
-from tests.postgres import Database, PostgresServer, reachable_folder
+from tests.postgres import (
+    SOURCES,
+    Database,
+    Factory,
+    PostgresServer,
+    grant_source,
+    grant_warehouse,
+    reachable_folder,
+    seed_source,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _FOREIGN_PREFIXES = ("ELCONSOLE_", "XDG_", "PG")
@@ -26,6 +35,10 @@ class MakeDatabase(Protocol):
 
 class MakeRole(Protocol):
     def __call__(self, name_hint: str = "role", options: str = "LOGIN") -> str: ...
+
+
+class MakeFactory(Protocol):
+    def __call__(self, rows: int | None = None, sources: tuple[str, ...] = SOURCES) -> Factory: ...
 
 
 class RunCli(Protocol):
@@ -101,6 +114,29 @@ def make_database(server: PostgresServer, make_role: MakeRole) -> Iterator[MakeD
     yield make
     for database in made:
         server.drop_database(database)
+
+
+@pytest.fixture
+def make_factory(make_database: MakeDatabase, make_role: MakeRole) -> MakeFactory:
+    """Makes pen plants: seeded sources, an empty warehouse, least-privileged roles."""
+
+    def make(rows: int | None = None, sources: tuple[str, ...] = SOURCES) -> Factory:
+        roles = {name: make_role(name) for name in (*sources, "warehouse")}
+        databases = {name: make_database(name) for name in sources}
+        for name, database in databases.items():
+            seed_source(database, name, rows)
+            grant_source(database, roles[name])
+        warehouse = make_database("warehouse")
+        grant_warehouse(warehouse, roles["warehouse"])
+        return Factory(databases, warehouse, roles)
+
+    return make
+
+
+@pytest.fixture
+def factory(make_factory: MakeFactory) -> Factory:
+    """The pen plant's 350 units and an empty warehouse."""
+    return make_factory()
 
 
 @pytest.fixture

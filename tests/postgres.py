@@ -12,16 +12,19 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from elconsole import demo
 from elconsole.demo.account import Account, can_reach, server_account
 from elconsole.demo.installation import Installation, install_for
 from elconsole.demo.supervisor import SUPERUSER, EmbeddedServer
 
+SOURCES = ("refills", "bodies", "springs")
+SEED = Path(demo.__file__).parent / "seed"
 TEST_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -77,8 +80,7 @@ class Database:
     def sql(self, text: str, *arguments: object, **changes: Any) -> list[tuple[Any, ...]]:
         """Run SQL as superuser (several statements where no arguments); the last one's rows."""
         with self.connect(**changes) as connection:
-            query = cast("LiteralString", text)
-            cursor = connection.execute(query, arguments or None)
+            cursor = connection.execute(text, arguments or None)
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description is not None else []
@@ -162,3 +164,56 @@ class PostgresServer:
     def drop_role(self, name: str) -> None:
         """Drop a role whose databases are gone already."""
         self.admin.sql(f'DROP ROLE IF EXISTS "{name}"')
+
+
+@dataclass(frozen=True, slots=True)
+class Factory:
+    """The pen plant in databases of one test: sources with units, and an empty warehouse."""
+
+    sources: dict[str, Database]
+    warehouse: Database
+    roles: dict[str, str]
+    """By source name and `warehouse`: the least-privileged role."""
+
+    def connection(self, name: str) -> dict[str, Any]:
+        """A `[sources.NAME]` or `[warehouse]` block: the least-privileged role over the socket."""
+        database = self.warehouse if name == "warehouse" else self.sources[name]
+        parameters = database.as_role(self.roles[name])
+        return {**parameters, "port": int(parameters["port"])}
+
+    def overrides(self) -> dict[str, Any]:
+        """For `load_settings(overrides=…)`."""
+        return {
+            "warehouse": self.connection("warehouse"),
+            "sources": {
+                name: {**self.connection(name), "tables": [f"{name}_production"]}
+                for name in self.sources
+            },
+        }
+
+
+def seed_source(database: Database, name: str, rows: int | None = None) -> None:
+    """Fill a database with the pen plant's units of one source."""
+    with database.connect() as connection, connection.transaction():
+        connection.execute(
+            "SELECT set_config('elconsole.demo_rows', %s, true)", [str(rows) if rows else ""]
+        )
+        connection.execute((SEED / f"{name}.sql").read_bytes())
+
+
+def grant_source(database: Database, role: str) -> None:
+    """What `elconsole grants` prints for a source."""
+    database.sql(
+        f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
+        f'GRANT CONNECT ON DATABASE "{database.name}" TO "{role}";'
+        f'GRANT USAGE ON SCHEMA public TO "{role}";'
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}"'
+    )
+
+
+def grant_warehouse(database: Database, role: str) -> None:
+    """What `elconsole grants` prints for the warehouse."""
+    database.sql(
+        f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
+        f'GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "{database.name}" TO "{role}"'
+    )

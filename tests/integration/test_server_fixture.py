@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.conftest import MakeDatabase, MakeRole
-from tests.postgres import PostgresServer
+from tests.postgres import Factory, PostgresServer
 
 pytestmark = pytest.mark.integration
 
@@ -28,3 +28,13 @@ def test_tcp_needs_the_password(make_database: MakeDatabase, server: PostgresSer
     assert database.scalar("SELECT 1") == 1
     with pytest.raises(psycopg.OperationalError, match="password"):
         database.connect(password="wrong")
+
+
+def test_the_factory_reads_its_sources_and_writes_its_warehouse(factory: Factory) -> None:
+    refills = factory.sources["refills"]
+    with refills.connect(user=factory.roles["refills"]) as connection:
+        assert connection.execute("SELECT count(*) FROM refills_production").fetchone() == (100,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM refills_production")
+    with factory.warehouse.connect(user=factory.roles["warehouse"]) as connection:
+        connection.execute("CREATE SCHEMA raw")
