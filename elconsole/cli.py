@@ -343,6 +343,52 @@ def advise(ctx: typer.Context, as_json: Json = False) -> None:
     _report(ctx, "findings", as_json, lambda e, o: cli_reports.advise(e, o, as_json=as_json))
 
 
+@_command("elconsole init", "elconsole init --path plant.toml")
+def init(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Option("--path", metavar="FILE", help="Where to write it.")] = Path(
+        "elconsole.toml"
+    ),
+) -> None:
+    """Write a commented configuration file."""
+    from elconsole import cli_setup
+
+    session: Session = ctx.obj
+    raise typer.Exit(session.run(lambda: cli_setup.init(session, path)))
+
+
+@_command("elconsole grants | less")
+def grants(ctx: typer.Context) -> None:
+    """Print the SQL that gives each role the least it needs."""
+    from elconsole import cli_setup
+
+    session: Session = ctx.obj
+    raise typer.Exit(session.run(lambda: cli_setup.grants(session)))
+
+
+@_command("elconsole config", "ELCONSOLE_WORKERS=2 elconsole config")
+def config(ctx: typer.Context) -> None:
+    """Print the effective settings and where each came from."""
+    from elconsole import cli_setup
+
+    session: Session = ctx.obj
+    raise typer.Exit(session.run(lambda: cli_setup.config(session)))
+
+
+@_command("elconsole serve", "elconsole --demo serve --port 8080")
+def serve(
+    ctx: typer.Context,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=1, max=65535, help="On 127.0.0.1.")
+    ] = 8000,
+) -> None:
+    """The dashboard in a browser on this machine."""
+    from elconsole import cli_setup
+
+    session: Session = ctx.obj
+    raise typer.Exit(session.run(lambda: cli_setup.serve(session, port)))
+
+
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> None:
     """Run elconsole and exit. `parts` replaces what commands are put together from."""
     given = sys.argv[1:] if arguments is None else arguments

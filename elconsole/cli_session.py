@@ -120,21 +120,21 @@ class Session:
         return loaded
 
     @contextmanager
-    def settings(self) -> Iterator[Settings]:
+    def loaded(self) -> Iterator[LoadedSettings]:
         """The effective settings; with `--demo` those of the embedded plant, which runs
         until the end of the block."""
         if not self.options.demo:
-            yield self.load().settings
+            yield self.load()
             return
         with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
             self.output.note(plant.notice)
-            yield self.load(plant.overrides()).settings
+            yield self.load(plant.overrides())
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
         """The engine on the effective settings, closed at the end of the block."""
-        with self.settings() as settings:
-            engine = self.parts.make_engine(settings)
+        with self.loaded() as loaded:
+            engine = self.parts.make_engine(loaded.settings)
             try:
                 yield engine
             finally:
@@ -143,11 +143,11 @@ class Session:
     def open_console(self, request: SyncRequest | None) -> int:
         """Open the dashboard, with `request` started at once; needs a terminal."""
         self._require_terminal("sync" if request else "")
-        with self.settings() as settings:
-            engine = self.parts.make_engine(settings)
+        with self.loaded() as loaded:
+            engine = self.parts.make_engine(loaded.settings)
             try:
                 return self.parts.run_console(
-                    engine, settings, sync_request=request, read_only=self.options.read_only
+                    engine, loaded.settings, sync_request=request, read_only=self.options.read_only
                 )
             finally:
                 engine.close()

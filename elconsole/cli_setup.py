@@ -16,6 +16,40 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
+def init(session: Session, path: Path) -> int:
+    """Write the commented configuration file; never over another."""
+    from elconsole.configfile import write_template
+
+    write_template(path)
+    session.output.result(str(path.absolute()))
+    session.output.note("written; fill in your databases, then run: elconsole check")
+    return errors.EXIT_OK
+
+
+def grants(session: Session) -> int:
+    """Print the least-privilege SQL for every source's role and the warehouse's."""
+    from elconsole.grants import grants_sql
+
+    with session.loaded() as loaded:
+        session.output.result(grants_sql(loaded.settings).rstrip("\n"))
+    return errors.EXIT_OK
+
+
+def config(session: Session) -> int:
+    """Print every effective setting and where it came from, secrets masked."""
+    from elconsole import render
+    from elconsole.configfile import effective
+
+    columns = [render.Column(heading) for heading in ("setting", "value", "from")]
+    with session.loaded() as loaded:
+        places = "\n".join(
+            f"{'used' if path == loaded.config_file else 'looked for'}: {path}"
+            for path in loaded.files
+        )
+        session.output.result(f"{render.table(columns, effective(loaded))}\n\n{places}")
+    return errors.EXIT_OK
+
+
 def serve(session: Session, port: int) -> int:
     """Serve the dashboard to browsers on this machine until interrupted."""
     if importlib.util.find_spec("textual_serve") is None:

@@ -35,7 +35,8 @@ _ASCII = str.maketrans(
 
 def encodable(text: str, encoding: str | None) -> str:
     """`text` as `encoding` can carry it: ASCII stand-ins first, escapes for the rest."""
-    encoding = encoding or "ascii"
+    if encoding is None:
+        return text
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

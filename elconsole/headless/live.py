@@ -130,7 +130,7 @@ class LiveProgress:
         with self._lock:
             grid = Table.grid(padding=(0, 2))
             for justify in ("left", "left", "left", "right", "right", "right", "left"):
-                grid.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+                grid.add_column(justify=justify, no_wrap=True)
             for (source, table), line in self._lines.items():
                 grid.add_row(*_cells(source, table, line))
             return grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from elconsole.api import (
     SyncRequest,
     TableDrift,
 )
+from elconsole.cli_session import GlobalOptions, Parts, Session
+from elconsole.cli_setup import console_arguments
 from elconsole.errors import ConfigurationError, DemoUnavailable, WarehouseUnavailable
 from tests.fakes import (
     DENIED,
@@ -354,3 +357,44 @@ def test_a_log_file_takes_json_lines(tmp_path: Path) -> None:
     assert ended.code == 0
     for line in Path("run.log").read_text().splitlines():
         json.loads(line)
+
+
+def test_init_writes_a_private_file_once() -> None:
+    ended = CommandLine().run("init")
+    assert (ended.code, ended.out.strip()) == (0, str(Path("elconsole.toml").absolute()))
+    assert Path("elconsole.toml").stat().st_mode & 0o777 == 0o600
+    Path("elconsole.toml").write_text("workers = 2")
+    assert CommandLine().run("init").code == 2
+    assert Path("elconsole.toml").read_text() == "workers = 2"
+    assert CommandLine().run("init --path other.toml").code == 0
+
+
+def test_config_names_each_origin_and_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELCONSOLE_WAREHOUSE__PASSWORD", "s3cret-w0rd")
+    ended = CommandLine().run("config")
+    assert ended.code == 0
+    assert "s3cret-w0rd" not in ended.out
+    assert "ELCONSOLE_WAREHOUSE__PASSWORD" in ended.out
+
+
+def test_grants_print_sql() -> None:
+    ended = CommandLine().run("grants")
+    assert ended.code == 0
+    assert "GRANT CONNECT ON DATABASE refills TO refills_user;" in ended.out
+
+
+def test_a_served_console_opens_with_the_same_options(tmp_path: Path) -> None:
+    options = GlobalOptions(
+        read_only=True, demo=True, demo_rows=5, config_file=Path("my.toml"), log_file=Path("l")
+    )
+    assert console_arguments(Session(options, Parts())) == [
+        "--read-only", "--demo", "--demo-rows", "5",
+        "--config", str(tmp_path / "my.toml"), "--log-file", str(tmp_path / "l"),
+    ]  # fmt: skip
+
+
+def test_serving_without_the_extra_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    ended = CommandLine().run("serve")
+    assert ended.code == 2
+    assert "pip install 'elconsole[web]'" in ended.err

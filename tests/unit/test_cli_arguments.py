@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import typer.main
 
@@ -58,26 +60,25 @@ def test_values_stay_with_their_options() -> None:
     assert global_options_first(["sync", "-c", "--json"]) == ["-c", "--json", "sync"]
 
 
+def options_of(command: Any) -> tuple[set[str], set[str]]:
+    """Names of the flags, and of the options that take a value."""
+    options = [p for p in command.params if p.param_type_name == "option"]
+    flags = {name for p in options if p.is_flag or p.count for name in p.opts}
+    return flags, {name for p in options for name in p.opts} - flags
+
+
 def test_the_sets_name_exactly_what_the_parser_knows() -> None:
-    group = typer.main.get_command(app)
     own = {"--help", "-h", "--install-completion", "--show-completion"}
-    parsed = [p for p in group.params if p.param_type_name == "option"]
-    takes_none = {
-        name
-        for p in parsed
-        if p.is_flag or p.count
-        for name in p.opts  # type: ignore[attr-defined]
-    }
-    takes_value = {name for p in parsed for name in p.opts} - takes_none
-    assert takes_none - own == GLOBAL_FLAGS
-    assert takes_value - own == GLOBAL_VALUES
+    flags, valued = options_of(typer.main.get_command(app))
+    assert flags - own == GLOBAL_FLAGS
+    assert valued - own == GLOBAL_VALUES
 
 
 def test_no_option_of_a_command_has_the_name_of_a_global_one() -> None:
-    group = typer.main.get_command(app)
-    for command in group.commands.values():  # type: ignore[attr-defined]
-        options = [p for p in command.params if p.param_type_name == "option"]
-        names = {name for p in options for name in p.opts}
-        valued = {name for p in options if not p.is_flag for name in p.opts}
-        assert not names & (GLOBAL_FLAGS | GLOBAL_VALUES)
-        assert valued <= COMMAND_VALUES, command.name
+    group: Any = typer.main.get_command(app)
+    used: set[str] = set()
+    for command in group.commands.values():
+        flags, valued = options_of(command)
+        assert not (flags | valued) & (GLOBAL_FLAGS | GLOBAL_VALUES)
+        used |= valued
+    assert used == COMMAND_VALUES

@@ -37,10 +37,10 @@ def test_plain_progress_tells_one_line_a_table_and_a_summary() -> None:
     assert stdout.getvalue() == ""
     assert stderr.getvalue().splitlines() == [
         "run 1: 3 tables",
-        "refills.refills_production: succeeded, 100 rows in 0.5 s",
-        "bodies.bodies_production: succeeded, 100 rows in 0.5 s",
-        "springs.springs_production: succeeded, 150 rows in 0.5 s",
-        "run 1 succeeded: 3 of 3 tables, 350 rows, 72.0 kB in 22.0 s",
+        "refills.refills_production: succeeded, 100 rows in 500 ms",
+        "bodies.bodies_production: succeeded, 100 rows in 500 ms",
+        "springs.springs_production: succeeded, 150 rows in 500 ms",
+        "run 1 succeeded: 3 of 3 tables, 350 rows, 72 kB in 22.0 s",
     ]
 
 
@@ -129,4 +129,4 @@ def test_the_live_table_shows_names_as_they_are() -> None:
     progress = LiveProgress(output)
     odd = (PEN_PLANT[0].__class__("refills", "[red]\x1b[31mt", 1),)
     FakeEngine(odd).sync(SyncRequest(), emit=progress, stop=threading.Event())
-    assert "[red][31mt" in painted(progress)
+    assert "[red]t" in painted(progress)
