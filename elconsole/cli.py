@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,7 +17,7 @@ from elconsole.cli_session import Failed, GlobalOptions, Parts, Session
 from elconsole.output import Output
 
 if TYPE_CHECKING:
-    from elconsole.api import Engine, ErrorInfo
+    from elconsole.api import Engine, ErrorInfo, SyncRequest
 
 
 class LogForm(StrEnum):
@@ -155,12 +155,12 @@ def _main(
     if headless:
         typer.echo(ctx.get_help(), err=True)
         raise typer.Exit(errors.EXIT_USAGE)
-    raise typer.Exit(session.run(lambda: session.open_console(None)))
+    _open_console(session, None)
 
 
 def _report(
     ctx: typer.Context, key: str, as_json: bool, work: Callable[[Engine, Output], int]
-) -> None:
+) -> NoReturn:
     """Run a command on the engine and exit; `key` names its list in JSON."""
     session: Session = ctx.obj
 
@@ -169,6 +169,12 @@ def _report(
             return work(engine, session.output)
 
     raise typer.Exit(session.run(run, _failure(key) if as_json else None))
+
+
+def _open_console(session: Session, request: SyncRequest | None) -> NoReturn:
+    from elconsole.cli_console import open_console
+
+    raise typer.Exit(session.run(lambda: open_console(session, request)))
 
 
 def _failure(key: str) -> Failed:
@@ -216,7 +222,7 @@ def sync(
     if not session.options.headless:
         if as_json:
             raise typer.BadParameter("--json needs --headless: the dashboard prints nothing")
-        raise typer.Exit(session.run(lambda: session.open_console(request)))
+        _open_console(session, request)
     from elconsole.headless.sync import run_sync
 
     live = session.has_live_progress()

@@ -7,7 +7,6 @@ Nothing heavy is imported before a command needs it: `--help` and `--version` ne
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -17,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from elconsole import errors
 from elconsole.humanize import clean_text
-from elconsole.output import Output, is_terminal, takes_escapes
+from elconsole.output import Output, takes_escapes
 
 if TYPE_CHECKING:
-    from elconsole.api import Engine, ErrorInfo, SyncRequest
+    from elconsole.api import Engine, ErrorInfo
     from elconsole.demo.plant import Plant
     from elconsole.logs import LogFormat
     from elconsole.settings import LoadedSettings
     from elconsole.settings_models import Settings
+    from elconsole.ui.options import ConsoleOptions
 
 
 Failed = Callable[["ErrorInfo"], str]
@@ -67,10 +67,10 @@ def _load_settings(
     return load_settings(config_file, overrides, cwd=cwd)
 
 
-def _run_console(engine: Engine, settings: Settings, **how: Any) -> int:
+def _run_console(options: ConsoleOptions) -> int:
     from elconsole.ui.app import run_console
 
-    return run_console(engine, settings, **how)
+    return run_console(options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Parts:
     open_plant: Callable[[int | None, Callable[[str], None]], AbstractContextManager[Plant]] = (
         _open_plant
     )
-    run_console: Callable[..., int] = _run_console
+    run_console: Callable[[ConsoleOptions], int] = _run_console
 
 
 @dataclass
@@ -94,9 +94,13 @@ class Session:
     options: GlobalOptions
     parts: Parts
     output: Output = field(default_factory=Output)
+    plant: Plant | None = None
+    """The running plant, with `--demo`, once the settings are loaded."""
     _secrets: tuple[str, ...] = ()
 
-    def load(self, overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
+    def load(
+        self, overrides: Mapping[str, Any] | None = None, *, for_console: bool = False
+    ) -> LoadedSettings:
         """Read the settings, set up logging, and pass on the settings' warnings.
 
         The demo heeds no file but one named on the command line: a newcomer's own
@@ -114,21 +118,23 @@ class Session:
             log_format=self.options.log_format,
             log_file=self.options.log_file,
             secrets=self._secrets,
+            to_stderr=not for_console,
         )
         for warning in loaded.warnings:
             self.output.note(f"warning: {clean_text(warning)}")
         return loaded
 
     @contextmanager
-    def loaded(self) -> Iterator[LoadedSettings]:
+    def loaded(self, *, for_console: bool = False) -> Iterator[LoadedSettings]:
         """The effective settings; with `--demo` those of the embedded plant, which runs
         until the end of the block."""
         if not self.options.demo:
-            yield self.load()
+            yield self.load(for_console=for_console)
             return
         with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
             self.output.note(plant.notice)
-            yield self.load(plant.overrides())
+            self.plant = plant
+            yield self.load(plant.overrides(), for_console=for_console)
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
@@ -139,31 +145,6 @@ class Session:
                 yield engine
             finally:
                 engine.close()
-
-    def open_console(self, request: SyncRequest | None) -> int:
-        """Open the dashboard, with `request` started at once; needs a terminal."""
-        self._require_terminal("sync" if request else "")
-        with self.loaded() as loaded:
-            engine = self.parts.make_engine(loaded.settings)
-            try:
-                return self.parts.run_console(
-                    engine, loaded.settings, sync_request=request, read_only=self.options.read_only
-                )
-            finally:
-                engine.close()
-
-    def _require_terminal(self, command: str) -> None:
-        served = "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
-        dumb = os.environ.get("TERM", "") in ("", "dumb")
-        if served or (is_terminal(sys.stdin) and is_terminal(self.output.stdout) and not dumb):
-            return
-        instead = f"elconsole --headless {command}" if command else "elconsole --headless sync"
-        raise errors.UsageError(
-            "the dashboard needs a terminal (TERM=dumb is none)"
-            if dumb and is_terminal(self.output.stdout)
-            else "the dashboard needs a terminal, and stdin or stdout is none",
-            hint=f"without a dashboard: {instead}",
-        )
 
     def has_live_progress(self) -> bool:
         """Whether stderr takes a moving table that log lines won't tear."""

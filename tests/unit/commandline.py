@@ -17,6 +17,7 @@ from elconsole.cli import main
 from elconsole.cli_session import Parts
 from elconsole.demo.plant import Plant
 from elconsole.settings import Settings
+from elconsole.ui.options import ConsoleOptions
 from tests.fakes import FakeEngine
 
 
@@ -50,7 +51,7 @@ class CommandLine:
     engine: FakeEngine = field(default_factory=FakeEngine)
     settings: list[Settings] = field(default_factory=list)
     plants: list[int | None] = field(default_factory=list)
-    consoles: list[dict[str, Any]] = field(default_factory=list)
+    consoles: list[ConsoleOptions] = field(default_factory=list)
     engine_fails: BaseException | None = None
 
     def parts(self) -> Parts:
@@ -65,8 +66,9 @@ class CommandLine:
             self.plants.append(rows)
             yield FakePlant()
 
-        def run_console(engine: Engine, settings: Settings, **how: Any) -> int:
-            self.consoles.append(how)
+        def run_console(options: ConsoleOptions) -> int:
+            self.consoles.append(options)
+            options.engine_factory()
             return 0
 
         plant = cast("Callable[..., AbstractContextManager[Plant]]", open_plant)

@@ -21,7 +21,7 @@ from elconsole.api import (
 )
 from elconsole.cli_session import GlobalOptions, Parts, Session
 from elconsole.cli_setup import console_arguments
-from elconsole.errors import ConfigurationError, DemoUnavailable, WarehouseUnavailable
+from elconsole.errors import ConfigurationError, DemoUnavailable, UsageError, WarehouseUnavailable
 from tests.fakes import (
     DENIED,
     LOCKED,
@@ -258,16 +258,45 @@ def test_the_dashboard_refuses_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) 
 def test_without_a_command_the_dashboard_opens() -> None:
     line = CommandLine()
     assert line.run("--read-only", terminal=True).code == 0
-    assert line.consoles == [{"sync_request": None, "read_only": True}]
+    (options,) = line.consoles
+    assert options.read_only
+    assert options.sync_request is None
+    assert options.environment == "pen plant"
+    assert [c.name for c in options.connections] == ["refills", "bodies", "springs", "warehouse"]
     assert line.engine.closed
 
 
 def test_sync_on_a_terminal_opens_the_dashboard_with_that_sync() -> None:
     line = CommandLine()
     assert line.run("sync refills --full", terminal=True).code == 0
-    assert line.consoles == [
-        {"sync_request": SyncRequest(("refills",), full=True), "read_only": False}
-    ]
+    assert line.consoles[0].sync_request == SyncRequest(("refills",), full=True)
+
+
+def test_a_first_start_without_configuration_is_welcomed() -> None:
+    line = CommandLine()
+    line.run("", terminal=True)
+    welcome = line.consoles[0].welcome
+    assert welcome is not None
+    assert welcome.write_configuration() == Path("elconsole.toml").absolute()
+    line.run("", terminal=True)
+    assert line.consoles[1].welcome is None
+    assert line.consoles[1].config_path is not None
+
+
+def test_the_welcome_can_open_the_demo() -> None:
+    line = CommandLine()
+    line.run("", terminal=True)
+    assert line.consoles[0].welcome is not None
+    with pytest.raises(UsageError, match="terminal"):
+        line.consoles[0].welcome.open_demo()
+
+
+def test_the_demo_s_console_can_let_the_plant_produce() -> None:
+    line = CommandLine()
+    line.run("--demo", terminal=True)
+    assert line.consoles[0].demo
+    assert line.consoles[0].start_demo_live is not None
+    assert line.consoles[0].welcome is None
 
 
 def test_headless_without_a_command_prints_help_and_exits_2() -> None:
