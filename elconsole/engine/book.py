@@ -1,0 +1,117 @@
+"""The state of a run in memory, and the thread that carries it to the ledger."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
+from elconsole.api import TableRun
+from elconsole.engine import ledger
+from elconsole.engine.pools import Server, Session, open_session
+from elconsole.errors import ElconsoleError
+
+LOG = logging.getLogger("elconsole.engine")
+REPORT_EVERY_S = 1.0
+WRITE_TIMEOUT_S = 10.0
+ENDED = frozenset({"succeeded", "failed", "skipped", "cancelled", "locked"})
+Key = tuple[str, str]
+"""Source and table label."""
+
+
+class RunBook:
+    """All tables of a run. Any thread may turn a page; one thread writes the ledger."""
+
+    def __init__(self, tables: Sequence[TableRun]) -> None:
+        self._lock = threading.Lock()
+        self._tables = {(table.source, table.table): table for table in tables}
+
+    def update(self, key: Key, **changes: Any) -> TableRun:
+        with self._lock:
+            self._tables[key] = replace(self._tables[key], **changes)
+            return self._tables[key]
+
+    def table(self, key: Key) -> TableRun:
+        with self._lock:
+            return self._tables[key]
+
+    def tables(self) -> tuple[TableRun, ...]:
+        with self._lock:
+            return tuple(self._tables.values())
+
+
+class LedgerWriter:
+    """Writes a run's progress about once a second, on a session that outlives trouble.
+
+    Progress that can't be written stops nothing: the session is opened again, and the
+    rows that count are written by the tables' own transactions."""
+
+    def __init__(
+        self, session: Session, server: Server, book: RunBook, run_id: str, run_number: int
+    ) -> None:
+        self.session = session
+        self.server = server
+        self.book = book
+        self.run_id = run_id
+        self.run_number = run_number
+        self._wake = threading.Event()
+        self._done = threading.Event()
+        self._written: dict[Key, TableRun] = {}
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    def start(self) -> None:
+        self._written = {(t.source, t.table): t for t in self.book.tables()}
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A table ended: write it without waiting for the next second."""
+        self._wake.set()
+
+    def finish(self, timeout_s: float) -> bool:
+        """Write what is left; False where the warehouse did not answer in time."""
+        self._done.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._done.is_set():
+            self._wake.wait(REPORT_EVERY_S)
+            self._wake.clear()
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        changed = [t for t in self.book.tables() if self._written.get((t.source, t.table)) != t]
+        if not changed:
+            return
+        for retry in (False, True):
+            if self._attempt(lambda: self._write_tables(changed), reopen=retry):
+                self._written.update({(t.source, t.table): t for t in changed})
+                return
+
+    def _write_tables(self, changed: Sequence[TableRun]) -> None:
+        running = [t for t in changed if t.status == "running"]
+        ledger.report_progress(self.session, self.run_id, running)
+        for table in changed:
+            if table.status in ENDED - {"succeeded"}:
+                ledger.finish_table(self.session, self.run_id, table)
+            elif table.status == "succeeded":
+                ledger.notify(self.session, self.run_id)
+
+    def _attempt(self, write: Callable[[], None], *, reopen: bool) -> bool:
+        try:
+            if reopen:
+                self.session.abandon()
+                self.session = open_session(self.server)
+                ledger.hold_run_lock(self.session, self.run_number)
+            with self.session.within(WRITE_TIMEOUT_S):
+                write()
+        except (psycopg.Error, ElconsoleError) as error:
+            LOG.warning("run %s: progress could not be written: %s", self.run_number, error)
+            return False
+        return True

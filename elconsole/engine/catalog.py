@@ -1,0 +1,160 @@
+"""What a database says of its own tables, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+
+import psycopg
+from psycopg.rows import class_row
+
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.statements import statement
+from elconsole.settings_models import is_glob, table_matches
+
+BASE_TABLE_KINDS = frozenset("rp")
+FIRST_USER_OID = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRelation:
+    """A table, partitioned table, view, materialised view or foreign table."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    """As in `pg_class.relkind`: r, p, v, m, f."""
+    is_partition: bool
+    of_extension: bool
+    rows_estimated: float | None
+    bytes_estimated: int | None
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def is_base_table(self) -> bool:
+        """Whether `*` means it: no view, no part of another table, no extension's own."""
+        return self.kind in BASE_TABLE_KINDS and not (self.is_partition or self.of_extension)
+
+    @property
+    def has_xmin(self) -> bool:
+        """Whether its rows carry the transaction that wrote them."""
+        return self.kind in BASE_TABLE_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    relation: int
+    name: str
+    number: int
+    type_oid: int
+    typmod: int
+    type_text: str
+    """As `format_type` prints it: `numeric(5,2)`."""
+    collation: str | None
+    """Its name where it is not the type's default."""
+    key_position: int | None
+    """1-based place in the primary key."""
+    has_missing: bool
+    """Whether it was added with a default to rows that existed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeFacts:
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    """As in `pg_type.typtype`: b, c, d, e, r, m, p."""
+    base_oid: int
+    base_typmod: int
+    element_oid: int
+    array_oid: int
+    base_text: str | None
+
+    @property
+    def built_in(self) -> bool:
+        return self.oid < FIRST_USER_OID
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCatalog:
+    """The relations chosen from one source, with their columns and types."""
+
+    relations: tuple[SourceRelation, ...]
+    columns: Mapping[int, tuple[SourceColumn, ...]]
+    types: Mapping[int, TypeFacts]
+    missing: tuple[str, ...] = ()
+    """Names in settings that no relation bears."""
+    names: tuple[str, ...] = field(default=(), repr=False)
+    """Every relation's name, to suggest the nearest."""
+    identity: tuple[str, int] | None = None
+    """System identifier and timeline of its cluster, where the role may read them."""
+
+
+def choose(
+    relations: Sequence[SourceRelation], wanted: Iterable[str], excluded: Iterable[str]
+) -> tuple[list[SourceRelation], list[str]]:
+    """The relations that the patterns name, and the plain names that none bears.
+
+    A plain name may name anything; a glob means base tables only."""
+    chosen: dict[int, SourceRelation] = {}
+    missing: list[str] = []
+    for pattern in wanted:
+        exact = [r for r in relations if pattern in (r.name, r.qualified)]
+        found = exact or [r for r in relations if r.is_base_table and matches(r, pattern)]
+        chosen.update((relation.oid, relation) for relation in found)
+        if not found and not is_glob(pattern):
+            missing.append(pattern)
+    refused = list(excluded)
+    kept = [r for r in chosen.values() if not any(matches(r, pattern) for pattern in refused)]
+    return kept, missing
+
+
+def matches(relation: SourceRelation, pattern: str) -> bool:
+    """Whether a name, qualified name or glob means this relation."""
+    return table_matches(pattern, relation.schema, relation.name)
+
+
+def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]) -> SourceCatalog:
+    """Introspect a source; five round trips whatever the number of tables."""
+    with session.within(CATALOG_TIMEOUT_S):
+        with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
+            everything = cursor.execute(statement("source_tables")).fetchall()
+        chosen, missing = choose(everything, wanted, excluded)
+        columns = read_columns(session, [relation.oid for relation in chosen])
+        used = sorted({column.type_oid for several in columns.values() for column in several})
+        types = read_types(session, used)
+        identity = read_identity(session)
+    names = tuple(relation.qualified for relation in everything)
+    return SourceCatalog(tuple(chosen), columns, types, tuple(missing), names, identity)
+
+
+def read_columns(session: Session, oids: Sequence[int]) -> dict[int, tuple[SourceColumn, ...]]:
+    with session.cursor(row_factory=class_row(SourceColumn)) as cursor:
+        rows = cursor.execute(statement("source_columns"), [list(oids)]).fetchall()
+    grouped = groupby(rows, key=attrgetter("relation"))
+    return {oid: tuple(columns) for oid, columns in grouped}
+
+
+def read_types(session: Session, oids: Sequence[int]) -> dict[int, TypeFacts]:
+    with session.cursor(row_factory=class_row(TypeFacts)) as cursor:
+        rows = cursor.execute(statement("types"), [list(oids)]).fetchall()
+    return {facts.oid: facts for facts in rows}
+
+
+def read_identity(session: Session) -> tuple[str, int] | None:
+    """Which cluster this is, and how often it was restored or promoted."""
+    try:
+        row = session.execute(
+            "SELECT s.system_identifier::text, c.timeline_id"
+            " FROM pg_control_system() s, pg_control_checkpoint() c"
+        ).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    return (str(row[0]), int(row[1])) if row else None

@@ -1,0 +1,108 @@
+"""From psycopg's errors to ours, in one place: which are transient, and what to do next."""
+
+from __future__ import annotations
+
+import psycopg
+
+from elconsole.api_types import ErrorInfo, Role
+from elconsole.errors import (
+    AccessRefused,
+    DiskFull,
+    ElconsoleError,
+    PermissionMissing,
+    ServerError,
+    ServerUnsupported,
+    SourceUnavailable,
+    TransientFault,
+    WarehouseUnavailable,
+)
+
+REFUSALS = (
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "authentication failed",
+    "is not permitted to log in",
+    "permission denied for database",
+    "does not exist",
+    "root certificate file",
+    "certificate",
+    "definition of service",
+)
+TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "25P03", "25P04"})
+TRANSIENT_CLASSES = ("08", "53", "57P")
+DISK_FULL_STATES = frozenset({"53100"})
+
+
+def server_words(error: psycopg.Error) -> str:
+    """The server's message with its detail, or libpq's; one line."""
+    diagnostics = error.diag
+    primary = diagnostics.message_primary
+    if primary is None:
+        return " ".join(str(error).split()) or type(error).__name__
+    detail = diagnostics.message_detail
+    words = f"{primary} ({detail})" if detail else primary
+    return " ".join(words.split())
+
+
+def connection_error(error: psycopg.Error, name: str, role: Role, address: str) -> ElconsoleError:
+    """A failed connection: told apart by what the person must do about it."""
+    words = server_words(error)
+    what = f"{name}: cannot connect to {address}: {words}"
+    state = error.sqlstate
+    if "unsupported startup parameter" in words or "prepared statement" in words:
+        return ServerUnsupported(
+            what,
+            hint="connect to the server itself or to a pooler in session mode: "
+            "transaction pooling breaks locks and LISTEN",
+            sqlstate=state,
+        )
+    refused = state is not None and state.startswith(("28", "3D"))
+    if refused or any(sign in words for sign in REFUSALS):
+        return AccessRefused(
+            what,
+            hint="check user, password, database and pg_hba.conf; `elconsole config` shows"
+            " which settings are used",
+            sqlstate=state,
+        )
+    kind = SourceUnavailable if role == "source" else WarehouseUnavailable
+    return kind(
+        what,
+        hint="check that the server runs and that host and port are right "
+        "(`elconsole config`, `elconsole check`)",
+        sqlstate=state,
+    )
+
+
+def table_error(error: psycopg.Error, name: str, role: Role) -> ElconsoleError:
+    """An error during a table's sync, in the words of the server that raised it.
+
+    `name` is the server's: `springs`, `warehouse`."""
+    state = error.sqlstate
+    what = f"{name}: {server_words(error)}"
+    if state in DISK_FULL_STATES:
+        return DiskFull(what, hint=f"free disk space on {name}, then sync again", sqlstate=state)
+    if state is None and isinstance(error, psycopg.OperationalError):
+        kind = SourceUnavailable if role == "source" else WarehouseUnavailable
+        return kind(what, hint=f"see whether {name} restarts; `elconsole check`")
+    if state in TRANSIENT_STATES or (state or "").startswith(TRANSIENT_CLASSES):
+        return TransientFault(what, hint="sync again later", sqlstate=state)
+    if state == "42501":
+        return PermissionMissing(
+            what, hint="`elconsole grants` prints the SQL that gives it", sqlstate=state
+        )
+    return ServerError(what, hint=_hint(error), sqlstate=state)
+
+
+def _hint(error: psycopg.Error) -> str | None:
+    state = error.sqlstate or ""
+    if state == "22P05":
+        return "the warehouse's encoding lacks this character; use a UTF8 warehouse"
+    if state in ("23505", "23502"):
+        return "primary_key in settings must name columns that are unique and never NULL"
+    return error.diag.message_hint
+
+
+def error_info(error: ElconsoleError) -> ErrorInfo:
+    """The error as ledger and reports carry it."""
+    return ErrorInfo(error.kind, error.message, error.hint, error.sqlstate)

@@ -1,0 +1,199 @@
+"""How a raw table is stored, and how its content is replaced without a pause for readers.
+
+`raw.t` is partitioned and has exactly one partition, the DEFAULT one: the leaf, a plain
+table in a schema of our own that carries the rows, the primary key and the indexes. A
+refresh fills a new leaf and exchanges it for the old one, which takes a catalog change's
+time whatever the size; views, grants, comments and policies hang on the parent and stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from elconsole.engine.drift import PlannedColumn
+from elconsole.engine.migrations import STORAGE_SCHEMA
+from elconsole.engine.plan import TableTask, identifier
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.state import RawRelation
+from elconsole.engine.statements import statement
+from elconsole.engine.typeplan import TypePlan
+from elconsole.errors import SchemaConflict
+
+PARTITION_KEY = "_airbyte_generation_id"
+FILLER = PlannedColumn("_elconsole_filler", "NULL::boolean", TypePlan("boolean", None, 16, -1), "")
+"""Stands in for the columns of a table that has none: COPY needs one."""
+PARENT_METADATA = (
+    "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
+    " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
+)
+
+
+def qualified(schema: str, name: str) -> str:
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def raw_id_default() -> str:
+    """SQL of a default that makes `_airbyte_raw_id`: an RFC 9562 version-8 UUID, its first 74
+    free bits random per load, its last group a counter of twelve digits."""
+    bits = secrets.token_hex(10)
+    variant = "89ab"[secrets.randbelow(4)]
+    prefix = f"{bits[:8]}-{bits[8:12]}-8{bits[12:15]}-{variant}{bits[15:18]}-"
+    return f"'{prefix}' || nextval('elconsole.row_counter'::regclass)::text"
+
+
+def metadata_defaults(extracted_at: datetime, run_number: int, generation: int) -> dict[str, str]:
+    """SQL of the metadata columns that are the same for every row of a load."""
+    meta = json.dumps({"sync_id": run_number, "changes": []})
+    return {
+        "_airbyte_extracted_at": f"timestamptz '{extracted_at.isoformat()}'",
+        "_airbyte_meta": f"jsonb '{meta}'",
+        "_airbyte_generation_id": f"bigint '{generation}'",
+    }
+
+
+def column_definitions(columns: Sequence[PlannedColumn], key: Sequence[str]) -> list[str]:
+    return [
+        f"{identifier(c.name)} {c.type.type_sql}{' NOT NULL' if c.name in key else ''}"
+        for c in columns
+    ]
+
+
+def create_leaf(task: TableTask, leaf: str) -> str:
+    """DDL of a new leaf, as the COPY fills it: the constant metadata is not there yet."""
+    definitions = [
+        f"_airbyte_raw_id varchar NOT NULL DEFAULT {raw_id_default()}",
+        *column_definitions(task.columns or (FILLER,), task.primary_key),
+    ]
+    return f"CREATE TABLE {leaf} ({', '.join(definitions)})"
+
+
+def copy_into(table: str, columns: Sequence[PlannedColumn], options: str = "") -> str:
+    """`COPY … FROM STDIN` of these columns; of a filler for a table that has none."""
+    listed = ", ".join(identifier(column.name) for column in columns or (FILLER,))
+    return f"COPY {table} ({listed}) FROM STDIN (FORMAT binary{options})"
+
+
+def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
+    """DDL after the COPY: constant columns (stored once, not per row), key, index.
+
+    The defaults go once the stored rows have them, or a later insert would inherit them."""
+    types = {
+        "_airbyte_extracted_at": "timestamptz",
+        "_airbyte_meta": "jsonb",
+        "_airbyte_generation_id": "bigint",
+    }
+    added = [
+        f"ADD COLUMN {name} {types[name]} NOT NULL DEFAULT {value}"
+        for name, value in defaults.items()
+    ]
+    dropped = [f"ALTER COLUMN {name} DROP DEFAULT" for name in ("_airbyte_raw_id", *defaults)]
+    statements = [
+        f"ALTER TABLE {leaf} {', '.join(added)}",
+        f"ALTER TABLE {leaf} {', '.join(dropped)}",
+    ]
+    if not task.columns:
+        statements.append(f"ALTER TABLE {leaf} DROP COLUMN {identifier(FILLER.name)}")
+    if task.primary_key:
+        key = ", ".join(identifier(name) for name in task.primary_key)
+        statements.append(f"ALTER TABLE {leaf} ADD PRIMARY KEY ({key})")
+    if task.parent is None:
+        statements.append(f"CREATE INDEX ON {leaf} USING brin (_airbyte_extracted_at)")
+    return ";".join(statements)
+
+
+def match_parent(session: Session, task: TableTask, leaf: str) -> None:
+    """Build on the leaf all that the attach would otherwise build under the lock."""
+    if task.parent is None:
+        return
+    query = sql.SQL(statement("parent_needs")).format(
+        parent=sql.Literal(task.parent.oid), leaf=sql.Literal(leaf)
+    )
+    for (ddl,) in session.execute(query).fetchall():
+        try:
+            with session.transaction():
+                session.execute(str(ddl).encode())
+        except psycopg.errors.UndefinedColumn:
+            # It hangs on a column that this refresh drops, and goes with it.
+            if not (task.drift and task.drift.dropped):
+                raise
+
+
+def create_parent(task: TableTask, parent: str) -> str:
+    definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ())])
+    return (
+        f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY});"
+        f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
+    )
+
+
+def exchange(task: TableTask, parent: str, leaf: str) -> str:
+    """DDL that shows the new leaf: under the parent's lock, a catalog change only."""
+    attach = f"ALTER TABLE {parent} ATTACH PARTITION {leaf} DEFAULT"
+    if task.parent is None:
+        return f"{create_parent(task, parent)};{attach}"
+    steps = []
+    if task.parent.leaf_name is not None:
+        old = qualified(STORAGE_SCHEMA, task.parent.leaf_name)
+        steps.append(f"ALTER TABLE {parent} DETACH PARTITION {old}")
+    changes = parent_changes(task)
+    if changes:
+        steps.append(f"ALTER TABLE {parent} {', '.join(changes)}")
+    return ";".join([*steps, attach])
+
+
+def parent_changes(task: TableTask) -> list[str]:
+    """ALTER clauses that give the empty parent the planned columns."""
+    drift = task.drift
+    if drift is None:
+        return []
+    clauses = [f"DROP COLUMN {identifier(name)}" for name in drift.dropped]
+    clauses += [
+        f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql} USING NULL::{c.type.type_sql}"
+        for c in drift.retyped
+    ]
+    clauses += [f"ADD COLUMN {d}" for d in column_definitions(drift.added, ())]
+    return clauses
+
+
+def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:
+    """A column that a view uses can't be dropped or retyped: name the view."""
+    detail = " ".join((error.diag.message_detail or "").split())
+    return SchemaConflict(
+        f"{task.source}.{task.label}: {error.diag.message_primary}; {detail}".rstrip("; "),
+        hint=f"drop the view, sync, and create it again over {task.target_text};"
+        " the old rows stand until then",
+        sqlstate=error.sqlstate,
+    )
+
+
+def remove_leftovers(session: Session, target_id: int, parent: RawRelation | None) -> None:
+    """Drop the leaves of this target that no parent has: an old generation, or a dead run's.
+
+    One that a reader still holds stays for the next sync."""
+    rows = session.execute(
+        "SELECT c.relname FROM pg_class c"
+        " WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r'"
+        " AND c.relname ~ %s AND NOT c.relispartition AND c.oid <> %s",
+        [STORAGE_SCHEMA, f"^t{target_id}_g", parent.leaf_oid if parent else 0],
+    ).fetchall()
+    for (name,) in rows:
+        drop_leaf(session, str(name))
+
+
+def drop_leaf(session: Session, name: str) -> None:
+    """Drop one detached leaf, unless somebody reads it: then the next sync does."""
+    with contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
+        with session.within(CATALOG_TIMEOUT_S):
+            session.execute(
+                f"BEGIN; SET LOCAL lock_timeout = '200ms';"
+                f" DROP TABLE {qualified(STORAGE_SCHEMA, name)}; COMMIT".encode()
+            )
+        return
+    session.execute("ROLLBACK")

@@ -1,0 +1,220 @@
+"""The warehouse's own book of runs: what each did, live while it lasts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from elconsole.api import RunDetail, RunSummary, TableRun
+from elconsole.api_types import ErrorInfo, SchemaChange
+from elconsole.engine.migrations import LOCK_CLASS, ledger_version
+from elconsole.engine.naming import assign_names
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.state import TableKey, read_targets
+from elconsole.engine.statements import statement
+from elconsole.errors import UsageError
+
+CHANNEL = "elconsole"
+NAMES_LOCK = 1
+RUN_LOCK_CLASS = LOCK_CLASS + 3
+
+
+def start_run(session: Session, run: RunSummary) -> int:
+    """Enter a run and hold its lock for as long as the session lives; returns its number."""
+    with session.within(CATALOG_TIMEOUT_S):
+        session.execute(statement("mark_abandoned"), [RUN_LOCK_CLASS])
+        with session.transaction():
+            row = session.execute(
+                "INSERT INTO elconsole.runs (run_id, status, mode, host, pid, user_name,"
+                " started_at) VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number",
+                [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at],
+            ).fetchone()
+            assert row is not None
+            number = int(row[0])
+            hold_run_lock(session, number)
+    return number
+
+
+def hold_run_lock(session: Session, run_number: int) -> None:
+    """Show the run as alive while this session is."""
+    session.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647])
+
+
+def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> dict[TableKey, int]:
+    """Give every table its target, for good; returns the targets' ids."""
+    with session.within(CATALOG_TIMEOUT_S), session.transaction():
+        session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK])
+        taken = {key: target.name for key, target in read_targets(session, schema).items()}
+        newcomers = [key for key in keys if key not in taken]
+        if newcomers:
+            names = assign_names(newcomers, taken)
+            with session.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO elconsole.targets (source, source_schema, source_table,"
+                    " target_schema, target_table) VALUES (%s, %s, %s, %s, %s)",
+                    [(*key, schema, names[key]) for key in newcomers],
+                )
+        targets = read_targets(session, schema)
+    return {key: targets[key].target_id for key in keys}
+
+
+def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
+    """Write the run's tables as they are planned."""
+    with session.within(CATALOG_TIMEOUT_S), session.transaction():
+        with session.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO elconsole.table_runs (run_id, source, table_name, position, target,"
+                " target_id, mode, strategy, status, rows_estimated, schema_changes, error_kind,"
+                " error_message, error_hint, error_sqlstate, finished_at)"
+                " VALUES (%s, %s, %s, %s, %s, (SELECT target_id FROM elconsole.targets"
+                " WHERE target_schema || '.' || target_table = %s),"
+                " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (run_id, t.source, t.table, position, t.target, t.target, t.mode)
+                    + (t.strategy, t.status, t.rows_estimated, _changes(t.schema_changes))
+                    + (*_error(t.error), t.finished_at)
+                    for position, t in enumerate(tables)
+                ],
+            )
+        session.execute(
+            "UPDATE elconsole.runs SET tables_total = %s WHERE run_id = %s",
+            [len(tables), run_id],
+        )
+    notify(session, run_id)
+
+
+def report_progress(session: Session, run_id: str, tables: Iterable[TableRun]) -> None:
+    """Refresh the rows of tables that run, and tell whoever listens."""
+    rows = [
+        (t.source, t.table, t.status, t.records_extracted, t.bytes, t.attempts, t.started_at)
+        + (t.strategy,)
+        for t in tables
+    ]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        session.execute(statement("report_progress"), [*columns, run_id])
+        notify(session, run_id)
+
+
+def finish_table(session: Session, run_id: str, table: TableRun) -> None:
+    """Write the end of a table that published nothing."""
+    session.execute(
+        "UPDATE elconsole.table_runs SET status = %s, records_extracted = %s, bytes = %s,"
+        " started_at = coalesce(started_at, %s), finished_at = clock_timestamp(),"
+        " duration_seconds = %s, attempts = %s, error_kind = %s, error_message = %s,"
+        " error_hint = %s, error_sqlstate = %s"
+        " WHERE run_id = %s AND source = %s AND table_name = %s AND status <> 'succeeded'",
+        [table.status, table.records_extracted, table.bytes, table.started_at]
+        + [table.duration_seconds, table.attempts, *_error(table.error)]
+        + [run_id, table.source, table.table],
+    )
+    notify(session, run_id)
+
+
+def finish_run(session: Session, run: RunSummary) -> None:
+    """Close the run's book and let its lock go."""
+    with session.within(CATALOG_TIMEOUT_S):
+        session.execute(
+            "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
+            " records_loaded = %s, bytes = %s, tables_failed = %s WHERE run_id = %s",
+            [run.status, run.finished_at, run.records_extracted, run.records_loaded]
+            + [run.bytes, run.tables_failed, run.run_id],
+        )
+        notify(session, run.run_id)
+        session.execute(
+            "SELECT pg_advisory_unlock(%s, %s)",
+            [RUN_LOCK_CLASS, (run.run_number or 0) % 2147483647],
+        )
+
+
+def notify(session: Session, run_id: str) -> None:
+    session.execute("SELECT pg_notify(%s, %s)", [CHANNEL, run_id])
+
+
+def read_runs(session: Session, limit: int) -> tuple[RunSummary, ...]:
+    """History, newest first; empty where elconsole never ran."""
+    with session.within(CATALOG_TIMEOUT_S):
+        if not ledger_version(session):
+            return ()
+        return _select_runs(session, sql.SQL("true"), limit)
+
+
+def read_run(session: Session, wanted: str) -> RunDetail:
+    """One run by number, id or unique prefix of the id; UsageError where there is none."""
+    with session.within(CATALOG_TIMEOUT_S):
+        found: tuple[RunSummary, ...] = ()
+        if ledger_version(session):
+            condition = sql.SQL("r.run_id::text LIKE {}").format(
+                sql.Literal(wanted.lower().replace("%", "").replace("_", "") + "%")
+            )
+            if wanted.isdecimal() and len(wanted) < 19:
+                by_number = sql.SQL("r.run_number = {}").format(sql.Literal(int(wanted)))
+                found = _select_runs(session, by_number, 1)
+            found = found or _select_runs(session, condition, 2)
+        if len(found) != 1:
+            what = "more than one run begins with" if found else "there is no run"
+            raise UsageError(f"{what} {wanted}", hint="`elconsole runs` lists them")
+        return _with_tables(session, found)[0]
+
+
+def read_newest(session: Session, run_ids: Sequence[str]) -> tuple[RunDetail, ...]:
+    """The runs of these ids with their tables, and the newest run of all."""
+    with session.within(CATALOG_TIMEOUT_S):
+        if not ledger_version(session):
+            return ()
+        newest = _select_runs(session, sql.SQL("true"), 1)
+        condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(list(run_ids)))
+        others = _select_runs(session, condition, len(run_ids)) if run_ids else ()
+        known = {run.run_id: run for run in (*others, *newest)}
+        return _with_tables(session, tuple(known.values()))
+
+
+def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:
+    query = sql.SQL(statement("runs").replace("%%", "%")).format(
+        lock_class=sql.Literal(RUN_LOCK_CLASS), condition=condition, limit=sql.Literal(limit)
+    )
+    with session.cursor(row_factory=class_row(RunSummary)) as cursor:
+        return tuple(cursor.execute(query).fetchall())
+
+
+def _with_tables(session: Session, runs: tuple[RunSummary, ...]) -> tuple[RunDetail, ...]:
+    rows = session.execute(statement("table_runs"), [[run.run_id for run in runs]]).fetchall()
+    tables: dict[str, list[TableRun]] = {run.run_id: [] for run in runs}
+    for run_id, *row in rows:
+        tables[run_id].append(_table_run(row))
+    return tuple(RunDetail(run, tuple(tables[run.run_id])) for run in runs)
+
+
+def _table_run(row: list[Any]) -> TableRun:
+    *facts, changes, kind, message, hint, state = row
+    names = (
+        "source table target mode strategy status records_extracted records_loaded"
+        " records_deleted bytes rows_estimated started_at finished_at duration_seconds attempts"
+    ).split()
+    return TableRun(
+        **dict(zip(names, facts, strict=True)),
+        schema_changes=tuple(SchemaChange(**change) for change in changes),
+        error=ErrorInfo(kind, message or "", hint, state) if kind else None,
+    )
+
+
+def _changes(changes: Sequence[SchemaChange]) -> Jsonb:
+    return Jsonb([asdict(change) for change in changes], dumps=json.dumps)
+
+
+def _error(error: ErrorInfo | None) -> tuple[str | None, str | None, str | None, str | None]:
+    if error is None:
+        return (None, None, None, None)
+    return (error.kind, error.message, error.hint, error.sqlstate)
+
+
+def finished(run: RunSummary, at: datetime) -> float:
+    """Seconds that a run lasted until `at`."""
+    return (at - run.started_at).total_seconds()

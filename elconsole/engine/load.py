@@ -1,0 +1,356 @@
+"""One table, one way: extract, load, prove, publish. Either all of it is visible or none.
+
+A `Load` is one attempt. It holds the table's advisory lock on the warehouse session from
+before the watermark is read until after the new rows are published; the lock dies with
+the session, so a killed client leaves none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from elconsole.engine import extract, layout, merge
+from elconsole.engine.faults import table_error
+from elconsole.engine.migrations import LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.naming import leaf_name
+from elconsole.engine.plan import TableTask
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.statements import statement
+from elconsole.engine.swap import swap
+from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
+from elconsole.errors import ElconsoleError, TableLocked
+
+TABLE_LOCK_CLASS = LOCK_CLASS + 2
+ANALYZE_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What an attempt published."""
+
+    rows_extracted: int
+    rows_loaded: int
+    rows_deleted: int
+    bytes: int
+    extract_seconds: float
+    load_seconds: float
+    generation: int
+    row_count: int
+    extracted_at: datetime
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadContext:
+    """What one attempt works with."""
+
+    task: TableTask
+    source: Session
+    warehouse: Session
+    run_id: str
+    run_number: int
+    attempt: int
+    identity: tuple[str, int] | None
+    """System identifier and timeline of the source's cluster, where readable."""
+    hash_salt: str | None = field(repr=False)
+    stall_timeout_s: float
+    lock_wait_s: float
+    started: float
+    """Monotonic time at which the table's run began."""
+    on_progress: Progress
+    on_extracted: Callable[[Transferred], None]
+    before_publish: Callable[[Session, str, Transferred], None]
+    """Takes the warehouse session, the unpublished table and what arrived; may raise."""
+
+
+def load_table(context: LoadContext) -> LoadResult:
+    """Load a table's new rows and move its watermark, or do neither.
+
+    Raises the `elconsole.errors` of whichever side failed; on any error the sessions are
+    left for the caller to throw away."""
+    with _warehouse_side(), hold_lock(context):
+        return _attempt(context)
+
+
+def _attempt(context: LoadContext) -> LoadResult:
+    task, source = context.task, context.source
+    with _source_side(task):
+        snapshot = extract.begin_snapshot(source, task)
+        if task.settings.hash_columns and context.hash_salt:
+            extract.set_salt(source, context.hash_salt)
+        if task.mode == "incremental" and task.settings.strategy == "cursor":
+            value = extract.read_cursor(source, task, snapshot)
+            snapshot = replace(snapshot, cursor_value=value)
+    if task.strategy != "full":
+        try:
+            extract.check_continuity(task, snapshot, context.identity)
+        except extract.FullRefreshNeeded as reason:
+            context = replace(context, task=task.as_full(str(reason)))
+    if context.task.strategy == "full":
+        return _refresh(context, snapshot)
+    return _merge(context, snapshot)
+
+
+def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
+    task, warehouse = context.task, context.warehouse
+    target = merge.known_target(task)
+    generation = target.generation + 1
+    name = leaf_name(target.target_id, generation, task.target_name)
+    leaf = layout.qualified(STORAGE_SCHEMA, name)
+    parent = layout.qualified(task.target_schema, task.target_name)
+    layout.remove_leftovers(warehouse, target.target_id, task.parent)
+    defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, generation)
+    warehouse.execute(f"BEGIN; {layout.create_leaf(task, leaf)}".encode())
+    moved = _copy(
+        context,
+        extract.copy_statement(task, None),
+        layout.copy_into(leaf, task.columns, ", FREEZE"),
+    )
+    loading = time.monotonic()
+    end_snapshot(context.source)
+    context.on_extracted(moved)
+    warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
+    layout.match_parent(warehouse, task, leaf)
+    context.before_publish(warehouse, leaf, moved)
+    swap(
+        warehouse,
+        task,
+        layout.exchange(task, parent, leaf),
+        context.lock_wait_s,
+    )
+    result = LoadResult(
+        rows_extracted=moved.rows,
+        rows_loaded=moved.rows,
+        rows_deleted=0,
+        bytes=moved.bytes,
+        extract_seconds=moved.extract_seconds,
+        load_seconds=time.monotonic() - loading,
+        generation=generation,
+        row_count=moved.rows,
+        extracted_at=snapshot.taken_at,
+        strategy="full",
+    )
+    record(context, snapshot, result)
+    warehouse.execute("COMMIT")
+    _tidy(context, result, old_leaf=task.parent.leaf_name if task.parent else None)
+    return result
+
+
+def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
+    task, warehouse = context.task, context.warehouse
+    target = merge.known_target(task)
+    leaf = merge.leaf_of(task)
+    merge.alter_in_place(warehouse, task, context.lock_wait_s)
+    warehouse.execute(f"BEGIN; {merge.create_stage(task)}".encode())
+    moved = _copy(
+        context,
+        extract.copy_statement(task, extract.changed_since(task, snapshot)),
+        layout.copy_into(merge.STAGE, task.columns),
+    )
+    keys = _copy_keys(context) if task.settings.deletes == "sweep" else None
+    loading = time.monotonic()
+    end_snapshot(context.source)
+    context.on_extracted(moved)
+    defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
+    inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
+    deleted = merge.sweep(warehouse, task, leaf) if keys else 0
+    context.before_publish(warehouse, leaf, moved)
+    result = LoadResult(
+        rows_extracted=moved.rows,
+        rows_loaded=inserted + updated,
+        rows_deleted=deleted,
+        bytes=moved.bytes + (keys.bytes if keys else 0),
+        extract_seconds=moved.extract_seconds,
+        load_seconds=time.monotonic() - loading,
+        generation=target.generation,
+        row_count=(target.row_count or 0) + inserted - deleted,
+        extracted_at=snapshot.taken_at,
+        strategy=task.strategy,
+    )
+    record(context, snapshot, result)
+    warehouse.execute("COMMIT")
+    _tidy(context, result, old_leaf=None)
+    return result
+
+
+def _copy_keys(context: LoadContext) -> Transferred:
+    task = context.task
+    context.warehouse.execute(merge.create_key_stage(task).encode())
+    return _copy(
+        context,
+        extract.keys_statement(task),
+        layout.copy_into(merge.KEYS, extract.key_columns(task)),
+        quiet=True,
+    )
+
+
+def _copy(context: LoadContext, copy_out: str, copy_in: str, *, quiet: bool = False) -> Transferred:
+    task = context.task
+    try:
+        return transfer(
+            context.source,
+            copy_out.encode(),
+            context.warehouse,
+            copy_in.encode(),
+            stall_timeout_s=context.stall_timeout_s,
+            on_progress=_unreported if quiet else context.on_progress,
+        )
+    except SourceFault as fault:
+        raise _cause(fault, task.source, "source") from fault
+    except TargetFault as fault:
+        raise _cause(fault, "warehouse", "warehouse") from fault
+
+
+def _unreported(_rows: int, _bytes: int) -> None:
+    """Keys of a sweep are no rows of the table."""
+
+
+def _cause(fault: Exception, name: str, role: str) -> ElconsoleError:
+    cause = fault.__cause__
+    assert isinstance(cause, psycopg.Error)
+    return table_error(cause, name, "source" if role == "source" else "warehouse")
+
+
+def end_snapshot(source: Session) -> None:
+    """Let the source's transaction go as soon as its last byte is here."""
+    with source.within(CATALOG_TIMEOUT_S):
+        source.execute("COMMIT")
+
+
+def record(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> None:
+    """Write watermark, target and table run in the transaction that publishes the rows."""
+    task = context.task
+    target = merge.known_target(task)
+    cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
+    system_identifier, timeline = context.identity or (None, None)
+    session = context.warehouse
+    with session.pipeline():
+        session.execute(
+            statement("record_watermark"),
+            {
+                "target_id": target.target_id,
+                "run_id": context.run_id,
+                "extracted_at": snapshot.taken_at,
+                "snapshot": snapshot.text,
+                "snapshot_xmin": snapshot.xmin,
+                "cursor_column": cursor,
+                "cursor_value": snapshot.cursor_value,
+                "source_oid": task.relation.oid,
+                "leaf_oids": list(snapshot.leaf_oids),
+                "system_identifier": system_identifier,
+                "timeline": timeline,
+                "selection": task.selection,
+                "source_columns": [column.name for column in task.columns],
+            },
+        )
+        session.execute(
+            "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
+            " last_synced_at = clock_timestamp() WHERE target_id = %s",
+            [result.generation, result.row_count, target.target_id],
+        )
+        session.execute(
+            statement("record_table_run"),
+            {
+                "run_id": context.run_id,
+                "source": task.source,
+                "table_name": task.label,
+                "strategy": result.strategy,
+                "records_extracted": result.rows_extracted,
+                "records_loaded": result.rows_loaded,
+                "records_deleted": result.rows_deleted,
+                "bytes": result.bytes,
+                "generation": result.generation,
+                "extract_seconds": result.extract_seconds,
+                "duration_seconds": time.monotonic() - context.started,
+                "attempts": context.attempt,
+            },
+        )
+
+
+def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> None:
+    """After the rows are published: unlink the old leaf, refresh the planner's statistics.
+
+    Nothing here can fail the table: what is left over, the next sync removes."""
+    session, task = context.warehouse, context.task
+    with contextlib.suppress(psycopg.Error, ElconsoleError):
+        if old_leaf:
+            layout.drop_leaf(session, old_leaf)
+        target = merge.known_target(task)
+        before = target.analyzed_rows
+        if before is None or abs(result.row_count - before) > ANALYZE_SHARE * max(before, 1):
+            parent = sql.Identifier(task.target_schema, task.target_name)
+            session.execute(sql.SQL("ANALYZE {}").format(parent))
+            session.execute(
+                "UPDATE elconsole.targets SET analyzed_rows = %s WHERE target_id = %s",
+                [result.row_count, target.target_id],
+            )
+
+
+@contextlib.contextmanager
+def hold_lock(context: LoadContext) -> Iterator[None]:
+    """Hold the target's advisory lock; raises TableLocked, naming the holder."""
+    session, target = context.warehouse, merge.known_target(context.task)
+    keys = [TABLE_LOCK_CLASS, target.target_id]
+    with session.within(CATALOG_TIMEOUT_S):
+        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
+        if not row or not row[0]:
+            raise TableLocked(
+                f"{context.task.target_text} is being synced by {_holder(session, context)}",
+                hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
+            )
+        _check_unmoved(session, context.task)
+    yield
+    with session.within(CATALOG_TIMEOUT_S):
+        session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+
+
+def _check_unmoved(session: Session, task: TableTask) -> None:
+    """The plan was made before the lock was held: see that no other sync came between."""
+    target, mark = merge.known_target(task), task.watermark
+    parent = layout.qualified(task.target_schema, task.target_name)
+    now = session.execute(
+        "SELECT t.generation, w.run_id::text, to_regclass(%s)::oid::int8,"
+        " (SELECT inhrelid::int8 FROM pg_inherits WHERE inhparent = to_regclass(%s))"
+        " FROM elconsole.targets t LEFT JOIN elconsole.watermarks w USING (target_id)"
+        " WHERE t.target_id = %s",
+        [parent, parent, target.target_id],
+    ).fetchone()
+    standing = (task.parent.oid, task.parent.leaf_oid) if task.parent else (None, None)
+    if not task.adopt and now != (target.generation, mark and mark.run_id, *standing):
+        raise extract.SchemaMoved(
+            f"{task.target_text} changed while the sync was being planned", hint="sync again"
+        )
+
+
+def _holder(session: Session, context: LoadContext) -> str:
+    row = session.execute(
+        statement("lock_holder"),
+        [context.run_id, merge.known_target(context.task).target_id],
+    ).fetchone()
+    if row is None:
+        return "another session"
+    number, host, pid, age_s = row
+    return f"run {number} on {host} (pid {pid}, started {age_s} s ago)"
+
+
+@contextlib.contextmanager
+def _warehouse_side() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise table_error(error, "warehouse", "warehouse") from error
+
+
+@contextlib.contextmanager
+def _source_side(task: TableTask) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise table_error(error, task.source, "source") from error

@@ -1,0 +1,377 @@
+"""What to do with each table: pure, from settings, both catalogs and the watermarks."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from elconsole.api_types import Mode, SchemaChange, Strategy
+from elconsole.engine.catalog import SourceCatalog, SourceColumn, SourceRelation
+from elconsole.engine.drift import METADATA_PREFIX, Drift, PlannedColumn, compare
+from elconsole.engine.state import (
+    RawColumn,
+    RawRelation,
+    TableKey,
+    Target,
+    WarehouseState,
+    Watermark,
+)
+from elconsole.engine.typeplan import TEXT, TypePlan, plan_type
+from elconsole.errors import (
+    ConfigurationError,
+    ElconsoleError,
+    PlanError,
+    SchemaConflict,
+    TargetTaken,
+)
+
+if TYPE_CHECKING:
+    from elconsole.settings_models import SourceSettings, TableSettings
+
+MAX_COLUMNS = 1600
+SALT_SETTING = "elconsole.hash_salt"
+"""Session setting that carries the salt, so that it stands in no statement's text."""
+METADATA_COLUMNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TableTask:
+    """One table's sync, decided before a row moves."""
+
+    source: str
+    relation: SourceRelation
+    label: str
+    """The table's name in reports: bare, or qualified where one source has two of it."""
+    settings: TableSettings
+    target_schema: str
+    target_name: str
+    target: Target | None
+    """None until the name is assigned in the ledger."""
+    parent: RawRelation | None
+    """The raw table as it stands; None before the first load."""
+    raw_columns: Mapping[str, RawColumn]
+    mode: Mode
+    strategy: Strategy
+    columns: tuple[PlannedColumn, ...]
+    fingerprint: tuple[tuple[str, int, int], ...]
+    """Name, type and typmod of every source column, to see a change before the copy."""
+    primary_key: tuple[str, ...]
+    selection: str
+    drift: Drift | None
+    notes: tuple[str, ...] = ()
+    adopt: bool = False
+    """Whether to convert the plain table that stands in the target's place."""
+
+    @property
+    def key(self) -> TableKey:
+        return (self.source, self.relation.schema, self.relation.name)
+
+    @property
+    def target_text(self) -> str:
+        return f"{self.target_schema}.{self.target_name}"
+
+    @property
+    def changes(self) -> tuple[SchemaChange, ...]:
+        return self.drift.changes if self.drift else ()
+
+    @property
+    def rows_estimated(self) -> int | None:
+        """The catalog's estimate; None where the table was never analyzed."""
+        estimate = self.relation.rows_estimated
+        return round(estimate) if estimate is not None and estimate >= 0 else None
+
+    @property
+    def watermark(self) -> Watermark | None:
+        return self.target.watermark if self.target else None
+
+    def as_full(self, reason: str) -> TableTask:
+        """The same table read from the start, with the reason among its notes."""
+        return replace(
+            self,
+            strategy="full",
+            notes=(*self.notes, f"full refresh: {reason}"),
+            drift=_drift(self.columns, self.raw_columns, self.target, full=True),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A table that can't be planned."""
+
+    source: str
+    label: str
+    target: str
+    mode: Mode
+    strategy: Strategy
+    error: ElconsoleError
+
+
+def missing_table(source: str, name: str, names: tuple[str, ...]) -> PlanError:
+    """The error for a name in settings that no relation bears."""
+    bare = {known.rpartition(".")[2]: known for known in names}
+    near = difflib.get_close_matches(name, [*names, *bare], n=1)
+    hint = f"did you mean {near[0]}?" if near else "see `tables` in settings"
+    return PlanError(f"{source} has no table {name} that its role can see", hint=hint)
+
+
+def labels(relations: tuple[SourceRelation, ...]) -> dict[int, str]:
+    """Bare names, qualified where one source selects two tables of a name."""
+    names = [relation.name for relation in relations]
+    return {r.oid: r.qualified if names.count(r.name) > 1 else r.name for r in relations}
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans the tables of one source."""
+
+    source: str
+    source_settings: SourceSettings
+    catalog: SourceCatalog
+    state: WarehouseState
+    names: Mapping[TableKey, str]
+    full: bool
+    adopt: bool
+    has_salt: bool
+
+    def plan(self, relation: SourceRelation, label: str) -> TableTask | Refused:
+        """Decide one table, or say why it can't be synced."""
+        settings = self.source_settings.table_settings(relation.schema, relation.name)
+        try:
+            return self._plan(relation, label, settings)
+        except ElconsoleError as error:
+            mode: Mode = "full" if self.full else settings.mode
+            target = f"{self.state.schema}.{self.names[self._key(relation)]}"
+            strategy: Strategy = "full" if mode == "full" else settings.strategy
+            return Refused(self.source, label, target, mode, strategy, error)
+
+    def _key(self, relation: SourceRelation) -> TableKey:
+        return (self.source, relation.schema, relation.name)
+
+    def _plan(self, relation: SourceRelation, label: str, settings: TableSettings) -> TableTask:
+        key = self._key(relation)
+        where = f"{self.source}.{label}"
+        source_columns = self.catalog.columns.get(relation.oid, ())
+        columns, notes = self._columns(where, source_columns, settings)
+        target = self.state.targets.get(key)
+        name = self.names[key]
+        parent = self._parent(where, name, target)
+        raw = dict(self.state.columns.get(parent.oid, {})) if parent else {}
+        mode: Mode = "full" if self.full else settings.mode
+        task = TableTask(
+            source=self.source,
+            relation=relation,
+            label=label,
+            settings=settings,
+            target_schema=self.state.schema,
+            target_name=name,
+            target=target,
+            parent=parent if parent and parent.is_ours else None,
+            raw_columns=raw if parent and parent.is_ours else {},
+            mode=mode,
+            strategy="full",
+            columns=columns,
+            fingerprint=fingerprint(source_columns),
+            primary_key=_primary_key(where, source_columns, columns, settings),
+            selection=_selection(settings),
+            drift=_drift(columns, raw, target, full=True) if parent and parent.is_ours else None,
+            notes=notes + _name_note(relation, target, name),
+            adopt=parent is not None and not parent.is_ours,
+        )
+        return _incremental(task) if mode == "incremental" else task
+
+    def _parent(self, where: str, name: str, target: Target | None) -> RawRelation | None:
+        """The raw table, if it is ours to replace."""
+        relation = self.state.relations.get(name)
+        if relation is None or (relation.is_ours and target is not None):
+            return relation
+        if self.adopt and (relation.kind == "r" or relation.is_ours):
+            return relation
+        what = {"v": "view", "m": "materialized view", "f": "foreign table"}.get(relation.kind)
+        hint = (
+            "sync it once with --adopt, which converts it and keeps its grants"
+            if relation.kind in "rp"
+            else "rename or drop it"
+        )
+        raise TargetTaken(
+            f"{where}: the target {self.state.schema}.{name} is a {what or 'table'}"
+            " that elconsole did not make; it was left alone",
+            hint=hint,
+        )
+
+    def _columns(
+        self, where: str, source: tuple[SourceColumn, ...], settings: TableSettings
+    ) -> tuple[tuple[PlannedColumn, ...], tuple[str, ...]]:
+        chosen = _choose_columns(where, source, settings)
+        if len(chosen) + METADATA_COLUMNS > MAX_COLUMNS:
+            raise PlanError(
+                f"{where} has {len(chosen)} columns; with the {METADATA_COLUMNS} metadata columns"
+                f" that is more than the {MAX_COLUMNS} a table can have",
+                hint="select fewer with columns or exclude_columns",
+            )
+        planned = tuple(self._column(where, column, settings) for column in chosen)
+        cast = [f"{c.name} {c.source_type} as {c.type.type_sql}" for c in planned if c.type.cast]
+        collated = [f"{c.name} ({c.collation})" for c in chosen if c.collation]
+        notes = []
+        if cast:
+            notes.append("cast: " + ", ".join(cast))
+        if collated:
+            notes.append("collation not kept: " + ", ".join(collated))
+        if settings.where:
+            notes.append(
+                "where: rows that leave it stay until the next "
+                + ("sweep" if settings.deletes == "sweep" else "full refresh")
+            )
+        return planned, tuple(notes)
+
+    def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
+        quoted = identifier(column.name)
+        if column.name in settings.hash_columns:
+            if not self.has_salt:
+                raise ConfigurationError(
+                    f"{where}: hash_columns needs a salt", hint="set hash_salt in settings"
+                )
+            salted = f"current_setting('{SALT_SETTING}') || {quoted}::text"
+            expression = f"encode(sha256(convert_to({salted}, 'UTF8')), 'hex')"
+            hashed = TypePlan("text", "sha256", TEXT.oid, -1)
+            return PlannedColumn(column.name, expression, hashed, column.type_text)
+        plan = plan_type(column, self.catalog.types, self.state.known_types)
+        expression = f"{quoted}::{plan.cast}" if plan.cast else quoted
+        return PlannedColumn(column.name, expression, plan, column.type_text, column.has_missing)
+
+
+def identifier(name: str) -> str:
+    return sql.Identifier(name).as_string()
+
+
+def fingerprint(columns: tuple[SourceColumn, ...]) -> tuple[tuple[str, int, int], ...]:
+    return tuple((column.name, column.type_oid, column.typmod) for column in columns)
+
+
+def _choose_columns(
+    where: str, source: tuple[SourceColumn, ...], settings: TableSettings
+) -> tuple[SourceColumn, ...]:
+    names = {column.name for column in source}
+    wanted = settings.columns
+    for name in (*(wanted or ()), *settings.exclude_columns, *settings.hash_columns):
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), n=1)
+            raise PlanError(
+                f"{where} has no column {name}",
+                hint=f"did you mean {near[0]}?"
+                if near
+                else "see its columns, hash_columns and exclude_columns in settings",
+            )
+    chosen = tuple(
+        column
+        for column in source
+        if (wanted is None or column.name in wanted) and column.name not in settings.exclude_columns
+    )
+    for column in chosen:
+        if column.name.startswith(METADATA_PREFIX):
+            raise PlanError(
+                f"{where}: the column {column.name} has a name that raw tables keep for themselves",
+                hint=f'exclude it: exclude_columns = ["{column.name}"]',
+            )
+    return chosen
+
+
+def _primary_key(
+    where: str,
+    source: tuple[SourceColumn, ...],
+    columns: tuple[PlannedColumn, ...],
+    settings: TableSettings,
+) -> tuple[str, ...]:
+    """The key's columns; none where the table has none or the selection leaves one out."""
+    selected = {column.name for column in columns}
+    if settings.primary_key:
+        for name in settings.primary_key:
+            if name not in selected:
+                raise PlanError(
+                    f"{where}: primary_key names {name}, which is not among its columns",
+                    hint="correct primary_key in settings",
+                )
+        return tuple(settings.primary_key)
+    keyed = sorted(
+        (column for column in source if column.key_position is not None),
+        key=lambda column: column.key_position or 0,
+    )
+    names = tuple(column.name for column in keyed)
+    return names if selected.issuperset(names) else ()
+
+
+def _selection(settings: TableSettings) -> str:
+    """What of the table is selected, as text to compare with the last sync's."""
+    chosen = {
+        "columns": settings.columns,
+        "exclude_columns": settings.exclude_columns or None,
+        "hash_columns": settings.hash_columns or None,
+        "where": settings.where,
+        "primary_key": settings.primary_key,
+    }
+    return json.dumps({name: value for name, value in chosen.items() if value})
+
+
+def _drift(
+    columns: tuple[PlannedColumn, ...],
+    raw: Mapping[str, RawColumn],
+    target: Target | None,
+    *,
+    full: bool,
+) -> Drift | None:
+    if not raw:
+        return None
+    known = target.watermark.source_columns if target and target.watermark else ()
+    return compare(columns, raw, full=full, known_columns=known)
+
+
+def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tuple[str, ...]:
+    if target is None and name != relation.name:
+        return (f"named {name}: the name {relation.name} is taken or wanted twice",)
+    return ()
+
+
+def _incremental(task: TableTask) -> TableTask:
+    """The strategy that settings ask for, or a full refresh with the reason."""
+    where = f"{task.source}.{task.label}"
+    settings = task.settings
+    if settings.strategy == "xmin" and not task.relation.has_xmin:
+        raise PlanError(
+            f"{where} is not a table, so its rows have no xmin to tell what changed",
+            hint='use strategy = "cursor" with a cursor column, or mode = "full"',
+        )
+    if not task.primary_key:
+        return task.as_full("without a primary key rows can't be matched")
+    reason = _full_reason(task)
+    if reason:
+        return task.as_full(reason)
+    drift = _drift(task.columns, task.raw_columns, task.target, full=False)
+    if drift and drift.severity == "conflict":
+        raise _conflict(where, drift)
+    if drift and drift.severity == "full_refresh":
+        return task.as_full(drift.reason or "the schema changed")
+    return replace(task, strategy=settings.strategy, drift=drift)
+
+
+def _full_reason(task: TableTask) -> str | None:
+    mark = task.watermark
+    if task.parent is None or mark is None:
+        return "first load"
+    if mark.source_oid != task.relation.oid:
+        return "the source table is another one than before (replaced or renamed)"
+    if mark.selection != task.selection:
+        return "the selection in settings changed"
+    if task.settings.strategy == "cursor" and mark.cursor_column != task.settings.cursor:
+        return "the cursor column changed"
+    return None
+
+
+def _conflict(where: str, drift: Drift) -> ElconsoleError:
+    return SchemaConflict(
+        f"{where}: {drift.reason}; the stored rows can't be kept",
+        hint=f"refresh it: `elconsole --headless sync {where} --full`",
+    )

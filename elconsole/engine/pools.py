@@ -1,0 +1,248 @@
+"""Connections: how they are opened, bounded in time, shared and given back.
+
+A `Session` is a psycopg connection of which every wait is bounded: by a deadline of its
+own, and by the stop flag of the run that holds it. Sources are opened read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from elconsole.api_types import Role
+from elconsole.engine.faults import connection_error
+from elconsole.errors import Cancelled, ServerUnsupported, Stalled
+
+_RV = TypeVar("_RV")
+
+CATALOG_TIMEOUT_S = 30.0
+CANCEL_GRACE_S = 0.4
+MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
+
+COMMON_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "search_path": "pg_catalog",
+    "statement_timeout": "0",
+    "lock_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+ROLE_SETTINGS: Mapping[Role, Mapping[str, str]] = {
+    "source": {
+        "default_transaction_read_only": "on",
+        "row_security": "off",
+        "synchronize_seqscans": "off",
+        "max_parallel_workers_per_gather": "0",
+    },
+    "warehouse": {
+        "default_transaction_read_only": "off",
+        "default_transaction_isolation": "read committed",
+        "max_parallel_maintenance_workers": "0",
+        "maintenance_work_mem": "256MB",
+        "temp_buffers": "32MB",
+        "work_mem": "32MB",
+    },
+}
+CLIENT_PARAMETERS = {
+    "client_encoding": "UTF8",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A database as settings know it."""
+
+    name: str
+    role: Role
+    parameters: Mapping[str, str] = field(repr=False)
+    """libpq keywords; may hold a password."""
+    address: str
+    connect_timeout_s: float
+    idle_timeout_s: float = 120.0
+    """How long the server lets a transaction of ours sit idle before it ends it."""
+
+
+class Session(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose waits end: at a deadline, or when the run is stopped."""
+
+    server: Server
+    stop: threading.Event | None = None
+    deadline: float | None = None
+
+    def wait(self, gen: Generator[Any, Any, _RV], *args: Any, **kwargs: Any) -> _RV:
+        return super().wait(self._watched(gen), *args, **kwargs)
+
+    def _watched(self, gen: Generator[Any, Any, _RV]) -> Generator[Any, Any, _RV]:
+        try:
+            waits_for = next(gen)
+            while True:
+                ready = yield waits_for
+                if not ready:
+                    self.check()
+                waits_for = gen.send(ready)
+        except StopIteration as finished:
+            result: _RV = finished.value
+            return result
+
+    def check(self) -> None:
+        """Raise Cancelled or Stalled where this session's time is over."""
+        if self.stop is not None and self.stop.is_set():
+            raise Cancelled("the sync was stopped")
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise Stalled(
+                f"{self.server.name} did not answer in time",
+                hint=f"see whether the server at {self.server.address} hangs or is overloaded",
+            )
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound the statements inside; the inner bound wins when it is the nearer one."""
+        outer = self.deadline
+        mine = time.monotonic() + seconds
+        self.deadline = mine if outer is None else min(outer, mine)
+        try:
+            yield
+        finally:
+            self.deadline = outer
+
+    def abandon(self) -> None:
+        """End whatever runs, without waiting for a server that may hang."""
+        with contextlib.suppress(Exception):
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.cancel_safe(timeout=CANCEL_GRACE_S)
+        with contextlib.suppress(Exception):
+            self.close()
+
+
+def open_session(server: Server, *, stop: threading.Event | None = None) -> Session:
+    """Connect and settle the session's settings; raises DatabaseUnavailable and its kin."""
+    parameters: dict[str, Any] = {
+        "fallback_application_name": "elconsole",
+        **server.parameters,
+        **CLIENT_PARAMETERS,
+        "connect_timeout": max(1, round(server.connect_timeout_s)),
+    }
+    try:
+        session = Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise connection_error(error, server.name, server.role, server.address) from error
+    session.server = server
+    session.stop = stop
+    try:
+        with session.within(server.connect_timeout_s):
+            _settle(session, server)
+    except psycopg.Error as error:
+        session.abandon()
+        raise connection_error(error, server.name, server.role, server.address) from error
+    except BaseException:
+        session.abandon()
+        raise
+    return session
+
+
+def _settle(session: Session, server: Server) -> None:
+    version = session.info.server_version
+    if version < MINIMUM_VERSION[server.role]:
+        raise ServerUnsupported(
+            f"{server.name} runs PostgreSQL {version // 10000}; "
+            f"a {server.role} needs {MINIMUM_VERSION[server.role] // 10000} or newer",
+            hint="upgrade the server, or sync from a newer replica",
+        )
+    if session.info.parameter_status("server_encoding") == "SQL_ASCII":
+        raise ServerUnsupported(
+            f"{server.name}: the database's encoding is SQL_ASCII, so its texts have no known"
+            " encoding",
+            hint="convert the database to UTF8 (dump it, create it with ENCODING UTF8, restore)",
+        )
+    wanted = {**COMMON_SETTINGS, **ROLE_SETTINGS[server.role]}
+    wanted["idle_in_transaction_session_timeout"] = f"{round(server.idle_timeout_s * 1000)}ms"
+    if version >= 140000:
+        wanted["client_connection_check_interval"] = "500ms"
+        wanted["idle_session_timeout"] = "0"
+    if version >= 170000:
+        wanted["transaction_timeout"] = "0"
+    session.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[])"
+        " AS wanted (name, value)",
+        [list(wanted), list(wanted.values())],
+    )
+
+
+class Pool:
+    """Sessions of one server, opened on demand and kept for the next user."""
+
+    def __init__(self, server: Server, size: int) -> None:
+        self.server = server
+        self._idle: list[Session] = []
+        self._lock = threading.Lock()
+        self._size = size
+        self._closed = False
+
+    @contextlib.contextmanager
+    def session(self, stop: threading.Event | None = None) -> Iterator[Session]:
+        """Lend a session; one that comes back broken or mid-transaction is thrown away."""
+        session = self._take() or open_session(self.server, stop=stop)
+        session.stop = stop
+        session.deadline = None
+        try:
+            yield session
+        finally:
+            self._give_back(session)
+
+    def _take(self) -> Session | None:
+        with self._lock:
+            while self._idle:
+                session = self._idle.pop()
+                if not session.closed and not _was_dropped(session):
+                    return session
+        return None
+
+    def _give_back(self, session: Session) -> None:
+        status = session.pgconn.transaction_status
+        with self._lock:
+            keep = (
+                not self._closed
+                and status == TransactionStatus.IDLE
+                and len(self._idle) < self._size
+            )
+            if keep:
+                session.stop = None
+                self._idle.append(session)
+        if not keep:
+            session.abandon()
+
+    def close(self) -> None:
+        """Close the idle sessions; those on loan close when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.abandon()
+
+
+def _was_dropped(session: Session) -> bool:
+    """Whether the server hung up meanwhile: an idle socket that is readable holds an EOF."""
+    import select
+
+    poll = select.poll()
+    poll.register(session.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return False
+    session.abandon()
+    return True

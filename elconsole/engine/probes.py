@@ -1,0 +1,91 @@
+"""Asking a database how it is, within a time of its own."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Literal
+
+import psycopg
+
+from elconsole.api import ConnectionHealth
+from elconsole.engine.faults import connection_error, error_info, table_error
+from elconsole.engine.pools import Pool, Session
+from elconsole.engine.statements import statement
+from elconsole.errors import ElconsoleError
+
+STANDBY_LAG_S = 60.0
+
+
+def probe(pool: Pool, degraded_ms: float, target_schema: str) -> ConnectionHealth:
+    """One round trip's latency and what the server says of itself; raises nothing."""
+    server = pool.server
+    now = datetime.now(UTC)
+    try:
+        with (
+            pool.session() as session,
+            session.within(server.connect_timeout_s),
+        ):
+            return _ask(session, degraded_ms, target_schema, now)
+    except psycopg.Error as error:
+        fault: ElconsoleError = (
+            table_error(error, server.name, server.role)
+            if error.sqlstate
+            else connection_error(error, server.name, server.role, server.address)
+        )
+    except ElconsoleError as error:
+        fault = error
+    return ConnectionHealth(
+        name=server.name,
+        role=server.role,
+        status="down",
+        checked_at=now,
+        error=error_info(fault),
+    )
+
+
+def _ask(
+    session: Session, degraded_ms: float, target_schema: str, now: datetime
+) -> ConnectionHealth:
+    server = session.server
+    session.execute("SELECT 1")
+    started = time.monotonic()
+    session.execute("SELECT 1")
+    latency_ms = (time.monotonic() - started) * 1000
+    row = session.execute(statement("probe")).fetchone()
+    assert row is not None
+    version, standby, lag_s, size, oldest_s = row
+    reasons = []
+    if latency_ms > degraded_ms:
+        reasons.append(f"slow: {latency_ms:.0f} ms")
+    if standby and lag_s is not None and lag_s > STANDBY_LAG_S:
+        reasons.append(f"standby {lag_s:.0f} s behind")
+    reasons += _missing_privileges(session, target_schema)
+    role: Literal["primary", "standby"] = "standby" if standby else "primary"
+    return ConnectionHealth(
+        name=server.name,
+        role=server.role,
+        status="degraded" if reasons else "healthy",
+        checked_at=now,
+        latency_ms=round(latency_ms, 3),
+        server_version=version,
+        reasons=tuple(reasons),
+        database_bytes=size,
+        oldest_transaction_seconds=oldest_s,
+        replication_role=role,
+        replay_lag_seconds=lag_s,
+    )
+
+
+def _missing_privileges(session: Session, target_schema: str) -> list[str]:
+    if session.server.role == "source":
+        return []
+    row = session.execute(
+        "SELECT array_agg(name) FROM unnest(%s::text[]) AS wanted (name)"
+        " WHERE CASE WHEN to_regnamespace(quote_ident(name)) IS NULL"
+        " THEN NOT has_database_privilege(current_database(), 'CREATE')"
+        " ELSE NOT has_schema_privilege(quote_ident(name), 'CREATE') END",
+        [["elconsole", "elconsole_storage", target_schema]],
+    ).fetchone()
+    names = row[0] if row else None
+    return [f"may not create in schema {', '.join(names)}"] if names else []

@@ -1,0 +1,156 @@
+"""`PostgresEngine`: the engine behind `elconsole.api.Engine`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.rows import class_row
+
+from elconsole import api
+from elconsole.engine import ledger
+from elconsole.engine.faults import error_info, table_error
+from elconsole.engine.migrations import ledger_version
+from elconsole.engine.plan import Refused
+from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Server, Session
+from elconsole.engine.probes import probe
+from elconsole.engine.runner import Pools, SyncRun
+from elconsole.engine.state import read_state
+from elconsole.engine.statements import statement
+from elconsole.engine.watch import watch_runs
+from elconsole.errors import UsageError
+from elconsole.events import Emit
+
+if TYPE_CHECKING:
+    from elconsole.api_types import Role
+    from elconsole.settings_models import ConnectionSettings, Settings
+
+WAREHOUSE = "warehouse"
+LEDGER_SESSIONS = 4
+
+
+class PostgresEngine:
+    """Implements `api.Engine` on PostgreSQL. Opens no connection until it is asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._pools = Pools(
+            {
+                name: Pool(self._server(name, "source", source), settings.workers)
+                for name, source in settings.sources.items()
+            },
+            Pool(
+                self._server(WAREHOUSE, "warehouse", settings.warehouse),
+                settings.workers + LEDGER_SESSIONS,
+            ),
+        )
+        self._running: set[threading.Event] = set()
+
+    def _server(self, name: str, role: Role, settings: ConnectionSettings) -> Server:
+        return Server(
+            name,
+            role,
+            settings.connection_parameters(),
+            settings.address,
+            self.settings.connect_timeout,
+            idle_timeout_s=self.settings.stall_timeout + 60.0,
+        )
+
+    def connections(self) -> tuple[api.ConnectionInfo, ...]:
+        pools = (*self._pools.sources.values(), self._pools.warehouse)
+        servers = [pool.server for pool in pools]
+        return tuple(api.ConnectionInfo(s.name, s.role, s.address) for s in servers)
+
+    def probe(self, name: str) -> api.ConnectionHealth:
+        pool = self._pools.sources.get(name)
+        if pool is None:
+            if name != WAREHOUSE:
+                raise UsageError(f"there is no connection {name}")
+            pool = self._pools.warehouse
+        return probe(pool, self.settings.degraded_ms, self.settings.warehouse.target_schema)
+
+    def check(self) -> api.CheckReport:
+        names = [connection.name for connection in self.connections()]
+        with ThreadPoolExecutor(len(names), "probe") as executor:
+            health = tuple(executor.map(self._probe_role, self.connections()))
+        reachable = health[-1].status != "down"
+        return api.CheckReport(health, self.raw_tables() if reachable else ())
+
+    def _probe_role(self, connection: api.ConnectionInfo) -> api.ConnectionHealth:
+        if connection.role == "warehouse":
+            schema = self.settings.warehouse.target_schema
+            return probe(self._pools.warehouse, self.settings.degraded_ms, schema)
+        return self.probe(connection.name)
+
+    def plan(self, request: api.SyncRequest) -> api.PlanReport:
+        selected = select(self.settings, request.selection)
+        found = survey(selected, self._pools.sources)
+        with self._warehouse() as session:
+            state = read_state(session, self.settings.warehouse.target_schema)
+        planned = plan_tables(self.settings, found, state, request)
+        return api.PlanReport(tuple(as_planned_table(one) for one in planned))
+
+    def sync(self, request: api.SyncRequest, *, emit: Emit, stop: api.StopFlag) -> api.RunDetail:
+        self._running.add(stop)
+        try:
+            return SyncRun(self.settings, self._pools, request, emit=emit, stop=stop).run()
+        finally:
+            self._running.discard(stop)
+
+    def interrupt(self) -> None:
+        for stop in tuple(self._running):
+            stop.set()
+
+    def watch(self, stop: api.StopFlag) -> Iterator[api.RunDetail]:
+        return watch_runs(self._pools.warehouse.server, stop)
+
+    def runs(self, limit: int = 20) -> tuple[api.RunSummary, ...]:
+        with self._warehouse() as session:
+            return ledger.read_runs(session, limit)
+
+    def run(self, run_id: str) -> api.RunDetail:
+        with self._warehouse() as session:
+            return ledger.read_run(session, run_id)
+
+    def raw_tables(self) -> tuple[api.RawTable, ...]:
+        schema = self.settings.warehouse.target_schema
+        with self._warehouse() as session, session.within(CATALOG_TIMEOUT_S):
+            if not ledger_version(session):
+                return ()
+            with session.cursor(row_factory=class_row(api.RawTable)) as cursor:
+                return tuple(cursor.execute(statement("raw_tables"), [schema]).fetchall())
+
+    def schema(self) -> api.SchemaReport:
+        selected = select(self.settings, ())
+        found = survey(selected, self._pools.sources)
+        with self._warehouse() as session:
+            state = read_state(session, self.settings.warehouse.target_schema)
+        planned = plan_tables(self.settings, found, state, api.SyncRequest())
+        return api.SchemaReport(
+            tuple(
+                api.TableDrift(
+                    source=one.source,
+                    table=one.label,
+                    target=one.target if isinstance(one, Refused) else one.target_text,
+                    changes=() if isinstance(one, Refused) else one.changes,
+                    error=error_info(one.error) if isinstance(one, Refused) else None,
+                )
+                for one in planned
+            )
+        )
+
+    def close(self) -> None:
+        self._pools.close()
+
+    @contextmanager
+    def _warehouse(self) -> Iterator[Session]:
+        try:
+            with self._pools.warehouse.session() as session:
+                yield session
+        except psycopg.Error as error:
+            raise table_error(error, WAREHOUSE, "warehouse") from error

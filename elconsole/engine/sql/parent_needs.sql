@@ -1,0 +1,25 @@
+-- What a leaf must have before it is attached to {parent} without scan or build: every index,
+-- constraint and NOT NULL of the parent. Statements carry the leaf's name.
+SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', {leaf}, k.conname, pg_get_constraintdef(k.oid)) AS ddl
+  FROM pg_constraint k
+ WHERE k.conrelid = {parent} AND k.contype IN ('c', 'u', 'x', 'f')
+UNION ALL
+SELECT format('CREATE %sINDEX ON %s %s',
+              CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+              {leaf},
+              substr(d.def, position(' USING ' IN substr(d.def, d.skip)) + d.skip))
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_class t ON t.oid = i.indrelid
+  JOIN pg_namespace n ON n.oid = t.relnamespace
+ CROSS JOIN LATERAL (
+        SELECT pg_get_indexdef(i.indexrelid) AS def,
+               length(format('CREATE INDEX %I ON %I.%I', c.relname, n.nspname, t.relname)) AS skip
+      ) d
+ WHERE i.indrelid = {parent}
+   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
+UNION ALL
+SELECT format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', {leaf}, a.attname)
+  FROM pg_attribute a
+ WHERE a.attrelid = {parent} AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+   AND a.attname !~ '^_airbyte_'

@@ -1,0 +1,21 @@
+-- The columns of the relations in $1, in order, each with its primary-key position.
+SELECT a.attrelid::int8 AS relation,
+       a.attname AS name,
+       a.attnum::int4 AS number,
+       a.atttypid::int8 AS type_oid,
+       a.atttypmod AS typmod,
+       format_type(a.atttypid, a.atttypmod) AS type_text,
+       CASE WHEN a.attcollation <> t.typcollation
+            THEN (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+                    FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
+                   WHERE co.oid = a.attcollation)
+       END AS collation,
+       array_position(k.conkey, a.attnum) AS key_position,
+       a.atthasmissing AS has_missing
+  FROM pg_attribute a
+  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'p'
+ WHERE a.attrelid = ANY (%s::oid[])
+   AND a.attnum > 0
+   AND NOT a.attisdropped
+ ORDER BY a.attrelid, a.attnum

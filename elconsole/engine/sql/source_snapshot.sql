@@ -1,0 +1,14 @@
+-- The snapshot of this transaction, and the table as it stands in it.
+SELECT pg_current_snapshot()::text AS snapshot,
+       pg_snapshot_xmin(pg_current_snapshot())::text::int8 AS xmin,
+       pg_snapshot_xmax(pg_current_snapshot())::text::int8 AS xmax,
+       clock_timestamp() AS taken_at,
+       (SELECT json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod)
+                        ORDER BY a.attnum)
+          FROM pg_attribute a
+         WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+       (SELECT array_agg(p.relid::oid::int8 ORDER BY p.relid)
+          FROM pg_partition_tree({oid}) p
+         WHERE p.isleaf AND p.relid <> {oid}) AS leaf_oids,
+       (SELECT c.relfilenode = coalesce(pg_relation_filenode({oid}), 0)
+          FROM pg_class c WHERE c.oid = {oid}) AS unmoved

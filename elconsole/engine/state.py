@@ -1,0 +1,168 @@
+"""What the warehouse holds before a sync: targets, watermarks, raw tables. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+from psycopg.rows import class_row
+
+from elconsole.engine.catalog import FIRST_USER_OID
+from elconsole.engine.migrations import ledger_version
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.statements import statement
+
+TableKey = tuple[str, str, str]
+"""Source, schema and table name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawColumn:
+    relation: int
+    name: str
+    type_oid: int
+    typmod: int
+    type_text: str
+    not_null: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RawRelation:
+    """A relation that stands in the target schema, ours or not."""
+
+    oid: int
+    name: str
+    kind: str
+    leaf_oid: int | None
+    leaf_name: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        return self.kind == "p"
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far a raw table has read its source."""
+
+    snapshot: str
+    snapshot_xmin: int
+    extracted_at: datetime
+    cursor_column: str | None
+    cursor_value: str | None
+    source_oid: int
+    leaf_oids: tuple[int, ...]
+    system_identifier: str | None
+    timeline: int | None
+    selection: str
+    source_columns: tuple[str, ...]
+    run_id: str
+    """The run that wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A row of `elconsole.targets`, with its watermark."""
+
+    target_id: int
+    key: TableKey
+    name: str
+    generation: int
+    row_count: int | None
+    analyzed_rows: int | None
+    last_synced_at: datetime | None
+    watermark: Watermark | None
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseState:
+    schema: str
+    known_types: frozenset[int]
+    targets: Mapping[TableKey, Target] = field(default_factory=dict)
+    relations: Mapping[str, RawRelation] = field(default_factory=dict)
+    columns: Mapping[int, Mapping[str, RawColumn]] = field(default_factory=dict)
+
+
+def read_state(session: Session, schema: str) -> WarehouseState:
+    """Four or five round trips, whatever the number of tables; works on an empty warehouse."""
+    with session.within(CATALOG_TIMEOUT_S):
+        known = frozenset(
+            int(row[0])
+            for row in session.execute(
+                "SELECT oid::int8 FROM pg_type WHERE oid < %s", [FIRST_USER_OID]
+            )
+        )
+        targets = read_targets(session, schema) if ledger_version(session) else {}
+        with session.cursor(row_factory=class_row(RawRelation)) as cursor:
+            found = cursor.execute(statement("warehouse_tables"), [schema]).fetchall()
+        relations = {relation.name: relation for relation in found}
+        columns = read_raw_columns(session, [relation.oid for relation in found])
+    return WarehouseState(schema, known, targets, relations, columns)
+
+
+def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, RawColumn]]:
+    with session.cursor(row_factory=class_row(RawColumn)) as cursor:
+        rows = cursor.execute(statement("warehouse_columns"), [oids]).fetchall()
+    return {
+        oid: {column.name: column for column in columns}
+        for oid, columns in groupby(rows, key=attrgetter("relation"))
+    }
+
+
+def read_targets(session: Session, schema: str) -> dict[TableKey, Target]:
+    rows = session.execute(statement("targets"), [schema]).fetchall()
+    found = (_target(*row) for row in rows)
+    return {target.key: target for target in found}
+
+
+def _target(
+    target_id: int,
+    source: str,
+    source_schema: str,
+    source_table: str,
+    name: str,
+    generation: int,
+    row_count: int | None,
+    analyzed_rows: int | None,
+    last_synced_at: datetime | None,
+    snapshot: str | None,
+    snapshot_xmin: int,
+    extracted_at: datetime,
+    cursor_column: str | None,
+    cursor_value: str | None,
+    source_oid: int,
+    leaf_oids: list[int],
+    system_identifier: str | None,
+    timeline: int | None,
+    selection: str,
+    source_columns: list[str],
+    run_id: str,
+) -> Target:
+    watermark = snapshot and Watermark(
+        snapshot,
+        snapshot_xmin,
+        extracted_at,
+        cursor_column,
+        cursor_value,
+        source_oid,
+        tuple(leaf_oids),
+        system_identifier,
+        timeline,
+        selection,
+        tuple(source_columns),
+        run_id,
+    )
+    key = (source, source_schema, source_table)
+    return Target(
+        target_id,
+        key,
+        name,
+        generation,
+        row_count,
+        analyzed_rows,
+        last_synced_at,
+        watermark or None,
+    )

@@ -1,0 +1,16 @@
+"""The fixed statements, one a file under `sql/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString
+
+
+@cache
+def statement(name: str) -> LiteralString:
+    """The text of `sql/<name>.sql`."""
+    text: LiteralString = (
+        files("elconsole.engine").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    )
+    return text

@@ -1,0 +1,86 @@
+"""Taking the raw table's lock for an instant, without making readers queue for long."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+from psycopg import sql
+
+from elconsole.engine.layout import dependents_error
+from elconsole.engine.plan import TableTask
+from elconsole.engine.pools import Session
+from elconsole.errors import Cancelled, SwapBlocked
+
+LOCK_TIMEOUT_MS = 150
+"""How long new readers may queue behind a try: they wait while the lock is asked for."""
+PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5)
+STATEMENT_TIMEOUT_S = 10
+
+
+def swap(session: Session, task: TableTask, ddl: str, lock_wait_s: float) -> None:
+    """Run DDL on the raw table inside the open transaction, trying its lock again and again.
+
+    A savepoint keeps what the transaction did before. Raises SwapBlocked, naming the
+    blocker, after `lock_wait_s` seconds; SchemaConflict where a view forbids the change."""
+    deadline = time.monotonic() + lock_wait_s
+    tries = 0
+    while not _try(session, task, ddl):
+        if time.monotonic() >= deadline:
+            raise SwapBlocked(
+                f"{task.source}.{task.label}: {task.target_text} stayed locked for"
+                f" {lock_wait_s:.0f} s by {_blocker(session, task)}; the old rows stand",
+                hint="end that transaction and sync again; lock_wait sets how long a sync waits",
+                sqlstate="55P03",
+            )
+        _pause(session, PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+        tries += 1
+
+
+def _try(session: Session, task: TableTask, ddl: str) -> bool:
+    lock = ""
+    if task.parent is not None:
+        table = sql.Identifier(task.target_schema, task.target_name).as_string()
+        lock = f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;"
+    try:
+        session.execute(
+            f"SAVEPOINT swap; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms';"
+            f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
+            " SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'".encode()
+        )
+    except psycopg.errors.LockNotAvailable:
+        session.execute("ROLLBACK TO SAVEPOINT swap")
+        return False
+    except (
+        psycopg.errors.DependentObjectsStillExist,
+        psycopg.errors.FeatureNotSupported,
+    ) as error:
+        raise dependents_error(task, error) from error
+    return True
+
+
+def _pause(session: Session, seconds: float) -> None:
+    if session.stop is None:
+        time.sleep(seconds)
+    elif session.stop.wait(seconds):
+        raise Cancelled("the sync was stopped")
+
+
+def _blocker(session: Session, task: TableTask) -> str:
+    """Who holds the raw table or its leaf, as far as this role may see."""
+    oids = [task.parent.oid, task.parent.leaf_oid or 0] if task.parent else []
+    row = session.execute(
+        "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
+        " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
+        " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.relation = ANY (%s::oid[]) AND l.granted AND l.pid <> pg_backend_pid()"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " ORDER BY a.xact_start NULLS LAST LIMIT 1",
+        [oids],
+    ).fetchone()
+    if row is None:
+        return "a transaction that has ended since"
+    pid, user, application, age_s = row
+    named = f", {application}" if application else ""
+    since = f", in a transaction for {age_s} s" if age_s is not None else ""
+    return f"pid {pid} ({user}{named}{since})"

@@ -1,0 +1,249 @@
+"""The byte pump: binary COPY from one server to the other, never decoded here.
+
+Both connections are driven without blocking through libpq, so a paused server holds
+neither the interpreter's lock nor another table's thread.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import pq
+from psycopg.pq.abc import PGconn, PGresult
+
+from elconsole.engine.pools import Session
+from elconsole.errors import CountMismatch, Stalled, TransientFault
+
+BLOCK_BYTES = 256 * 1024
+TICK_S = 0.1
+STOPPED = b"elconsole stopped sending"
+
+
+class SourceFault(Exception):
+    """The source side of a transfer failed; the cause is the psycopg error."""
+
+
+class TargetFault(Exception):
+    """The warehouse side of a transfer failed; the cause is the psycopg error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What one COPY moved."""
+
+    rows: int
+    bytes: int
+    extract_seconds: float
+    """From the COPY's start to the source's last byte."""
+
+
+Progress = Callable[[int, int], None]
+"""Takes rows and bytes so far, at most ten times a second."""
+
+
+def transfer(
+    source: Session,
+    select_sql: bytes,
+    target: Session,
+    copy_in_sql: bytes,
+    *,
+    stall_timeout_s: float,
+    on_progress: Progress,
+) -> Transferred:
+    """Copy `COPY … TO STDOUT` of one session into `COPY … FROM STDIN` of the other.
+
+    Raises SourceFault or TargetFault with the psycopg error as cause, Stalled, Cancelled,
+    or CountMismatch where the two servers counted differently."""
+    return _Pump(source, target, stall_timeout_s, on_progress).run(select_sql, copy_in_sql)
+
+
+class _Pump:
+    def __init__(
+        self, source: Session, target: Session, stall_timeout_s: float, on_progress: Progress
+    ) -> None:
+        self.source, self.target = source, target
+        self.out, self.into = source.pgconn, target.pgconn
+        self.stall_timeout_s = stall_timeout_s
+        self.on_progress = on_progress
+        self.rows = 0
+        self.bytes = 0
+        self.moved_at = time.monotonic()
+        self.next_tick = 0.0
+        self.from_source = _poll(self.out, select.POLLIN)
+        self.from_target = _poll(self.into, select.POLLIN)
+        self.to_target = _poll(self.into, select.POLLIN | select.POLLOUT)
+
+    def run(self, select_sql: bytes, copy_in_sql: bytes) -> Transferred:
+        started = time.monotonic()
+        self._start(self.into, self.from_target, copy_in_sql, TargetFault)
+        self._start(self.out, self.from_source, select_sql, SourceFault)
+        while self._fill_and_send():
+            pass
+        sent = self._source_tag()
+        extracted = time.monotonic()
+        self._put_end(None)
+        stored = self._target_tag()
+        if sent != stored:
+            raise CountMismatch(
+                f"{self.source.server.name} sent {sent} rows, the warehouse stored {stored}",
+                hint="nothing was published; sync again, and report it if it happens twice",
+            )
+        self.on_progress(sent, self.bytes)
+        return Transferred(sent, self.bytes, extracted - started)
+
+    def _start(
+        self, conn: PGconn, readable: select.poll, sql: bytes, fault: type[Exception]
+    ) -> None:
+        try:
+            conn.send_query(sql)
+            while conn.flush():
+                self._wait(readable)
+            result = self._result(conn, readable)
+        except psycopg.Error as error:
+            raise fault from error
+        if result is None or result.status not in (pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_IN):
+            raise fault from _as_error(result, conn)
+
+    def _fill_and_send(self) -> bool:
+        """Move one block; False at the source's end."""
+        block = bytearray()
+        more = self._fill(block)
+        if block:
+            self._send(block)
+        now = time.monotonic()
+        if now >= self.next_tick:
+            self.next_tick = now + TICK_S
+            self.source.check()
+            self.on_progress(self.rows, self.bytes)
+        return more
+
+    def _fill(self, block: bytearray) -> bool:
+        """Gather a block's worth of rows; False once the source has sent its last."""
+        get, size, rows = self.out.get_copy_data, 0, 0
+        try:
+            while size < BLOCK_BYTES:
+                count, data = get(1)
+                if count > 0:
+                    block += data
+                    size += count
+                    rows += 1
+                elif count == 0:
+                    self._wait_for_source()
+                else:
+                    return False
+        except psycopg.Error as error:
+            raise SourceFault from error
+        finally:
+            self.rows += rows
+        return True
+
+    def _wait_for_source(self) -> None:
+        while not self.from_source.poll(TICK_S * 1000):
+            self._tick()
+            if self.from_target.poll(0):
+                self._target_spoke()
+        self.out.consume_input()
+        self.moved_at = time.monotonic()
+
+    def _send(self, block: bytearray) -> None:
+        if self.from_target.poll(0):
+            self._target_spoke()
+        try:
+            self.into.put_copy_data(block)
+            self._flush()
+        except psycopg.Error as error:
+            raise TargetFault from error
+        self.bytes += len(block)
+        self.moved_at = time.monotonic()
+
+    def _flush(self) -> None:
+        while self.into.flush():
+            events = self.to_target.poll(TICK_S * 1000)
+            if not events:
+                self._tick()
+            elif events[0][1] & select.POLLOUT:
+                self.moved_at = time.monotonic()
+            else:
+                self._target_spoke()
+
+    def _target_spoke(self) -> None:
+        """The warehouse answered in the middle of the COPY: it refused a row, or went away."""
+        self._put_end(STOPPED)
+        try:
+            result = self._result(self.into, self.from_target)
+            fault = _as_error(result, self.into)
+        except psycopg.Error as error:
+            raise TargetFault from error
+        if STOPPED.decode() in str(fault):
+            raise TransientFault("the warehouse interrupted the load", hint="sync again")
+        raise TargetFault from fault
+
+    def _put_end(self, error: bytes | None) -> None:
+        try:
+            self.into.put_copy_end(error)
+            while self.into.flush():
+                if not self.to_target.poll(TICK_S * 1000):
+                    self._tick()
+                self.into.consume_input()
+        except psycopg.Error as fault:
+            raise TargetFault from fault
+
+    def _source_tag(self) -> int:
+        try:
+            return self._finish(self.out, self.from_source)
+        except psycopg.Error as error:
+            raise SourceFault from error
+
+    def _target_tag(self) -> int:
+        try:
+            return self._finish(self.into, self.from_target)
+        except psycopg.Error as error:
+            raise TargetFault from error
+
+    def _finish(self, conn: PGconn, readable: select.poll) -> int:
+        """The row count of the command's tag."""
+        result = self._result(conn, readable)
+        if result is None or result.status != pq.ExecStatus.COMMAND_OK:
+            raise _as_error(result, conn)
+        while self._result(conn, readable) is not None:
+            pass
+        return result.command_tuples or 0
+
+    def _result(self, conn: PGconn, readable: select.poll) -> PGresult | None:
+        while conn.is_busy():
+            self._wait(readable)
+            conn.consume_input()
+            self.moved_at = time.monotonic()
+        return conn.get_result()
+
+    def _wait(self, readable: select.poll) -> None:
+        while not readable.poll(TICK_S * 1000):
+            self._tick()
+
+    def _tick(self) -> None:
+        """Nothing moved for a moment: see whether to go on waiting."""
+        self.source.check()
+        self.on_progress(self.rows, self.bytes)
+        silent_s = time.monotonic() - self.moved_at
+        if silent_s > self.stall_timeout_s:
+            raise Stalled(
+                f"no byte moved between {self.source.server.name} and the warehouse for"
+                f" {silent_s:.0f} s",
+                hint="see whether a server or the network hangs; stall_timeout sets the limit",
+            )
+
+
+def _poll(conn: PGconn, events: int) -> select.poll:
+    poll = select.poll()
+    poll.register(conn.socket, events)
+    return poll
+
+
+def _as_error(result: PGresult | None, conn: PGconn) -> psycopg.Error:
+    if result is None or result.status != pq.ExecStatus.FATAL_ERROR:
+        return psycopg.OperationalError(conn.get_error_message() or "the connection was lost")
+    return psycopg.errors.error_from_result(result)
