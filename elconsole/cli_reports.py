@@ -1,0 +1,127 @@
+"""The commands that ask, print and exit. Each returns its exit code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from elconsole import errors, jsonout, render, render_quality
+from elconsole.api import (
+    Engine,
+    QualityRequest,
+    ReconciledTable,
+    RunDetail,
+    TableDrift,
+)
+from elconsole.headless.exit_codes import report_exit_code
+from elconsole.headless.sync import run_reconcile
+from elconsole.output import Output
+
+
+def check(engine: Engine, output: Output, *, as_json: bool) -> int:
+    """3 when something does not answer; degraded still answers."""
+    report = engine.check()
+    for health in report.connections:
+        if health.error is not None:
+            output.failure(render.failure(health.error, health.name))
+    if as_json:
+        output.result(jsonout.document(jsonout.check(report)))
+    else:
+        output.result(render.check(report, datetime.now(UTC)))
+    down = any(health.status == "down" for health in report.connections)
+    return errors.EXIT_UNREACHABLE if down else errors.EXIT_OK
+
+
+def quality(
+    engine: Engine,
+    request: QualityRequest,
+    output: Output,
+    *,
+    as_json: bool,
+    fail_on_signal: bool,
+    freeze_baseline: bool,
+) -> int:
+    """5 where `fail_on_signal` and a rule fired."""
+    version = engine.freeze_baseline(request.sources) if freeze_baseline else None
+    report = engine.quality(request)
+    if as_json:
+        frozen = {} if version is None else {"baseline_version": version}
+        output.result(jsonout.document({**jsonout.quality(report), **frozen}))
+    else:
+        output.result(render_quality.quality(report))
+    if version is not None:
+        output.note(f"baseline version {version} frozen")
+    signals = [
+        f"{table.source}.{table.table} {table.dimension} {row.value}: {row.signal or 'signal'}"
+        for table in report.tables
+        for row in table.rows
+        if row.signal is not None or row.judged == "signal"
+    ]
+    if not (fail_on_signal and signals):
+        return errors.EXIT_OK
+    for signal in signals:
+        output.failure(f"signal: {signal}")
+    return errors.EXIT_FOUND
+
+
+def runs(engine: Engine, limit: int, output: Output, *, as_json: bool) -> int:
+    summaries = engine.runs(limit)
+    if as_json:
+        output.result(jsonout.document(jsonout.runs(summaries)))
+    else:
+        output.result(render.runs(summaries))
+    return errors.EXIT_OK
+
+
+def run_detail(engine: Engine, run_id: str, output: Output, *, as_json: bool) -> int:
+    """One run, beside the run before it."""
+    detail = engine.run(run_id)
+    before = _run_before(engine, detail)
+    if as_json:
+        content = jsonout.sync(detail)
+        content["previous"] = None if before is None else jsonout.sync(before)
+        output.result(jsonout.document(content))
+    else:
+        output.result(render.run_detail(detail, before))
+    return errors.EXIT_OK
+
+
+def _run_before(engine: Engine, detail: RunDetail) -> RunDetail | None:
+    """The newest run that began before this one; None where the history ends."""
+    history = engine.runs(limit=1000)
+    older = (run for run in history if run.started_at < detail.run.started_at)
+    newest = max(older, key=lambda run: run.started_at, default=None)
+    return None if newest is None else engine.run(newest.run_id)
+
+
+def schema(engine: Engine, output: Output, *, as_json: bool) -> int:
+    report = engine.schema()
+    _explain(report.tables, output)
+    output.result(jsonout.document(jsonout.schema(report)) if as_json else render.schema(report))
+    return report_exit_code(report)
+
+
+def reconcile(engine: Engine, selection: tuple[str, ...], output: Output, *, as_json: bool) -> int:
+    """5 where something differs that is not merely pending."""
+    report, stopped_by = run_reconcile(engine, selection, output)
+    _explain(report.tables, output)
+    if as_json:
+        output.result(jsonout.document(jsonout.reconcile(report)))
+    else:
+        output.result(render_quality.reconcile(report))
+    if stopped_by is not None:
+        return stopped_by
+    code = report_exit_code(report)
+    different = any(not table.equal and table.error is None for table in report.tables)
+    return code or (errors.EXIT_FOUND if different else errors.EXIT_OK)
+
+
+def advise(engine: Engine, output: Output, *, as_json: bool) -> int:
+    report = engine.advise()
+    output.result(jsonout.document(jsonout.advise(report)) if as_json else render.advise(report))
+    return errors.EXIT_OK
+
+
+def _explain(tables: tuple[ReconciledTable, ...] | tuple[TableDrift, ...], output: Output) -> None:
+    for table in tables:
+        if table.error is not None:
+            output.failure(render.failure(table.error, f"{table.source}.{table.table}"))

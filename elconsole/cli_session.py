@@ -1,0 +1,196 @@
+"""The composition root's working part: settings, logs, the plant and the engine of one
+command, and what becomes of its errors.
+
+Nothing heavy is imported before a command needs it: `--help` and `--version` never do.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elconsole import errors
+from elconsole.humanize import clean_text
+from elconsole.output import Output, takes_escapes
+
+if TYPE_CHECKING:
+    from elconsole.api import Engine, ErrorInfo
+    from elconsole.demo.plant import Plant
+    from elconsole.logs import LogFormat
+    from elconsole.settings import LoadedSettings
+    from elconsole.settings_models import Settings
+    from elconsole.ui.options import ConsoleOptions
+
+
+Failed = Callable[["ErrorInfo"], str]
+"""Makes the JSON document of a command that could not do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOptions:
+    """Options that stand before or after any command."""
+
+    headless: bool = False
+    read_only: bool = False
+    demo: bool = False
+    demo_rows: int | None = None
+    demo_live: bool = False
+    config_file: Path | None = None
+    verbosity: int = 0
+    quiet: bool = False
+    log_format: LogFormat = "text"
+    log_file: Path | None = None
+
+
+def _make_engine(settings: Settings) -> Engine:
+    from elconsole.engine.service import PostgresEngine
+
+    return PostgresEngine(settings)
+
+
+def _open_plant(rows: int | None, narrate: Callable[[str], None]) -> AbstractContextManager[Plant]:
+    from elconsole.demo.plant import open_plant
+
+    return open_plant(rows, narrate=narrate)
+
+
+def _load_settings(
+    config_file: Path | None, overrides: Mapping[str, Any] | None, cwd: Path | None
+) -> LoadedSettings:
+    from elconsole.settings import load_settings
+
+    return load_settings(config_file, overrides, cwd=cwd)
+
+
+def _run_console(options: ConsoleOptions) -> int:
+    from elconsole.ui.app import run_console
+
+    return run_console(options)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a command is put together from; tests put in their own."""
+
+    load_settings: Callable[
+        [Path | None, Mapping[str, Any] | None, Path | None], LoadedSettings
+    ] = _load_settings
+    make_engine: Callable[[Settings], Engine] = _make_engine
+    open_plant: Callable[[int | None, Callable[[str], None]], AbstractContextManager[Plant]] = (
+        _open_plant
+    )
+    run_console: Callable[[ConsoleOptions], int] = _run_console
+
+
+@dataclass
+class Session:
+    """One invocation of elconsole."""
+
+    options: GlobalOptions
+    parts: Parts
+    output: Output = field(default_factory=Output)
+    plant: Plant | None = None
+    """The running plant, with `--demo`, once the settings are loaded."""
+    _secrets: tuple[str, ...] = ()
+
+    def load(
+        self, overrides: Mapping[str, Any] | None = None, *, for_console: bool = False
+    ) -> LoadedSettings:
+        """Read the settings, set up logging, and pass on the settings' warnings.
+
+        The demo heeds no file but one named on the command line: a newcomer's own
+        `elconsole.toml` or `.env` would mix other databases into the plant.
+        """
+        nowhere = Path(os.devnull) if self.options.demo else None
+        config_file = self.options.config_file or nowhere
+        loaded = self.parts.load_settings(config_file, overrides, nowhere)
+        from elconsole.logs import configure_logging
+
+        self._secrets = loaded.settings.secrets()
+        configure_logging(
+            verbosity=self.options.verbosity,
+            quiet=self.options.quiet,
+            log_format=self.options.log_format,
+            log_file=self.options.log_file,
+            secrets=self._secrets,
+            to_stderr=not for_console,
+        )
+        for warning in loaded.warnings:
+            self.output.note(f"warning: {clean_text(warning)}")
+        return loaded
+
+    @contextmanager
+    def loaded(self, *, for_console: bool = False) -> Iterator[LoadedSettings]:
+        """The effective settings; with `--demo` those of the embedded plant, which runs
+        until the end of the block."""
+        if not self.options.demo:
+            yield self.load(for_console=for_console)
+            return
+        with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
+            self.output.note(plant.notice)
+            self.plant = plant
+            yield self.load(plant.overrides(), for_console=for_console)
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """The engine on the effective settings, closed at the end of the block."""
+        with self.loaded() as loaded:
+            engine = self.parts.make_engine(loaded.settings)
+            try:
+                yield engine
+            finally:
+                engine.close()
+
+    def has_live_progress(self) -> bool:
+        """Whether stderr takes a moving table that log lines won't tear."""
+        plain = self.options.verbosity or self.options.log_format != "text"
+        return not plain and takes_escapes(self.output.stderr, os.environ)
+
+    def run(self, work: Callable[[], int], failed: Failed | None = None) -> int:
+        """Do a command's work; turn what it raises into lines and an exit code."""
+        try:
+            return work()
+        except errors.ElconsoleError as error:
+            return self._explain(error, failed)
+        except KeyboardInterrupt:
+            return self._explain(_Interrupted("stopped by SIGINT"), failed)
+        except Exception as error:  # noqa: BLE001 - the last line of defence of the process
+            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            hint = None if self.options.verbosity else "-v shows the traceback"
+            return self._explain(errors.ElconsoleError(f"unexpected {words}", hint=hint), failed)
+
+    def _explain(self, error: errors.ElconsoleError, failed: Failed | None) -> int:
+        """Say on stderr what failed and what to do, and in JSON where that was asked for."""
+        from elconsole.api import ErrorInfo
+
+        message = self._safe(error.message)
+        hint = self._safe(error.hint) if error.hint else None
+        code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+        self.output.failure(f"error: {message}{code}")
+        if hint:
+            self.output.failure(f"hint: {hint}")
+        if self.options.verbosity and not isinstance(error, _Interrupted):
+            self.output.failure(self._redacted(traceback.format_exc().rstrip()))
+        if failed is not None and error.exit_code != errors.EXIT_USAGE:
+            self.output.result(failed(ErrorInfo(error.kind, message, hint, error.sqlstate)))
+        return error.exit_code
+
+    def _safe(self, text: str) -> str:
+        """Foreign words without secrets and control characters; lines stay lines."""
+        return "\n".join(clean_text(line) for line in self._redacted(text).splitlines())
+
+    def _redacted(self, text: str) -> str:
+        from elconsole.logs import redact
+
+        return redact(text, self._secrets)
+
+
+class _Interrupted(errors.Cancelled):
+    """SIGINT where nothing needs an orderly stop."""
+
+    exit_code = errors.EXIT_SIGINT

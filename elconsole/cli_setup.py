@@ -1,0 +1,88 @@
+"""Commands that set elconsole up, and the dashboard in a browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from elconsole import errors
+
+if TYPE_CHECKING:
+    from elconsole.cli_session import Session
+
+LOOPBACK = "127.0.0.1"
+
+
+def init(session: Session, path: Path) -> int:
+    """Write the commented configuration file; never over another."""
+    from elconsole.configfile import write_template
+
+    write_template(path)
+    session.output.result(str(path.absolute()))
+    session.output.note("written; fill in your databases, then run: elconsole check")
+    return errors.EXIT_OK
+
+
+def grants(session: Session) -> int:
+    """Print the least-privilege SQL for every source's role and the warehouse's."""
+    from elconsole.grants import grants_sql
+
+    with session.loaded() as loaded:
+        session.output.result(grants_sql(loaded.settings).rstrip("\n"))
+    return errors.EXIT_OK
+
+
+def config(session: Session) -> int:
+    """Print every effective setting and where it came from, secrets masked."""
+    from elconsole import render
+    from elconsole.configfile import effective
+
+    columns = [render.Column(heading) for heading in ("setting", "value", "from")]
+    with session.loaded() as loaded:
+        places = "\n".join(
+            f"{'used' if path == loaded.config_file else 'looked for'}: {path}"
+            for path in loaded.files
+        )
+        session.output.result(f"{render.table(columns, effective(loaded))}\n\n{places}")
+    return errors.EXIT_OK
+
+
+def serve(session: Session, port: int) -> int:
+    """Serve the dashboard to browsers on this machine until interrupted."""
+    if importlib.util.find_spec("textual_serve") is None:
+        raise errors.UsageError(
+            "serving the dashboard to a browser needs the extra `web`",
+            hint="pip install 'elconsole[web]'",
+        )
+    from textual_serve.server import Server
+
+    session.load()
+    session.output.note(
+        f"http://{LOOPBACK}:{port} (there is no login: whoever can open it can use it)"
+    )
+    command = shlex.join([sys.executable, "-m", "elconsole", *console_arguments(session)])
+    Server(command, host=LOOPBACK, port=port, title="elconsole").serve()
+    return errors.EXIT_OK
+
+
+def console_arguments(session: Session) -> list[str]:
+    """The command line that opens the same dashboard in a process of its own."""
+    options = session.options
+    arguments = [
+        name
+        for name, given in (
+            ("--read-only", options.read_only),
+            ("--demo", options.demo),
+            ("--demo-live", options.demo_live),
+        )
+        if given
+    ]
+    if options.demo_rows is not None:
+        arguments += ["--demo-rows", str(options.demo_rows)]
+    for name, path in (("--config", options.config_file), ("--log-file", options.log_file)):
+        if path is not None:
+            arguments += [name, str(Path(path).absolute())]
+    return arguments

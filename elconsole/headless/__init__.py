@@ -1,0 +1,1 @@
+"""Syncs without a console: progress, signals, results and exit codes."""

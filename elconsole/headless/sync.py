@@ -1,0 +1,72 @@
+"""A sync from the first signal handler to the exit code."""
+
+from __future__ import annotations
+
+import os
+
+from elconsole import jsonout, render
+from elconsole.api import Engine, PlanReport, ReconcileReport, StopFlag, SyncRequest
+from elconsole.headless.exit_codes import exit_code, report_exit_code
+from elconsole.headless.progress import PlainProgress, Progress
+from elconsole.headless.signals import StopSignals, stoppable
+from elconsole.output import Output
+
+
+def run_sync(
+    engine: Engine, request: SyncRequest, output: Output, *, as_json: bool, live: bool
+) -> int:
+    """Run the sync to its end, write its result on stdout, return the exit code.
+
+    `live` draws bars on stderr, which must be a terminal then.
+    """
+    progress = _progress(output, live=live)
+    stop = StopFlag()
+    signals = _signals(engine, stop, output, progress)
+    with progress:
+        detail = stoppable(lambda: engine.sync(request, emit=progress, stop=stop), signals)
+    progress.finish(detail)
+    if as_json:
+        output.result(jsonout.document(jsonout.sync(detail)))
+    elif not output.quiet:
+        output.result(render.sync(detail))
+    return exit_code(detail, signals.exit_code)
+
+
+def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bool) -> int:
+    """Write what `run_sync` would do; 0 where every table can be synced."""
+    report: PlanReport = engine.plan(request)
+    for table in report.tables:
+        if table.error is not None:
+            output.failure(render.failure(table.error, f"{table.source}.{table.table}"))
+    output.result(jsonout.document(jsonout.plan(report)) if as_json else render.plan(report))
+    return report_exit_code(report)
+
+
+def run_reconcile(
+    engine: Engine, selection: tuple[str, ...], output: Output
+) -> tuple[ReconcileReport, int | None]:
+    """Compare both sides; a signal ends it cleanly. The second value is 130 or 143 where
+    one did."""
+    stop = StopFlag()
+    signals = _signals(engine, stop, output, None)
+    report = stoppable(lambda: engine.reconcile(selection, stop=stop), signals)
+    return report, signals.exit_code
+
+
+def _signals(
+    engine: Engine, stop: StopFlag, output: Output, progress: Progress | None
+) -> StopSignals:
+    def leave(code: int) -> None:
+        if progress is not None:
+            progress.restore()
+        os._exit(code)
+
+    return StopSignals(stop, interrupt=engine.interrupt, say=output.failure, leave=leave)
+
+
+def _progress(output: Output, *, live: bool) -> Progress:
+    if not live or output.quiet:
+        return PlainProgress(output)
+    from elconsole.headless.live import LiveProgress
+
+    return LiveProgress(output)

@@ -1,0 +1,279 @@
+"""Results as the JSON documents of the contract: plain dicts, one builder a command.
+
+Times are ISO 8601 in UTC, rates fractions from 0 to 1, identifiers unquoted.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from elconsole.api import (
+    AdviceReport,
+    CheckReport,
+    ErrorInfo,
+    PlanReport,
+    QualityReport,
+    QualityRow,
+    QualityTable,
+    ReconcileReport,
+    RunDetail,
+    RunSummary,
+    SchemaChange,
+    SchemaReport,
+    TableRun,
+)
+
+Document = dict[str, Any]
+
+
+def document(content: Document) -> str:
+    """One line of JSON, readable by any parser in any locale."""
+    return json.dumps(content, ensure_ascii=True, allow_nan=False, default=str)
+
+
+def time(value: datetime | None) -> str | None:
+    """ISO 8601 in UTC, ending in `Z`."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def error(value: ErrorInfo | None) -> Document | None:
+    if value is None:
+        return None
+    return {
+        "kind": value.kind,
+        "message": value.message,
+        "hint": value.hint,
+        "sqlstate": value.sqlstate,
+    }
+
+
+def change(value: SchemaChange) -> Document:
+    return {
+        "column": value.column,
+        "change": value.change,
+        "source_type": value.source_type,
+        "target_type": value.target_type,
+        "action": value.action,
+    }
+
+
+def sync(detail: RunDetail) -> Document:
+    """`sync --json`, and `runs RUN_ID --json`."""
+    run = detail.run
+    return {
+        "run_id": run.run_id,
+        "run_number": run.run_number,
+        "status": run.status,
+        "mode": run.mode,
+        "host": run.host,
+        "pid": run.pid,
+        "started_at": time(run.started_at),
+        "finished_at": time(run.finished_at),
+        "duration_seconds": run.duration_seconds,
+        "records_extracted": run.records_extracted,
+        "records_loaded": run.records_loaded,
+        "bytes": run.bytes,
+        "tables": [_table_run(table) for table in detail.tables],
+    }
+
+
+def _table_run(table: TableRun) -> Document:
+    return {
+        "source": table.source,
+        "table": table.table,
+        "target": table.target,
+        "mode": table.mode,
+        "strategy": table.strategy,
+        "status": table.status,
+        "records_extracted": table.records_extracted,
+        "records_loaded": table.records_loaded,
+        "records_deleted": table.records_deleted,
+        "bytes": table.bytes,
+        "duration_seconds": table.duration_seconds,
+        "attempts": table.attempts,
+        "schema_changes": [change(value) for value in table.schema_changes],
+        "error": error(table.error),
+    }
+
+
+def plan(report: PlanReport) -> Document:
+    """`sync --dry-run --json`."""
+    return {
+        "dry_run": True,
+        "tables": [
+            {
+                "source": table.source,
+                "table": table.table,
+                "target": table.target,
+                "mode": table.mode,
+                "strategy": table.strategy,
+                "watermark": table.watermark,
+                "rows_estimated": table.rows_estimated,
+                "schema_changes": [change(value) for value in table.schema_changes],
+                "notes": list(table.notes),
+                "error": error(table.error),
+            }
+            for table in report.tables
+        ],
+    }
+
+
+def runs(summaries: tuple[RunSummary, ...]) -> Document:
+    return {
+        "runs": [
+            {
+                "run_id": run.run_id,
+                "run_number": run.run_number,
+                "status": run.status,
+                "mode": run.mode,
+                "host": run.host,
+                "pid": run.pid,
+                "started_at": time(run.started_at),
+                "finished_at": time(run.finished_at),
+                "duration_seconds": run.duration_seconds,
+                "records_loaded": run.records_loaded,
+                "tables_failed": run.tables_failed,
+            }
+            for run in summaries
+        ]
+    }
+
+
+def check(report: CheckReport) -> Document:
+    return {
+        "connections": [
+            {
+                "name": connection.name,
+                "role": connection.role,
+                "status": connection.status,
+                "latency_ms": connection.latency_ms,
+                "server_version": connection.server_version,
+                "reasons": list(connection.reasons),
+                "error": error(connection.error),
+            }
+            for connection in report.connections
+        ],
+        "tables": [
+            {
+                "target": table.target,
+                "source": table.source,
+                "table": table.table,
+                "rows": table.rows,
+                "bytes": table.bytes,
+                "last_synced_at": time(table.last_synced_at),
+            }
+            for table in report.tables
+        ],
+    }
+
+
+def quality(report: QualityReport) -> Document:
+    return {"tables": [_quality_table(table) for table in report.tables]}
+
+
+def _quality_table(table: QualityTable) -> Document:
+    return {
+        "source": table.source,
+        "table": table.table,
+        "target": table.target,
+        "dimension": table.dimension,
+        "baseline": table.baseline,
+        "newest_unit_at": time(table.newest_unit_at),
+        "newest_extracted_at": time(table.newest_extracted_at),
+        "changed_rows": table.changed_rows,
+        "rows": [_quality_row(row) for row in table.rows],
+        "total": _quality_row(table.total) if table.total else None,
+    }
+
+
+def _quality_row(row: QualityRow) -> Document:
+    period = {} if row.period is None else {"period": row.period}
+    return {
+        "value": row.value,
+        **period,
+        "inspected": row.inspected,
+        "passed": row.passed,
+        "failed": row.failed,
+        "pass_rate": row.pass_rate,
+        "low": row.low,
+        "high": row.high,
+        "center": row.center,
+        "lcl": row.lcl,
+        "ucl": row.ucl,
+        "chart": row.chart,
+        "judged": row.judged,
+        "rules": list(row.rules),
+        "signal": row.signal,
+        "trend": list(row.trend),
+        "change_previous": row.change_previous,
+        "change_baseline": row.change_baseline,
+        "defects_per_million": row.defects_per_million,
+        "top_defect": row.top_defect,
+        "top_defect_share": row.top_defect_share,
+    }
+
+
+def schema(report: SchemaReport) -> Document:
+    return {
+        "tables": [
+            {
+                "source": table.source,
+                "table": table.table,
+                "target": table.target,
+                "changes": [change(value) for value in table.changes],
+                "error": error(table.error),
+            }
+            for table in report.tables
+        ]
+    }
+
+
+def reconcile(report: ReconcileReport) -> Document:
+    return {
+        "tables": [
+            {
+                "source": table.source,
+                "table": table.table,
+                "target": table.target,
+                "source_rows": table.source_rows,
+                "target_rows": table.target_rows,
+                "equal": table.equal,
+                "pending": table.pending,
+                "different_keys": [_key(key) for key in table.different_keys],
+                "error": error(table.error),
+            }
+            for table in report.tables
+        ]
+    }
+
+
+def _key(text: str) -> Any:
+    """A key's values as JSON; a text that is none stands for itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def advise(report: AdviceReport) -> Document:
+    return {
+        "findings": [
+            {
+                "advisor": finding.advisor,
+                "subject": finding.subject,
+                "finding": finding.finding,
+                "evidence": finding.evidence,
+                "command": finding.command,
+            }
+            for finding in report.findings
+        ]
+    }
+
+
+def failure(key: str, reason: ErrorInfo) -> Document:
+    """A command that could not do its work: its list, empty, and the reason."""
+    return {key: [], "error": error(reason)}

@@ -1,0 +1,116 @@
+"""The two streams of a command: results on stdout, narration on stderr.
+
+Whatever the locale, pipe or terminal, writing never raises for a character that can't
+be shown or for a reader who went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import TextIO
+
+_ASCII = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "…": "...",
+        "·": "|",
+        "→": "->",
+        "✓": "ok",
+        "✗": "x",
+        "●": "*",
+        "▲": "!",
+        "′": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True)),
+    }
+)
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """`text` as `encoding` can carry it: ASCII stand-ins first, escapes for the rest."""
+    if encoding is None:
+        return text
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_ASCII)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:
+        return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+    return text
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether `stream` is an open terminal."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def takes_escapes(stream: TextIO | None, environ: dict[str, str] | os._Environ[str]) -> bool:
+    """Whether colours and cursor movements may go to `stream` (no-color.org, TERM=dumb)."""
+    return (
+        is_terminal(stream)
+        and not environ.get("NO_COLOR")
+        and environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+    )
+
+
+@dataclass
+class Output:
+    """Where a command writes. Safe from any thread."""
+
+    stdout: TextIO | None = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
+    quiet: bool = False
+    """Only failures are worth a line."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def result(self, text: str) -> None:
+        """Write what was asked for. Raises OSError where it can't be stored; a closed
+        pipe is a reader's choice and silent."""
+        self.stdout = self._write(self.stdout, text)
+
+    def note(self, text: str) -> None:
+        """Narrate, unless quiet."""
+        if not self.quiet:
+            self.failure(text)
+
+    def failure(self, text: str) -> None:
+        """Say what went wrong, quiet or not."""
+        try:
+            self.stderr = self._write(self.stderr, text)
+        except OSError:
+            self.stderr = None
+
+    def _write(self, stream: TextIO | None, text: str) -> TextIO | None:
+        if stream is None or stream.closed:
+            return None
+        with self._lock:
+            try:
+                stream.write(encodable(text, stream.encoding) + "\n")
+                stream.flush()
+            except BrokenPipeError:
+                _discard(stream)
+                return None
+        return stream
+
+
+def _discard(stream: TextIO) -> None:
+    """Point a broken pipe's descriptor at nothing, so that the interpreter's last flush
+    does not raise."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)

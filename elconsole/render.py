@@ -1,0 +1,359 @@
+"""Results as aligned text: pure functions from the engine's results to lines.
+
+Text of databases and servers is data: cells lose control characters and line breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from elconsole.api import (
+    AdviceReport,
+    CheckReport,
+    ErrorInfo,
+    PlannedTable,
+    PlanReport,
+    RunDetail,
+    RunSummary,
+    SchemaReport,
+    TableRun,
+)
+from elconsole.humanize import NOTHING, age, bytes_size, cell_width, clean_text, rows_exact, seconds
+
+GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading; numbers stand right."""
+
+    heading: str
+    right: bool = False
+
+
+def table(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], total: Sequence[str] = ()
+) -> str:
+    """An aligned table with its headings, a rule, and `total` under a second rule."""
+    cells = [[clean_text(cell) for cell in row] for row in rows]
+    footer = [[clean_text(cell) for cell in total]] if total else []
+    everything = [[column.heading for column in columns], *cells, *footer]
+    widths = [max(cell_width(row[n]) for row in everything) for n in range(len(columns))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            " " * (size - cell_width(cell)) + cell
+            if column.right
+            else cell + " " * (size - cell_width(cell))
+            for cell, size, column in zip(row, widths, columns, strict=True)
+        )
+        return GAP.join(padded).rstrip()
+
+    rule = GAP.join("-" * size for size in widths)
+    lines = [line(everything[0]), rule, *(line(row) for row in cells)]
+    return "\n".join([*lines, rule, line(footer[0])] if footer else lines)
+
+
+def estimate(value: int | None) -> str:
+    """A number from statistics, marked as one."""
+    return NOTHING if value is None else f"~{rows_exact(value)}"
+
+
+def moment(value: datetime | None) -> str:
+    """A time in UTC, to the second."""
+    return NOTHING if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def failure(error: ErrorInfo, where: str = "") -> str:
+    """An error as it stands on stderr: what and where, the server's code, what to do."""
+    place = f"{where}: " if where and not error.message.startswith(where) else ""
+    code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    hint = f"\nhint: {clean_text(error.hint)}" if error.hint else ""
+    return f"error: {place}{clean_text(error.message)}{code}{hint}"
+
+
+def table_failures(tables: Sequence[TableRun]) -> tuple[str, ...]:
+    """Each table's error in full, with its hint."""
+    return tuple(
+        failure(run.error, f"{run.source}.{run.table}") for run in tables if run.error is not None
+    )
+
+
+_RUN_COLUMNS = (
+    Column("source"),
+    Column("table"),
+    Column("rows", right=True),
+    Column("duration", right=True),
+    Column("status"),
+)
+
+
+def _run_cells(run: TableRun) -> tuple[str, ...]:
+    return (
+        run.source,
+        run.table,
+        rows_exact(run.records_loaded),
+        seconds(run.duration_seconds),
+        run.status,
+    )
+
+
+def sync(detail: RunDetail) -> str:
+    """What a sync did: a line a table and their total."""
+    total = (
+        "total",
+        "",
+        rows_exact(detail.run.records_loaded),
+        seconds(detail.run.duration_seconds),
+        detail.run.status,
+    )
+    return table(_RUN_COLUMNS, [_run_cells(run) for run in detail.tables], total)
+
+
+def summary(detail: RunDetail) -> str:
+    """A run in one line."""
+    run = detail.run
+    name = "sync" if run.run_number is None else f"run {run.run_number}"
+    done = sum(table_run.status == "succeeded" for table_run in detail.tables)
+    return (
+        f"{name} {run.status}: {done} of {len(detail.tables)} tables, "
+        f"{rows_exact(run.records_loaded)} rows, {bytes_size(run.bytes)} "
+        f"in {seconds(run.duration_seconds)}"
+    )
+
+
+def finished_table(run: TableRun) -> str:
+    """One finished table in one line."""
+    return (
+        f"{run.source}.{run.table}: {run.status}, "
+        f"{rows_exact(run.records_loaded)} rows in {seconds(run.duration_seconds)}"
+    )
+
+
+def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
+    """A run of the past in full, its rows and durations beside those of the run before."""
+    run = detail.run
+    who = clean_text(f"{run.user}@{run.host}" if run.user else run.host)
+    head = [
+        f"run      {run.run_number if run.run_number is not None else NOTHING}  {run.run_id}",
+        f"status   {run.status}",
+        f"mode     {run.mode}",
+        f"where    {who}, pid {run.pid}",
+        f"started  {moment(run.started_at)}",
+        f"ended    {moment(run.finished_at)}  ({seconds(run.duration_seconds)})",
+    ]
+    earlier = {(old.source, old.table): old for old in before.tables} if before else {}
+    columns = (
+        Column("source"),
+        Column("table"),
+        Column("strategy"),
+        Column("read", right=True),
+        Column("written", right=True),
+        Column("deleted", right=True),
+        Column("bytes", right=True),
+        Column("duration", right=True),
+        Column("status"),
+        Column("rows before", right=True),
+        Column("duration before", right=True),
+    )
+    rows = [
+        (
+            table_run.source,
+            table_run.table,
+            table_run.strategy,
+            rows_exact(table_run.records_extracted),
+            rows_exact(table_run.records_loaded),
+            rows_exact(table_run.records_deleted),
+            bytes_size(table_run.bytes),
+            seconds(table_run.duration_seconds),
+            table_run.status,
+            *_compared(table_run, earlier.get((table_run.source, table_run.table))),
+        )
+        for table_run in detail.tables
+    ]
+    changes = [
+        f"{table_run.source}.{table_run.table}.{clean_text(change.column)}: "
+        f"{clean_text(change.change)}, {clean_text(change.action)}"
+        for table_run in detail.tables
+        for change in table_run.schema_changes
+    ]
+    blocks = ["\n".join(head), table(columns, rows), "\n".join(changes)]
+    return "\n\n".join(block for block in [*blocks, *table_failures(detail.tables)] if block)
+
+
+def _compared(now: TableRun, before: TableRun | None) -> tuple[str, str]:
+    """The run before's figures, with the rows' difference."""
+    if before is None:
+        return NOTHING, NOTHING
+    difference = now.records_loaded - before.records_loaded
+    return (
+        f"{rows_exact(before.records_loaded)} ({difference:+,})" if difference else "same",
+        seconds(before.duration_seconds),
+    )
+
+
+def runs(summaries: Sequence[RunSummary]) -> str:
+    """The history, newest first."""
+    columns = (
+        Column("run", right=True),
+        Column("id"),
+        Column("started"),
+        Column("duration", right=True),
+        Column("mode"),
+        Column("rows", right=True),
+        Column("failed", right=True),
+        Column("status"),
+        Column("host"),
+    )
+    if not summaries:
+        return "no runs yet: start one with `elconsole --headless sync`"
+    rows = [
+        (
+            NOTHING if run.run_number is None else str(run.run_number),
+            run.run_id[:8],
+            moment(run.started_at),
+            seconds(run.duration_seconds),
+            run.mode,
+            rows_exact(run.records_loaded),
+            rows_exact(run.tables_failed),
+            run.status,
+            f"{run.host} ({run.pid})",
+        )
+        for run in summaries
+    ]
+    return table(columns, rows)
+
+
+def plan(report: PlanReport) -> str:
+    """What the next sync would do, and what a careful reader should know."""
+    columns = (
+        Column("source"),
+        Column("table"),
+        Column("target"),
+        Column("mode"),
+        Column("strategy"),
+        Column("from"),
+        Column("rows", right=True),
+        Column("changes", right=True),
+    )
+    rows = [
+        (
+            planned.source,
+            planned.table,
+            planned.target,
+            planned.mode,
+            planned.strategy,
+            planned.watermark or "the beginning",
+            estimate(planned.rows_estimated),
+            rows_exact(len(planned.schema_changes)),
+        )
+        for planned in report.tables
+    ]
+    notes = [line for planned in report.tables for line in _plan_notes(planned)]
+    blocks = [table(columns, rows), "\n".join(notes), "Nothing was changed."]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _plan_notes(planned: PlannedTable) -> list[str]:
+    place = f"{planned.source}.{planned.table}"
+    changes = [
+        f"{place}.{clean_text(change.column)}: {clean_text(change.change)} "
+        f"({change.source_type or NOTHING} → {change.target_type or NOTHING}), "
+        f"{clean_text(change.action)}"
+        for change in planned.schema_changes
+    ]
+    notes = [f"{place}: {clean_text(note)}" for note in planned.notes]
+    return changes + notes
+
+
+def check(report: CheckReport, now: datetime) -> str:
+    """Connections, then raw tables with their age at `now`."""
+    connections = table(
+        (
+            Column("connection"),
+            Column("role"),
+            Column("status"),
+            Column("latency", right=True),
+            Column("server"),
+            Column("remarks"),
+        ),
+        [
+            (
+                health.name,
+                health.role,
+                health.status,
+                NOTHING if health.latency_ms is None else f"{health.latency_ms:.1f} ms",
+                health.server_version or NOTHING,
+                "; ".join(health.reasons) or (health.error.message if health.error else ""),
+            )
+            for health in report.connections
+        ],
+    )
+    if not report.tables:
+        return connections
+    tables = table(
+        (
+            Column("table"),
+            Column("source"),
+            Column("rows", right=True),
+            Column("size", right=True),
+            Column("last sync"),
+            Column("age", right=True),
+        ),
+        [
+            (
+                raw.target,
+                raw.source,
+                rows_exact(raw.rows),
+                bytes_size(raw.bytes),
+                moment(raw.last_synced_at),
+                _age(raw.last_synced_at, now),
+            )
+            for raw in report.tables
+        ],
+    )
+    return f"{connections}\n\n{tables}"
+
+
+def _age(then: datetime | None, now: datetime) -> str:
+    return "never" if then is None else age((now - then).total_seconds())
+
+
+def schema(report: SchemaReport) -> str:
+    """Drift, column by column."""
+    rows = [
+        (
+            drift.source,
+            drift.table,
+            change.column,
+            change.change,
+            change.source_type or NOTHING,
+            change.target_type or NOTHING,
+            change.action,
+        )
+        for drift in report.tables
+        for change in drift.changes
+    ]
+    if not rows:
+        unknown = sum(drift.error is not None for drift in report.tables)
+        return f"no drift in {len(report.tables) - unknown} of {len(report.tables)} tables"
+    headings = ("source", "table", "column", "change", "source type", "raw type", "next sync")
+    return table([Column(heading) for heading in headings], rows)
+
+
+def advise(report: AdviceReport) -> str:
+    """Findings, each with its evidence and command."""
+    if not report.findings:
+        return "nothing to advise"
+    blocks = []
+    for finding in report.findings:
+        evidence = ", ".join(f"{key} = {value}" for key, value in finding.evidence.items())
+        lines = [
+            f"{finding.advisor}: {clean_text(finding.subject)}: {clean_text(finding.finding)}",
+            f"  evidence  {clean_text(evidence)}" if evidence else "",
+            f"  run       {clean_text(finding.command)}" if finding.command else "",
+        ]
+        blocks.append("\n".join(line for line in lines if line))
+    return "\n\n".join(blocks)

@@ -1,0 +1,116 @@
+"""Which rows a grid shows, in which order, and how wide its columns are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from elconsole.ui.cells import Cell, Column, Row, Span, Table
+
+GAP = 2
+MEASURED_ROWS = 400
+"""Column widths are told from the first so many rows: a table of 10,000 opens at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The column that orders the rows."""
+
+    column: int
+    descending: bool = False
+
+
+def shown(rows: Sequence[Row], sort: Sort | None, needle: str) -> tuple[Row, ...]:
+    """The rows that contain every word of `needle`, ordered by `sort`."""
+    kept: Sequence[Row] = rows
+    if needle or sort:
+        kept = [row for row in rows if not row.heading]
+    for word in needle.casefold().split():
+        kept = [row for row in kept if any(word in text.casefold() for text in row.texts())]
+    if sort is not None:
+        column = sort.column
+        known = [row for row in kept if _value(row, column) is not None]
+        unknown = [row for row in kept if _value(row, column) is None]
+        known.sort(key=lambda row: _orderable(_value(row, column)), reverse=sort.descending)
+        kept = known + unknown
+    return tuple(kept)
+
+
+def _value(row: Row, column: int) -> Any:
+    if column < len(row.values):
+        return row.values[column]
+    texts = row.texts()
+    return texts[column] if column < len(texts) else None
+
+
+def _orderable(value: Any) -> tuple[int, Any]:
+    if isinstance(value, bool | int | float):
+        return 0, value
+    return 1, str(value).casefold()
+
+
+def cell_width(cell: Cell) -> int:
+    """Terminal cells that a cell takes."""
+    return sum(cell_len(span.text) for span in cell)
+
+
+def widths(table: Table, room: int) -> tuple[tuple[int, int], ...]:
+    """Pairs of column index and width that fit into `room` cells."""
+    natural = [_natural(table, index) for index in range(len(table.columns))]
+    kept = list(range(len(table.columns)))
+
+    def least(index: int) -> int:
+        column = table.columns[index]
+        return min(natural[index], column.min_width) if column.grows else natural[index]
+
+    while len(kept) > 1 and sum(least(index) + GAP for index in kept) - GAP > room:
+        worst = max(kept, key=lambda index: (table.columns[index].keep, index))
+        if table.columns[worst].keep <= 0:
+            break
+        kept.remove(worst)
+    found = {index: least(index) for index in kept}
+    left = room - sum(width + GAP for width in found.values()) + GAP
+    growing = [index for index in kept if table.columns[index].grows]
+    for number, index in enumerate(growing):
+        share = max(0, left) // (len(growing) - number)
+        width = min(found[index] + share, table.columns[index].max_width)
+        left -= width - found[index]
+        found[index] = width
+    return tuple((index, found[index]) for index in kept)
+
+
+def _natural(table: Table, index: int) -> int:
+    column = table.columns[index]
+    longest = cell_len(column.title)
+    for row in table.rows[:MEASURED_ROWS]:
+        if not row.heading and index < len(row.cells):
+            longest = max(longest, cell_width(row.cells[index]))
+    return min(max(longest, column.min_width), column.max_width)
+
+
+def fitted(cell: Cell, width: int, column: Column) -> Cell:
+    """The cell cut or padded to exactly `width` terminal cells."""
+    taken = cell_width(cell)
+    if taken > width:
+        return _cut(cell, width)
+    padding = Span(" " * (width - taken))
+    if not padding.text:
+        return cell
+    return (padding, *cell) if column.align == "right" else (*cell, padding)
+
+
+def _cut(cell: Cell, width: int) -> Cell:
+    left, out = width, []
+    for span in cell:
+        length = cell_len(span.text)
+        if length < left or (length == left and span is cell[-1]):
+            out.append(span)
+            left -= length
+            continue
+        if left > 0:
+            out.append(Span(set_cell_size(span.text, left - 1) + "…", span.tone))
+        break
+    return tuple(out)

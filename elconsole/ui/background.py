@@ -1,0 +1,126 @@
+"""Daemon threads that ask the engine and post messages; none delays the program's end.
+
+Textual's own thread workers run in an executor that is joined at exit, so that one
+hanging server would hold up quitting; these threads are abandoned instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from textual.message import Message
+
+from elconsole.api_types import ErrorInfo
+from elconsole.errors import ElconsoleError
+
+log = logging.getLogger(__name__)
+
+Post = Callable[[Message], object]
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """Any exception as the value that is shown."""
+    if isinstance(error, ElconsoleError):
+        return ErrorInfo(error.kind, str(error), error.hint, error.sqlstate)
+    return ErrorInfo("internal", f"{type(error).__name__}: {error}", "See the log file.")
+
+
+class Background:
+    """The console's threads."""
+
+    def __init__(self, deliver: Post) -> None:
+        self._deliver = deliver
+        self._lock = threading.Lock()
+        self._asked: set[str] = set()
+        self._wakes: dict[str, threading.Event] = {}
+        self.stop = threading.Event()
+        """Set once, when the console ends."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is under way."""
+        return bool(self._asked)
+
+    def post(self, message: Message) -> None:
+        """Hand a message to the app; quietly nothing once the app has ended."""
+        if not self.stop.is_set():
+            try:
+                self._deliver(message)
+            except RuntimeError:
+                self.stop.set()
+
+    def ask(
+        self, question: str, work: Callable[[], Message], refused: Callable[[ErrorInfo], Message]
+    ) -> bool:
+        """Ask one question; False where the same one is still under way."""
+        with self._lock:
+            if question in self._asked or self.stop.is_set():
+                return False
+            self._asked.add(question)
+        self._start(question, lambda: self._answer(question, work, refused))
+        return True
+
+    def repeat(self, name: str, work: Callable[[], float]) -> None:
+        """Do `work` again and again; it returns how many seconds to rest."""
+        wake = self._wakes.setdefault(name, threading.Event())
+
+        def turn() -> None:
+            while not self.stop.is_set():
+                with self._lock:
+                    self._asked.add(name)
+                rest_s = work()
+                with self._lock:
+                    self._asked.discard(name)
+                wake.wait(rest_s)
+                wake.clear()
+
+        self._start(name, turn)
+
+    def settle(self, name: str) -> None:
+        """A repeated work that does not return has told what it knew."""
+        with self._lock:
+            self._asked.discard(name)
+
+    def asking(self, question: str) -> bool:
+        """Whether that question is under way."""
+        return question in self._asked
+
+    def last(self, work: Callable[[], None]) -> None:
+        """Do a last thing that nobody waits for."""
+
+        def quietly() -> None:
+            try:
+                work()
+            except Exception:  # the program is ending and nobody can be told
+                log.debug("closing failed", exc_info=True)
+
+        self._start("last", quietly)
+
+    def hurry(self, name: str) -> None:
+        """End the rest of a repeated work now."""
+        if (wake := self._wakes.get(name)) is not None:
+            wake.set()
+
+    def end(self) -> None:
+        """Tell every thread to stop; waits for none."""
+        self.stop.set()
+        for wake in self._wakes.values():
+            wake.set()
+
+    def _answer(
+        self, question: str, work: Callable[[], Message], refused: Callable[[ErrorInfo], Message]
+    ) -> None:
+        try:
+            message = work()
+        except Exception as error:  # noqa: BLE001 - the one catch of this thread
+            if not isinstance(error, ElconsoleError):
+                log.exception("%s failed", question)
+            message = refused(error_info(error))
+        self.post(message)
+        with self._lock:
+            self._asked.discard(question)
+
+    def _start(self, name: str, target: Callable[[], None]) -> None:
+        threading.Thread(target=target, name=f"console-{name}", daemon=True).start()

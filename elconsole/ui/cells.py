@@ -1,0 +1,92 @@
+"""What a table on the screen is made of: spans with a tone, cells, rows, columns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
+"""What a text means, never a colour: the style sheet decides how each looks."""
+
+TONES: tuple[Tone, ...] = (
+    "plain",
+    "dim",
+    "strong",
+    "accent",
+    "ok",
+    "warn",
+    "bad",
+    "few",
+    "head",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text in one tone. Text from servers must have passed `clean_text`."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+Cell = tuple[Span, ...]
+
+EMPTY: Cell = ()
+
+
+def cell(text: str, tone: Tone = "plain") -> Cell:
+    """A cell of one span."""
+    return (Span(text, tone),) if text else EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a grid."""
+
+    title: str
+    align: Literal["left", "right"] = "left"
+    grows: bool = False
+    """Takes what is left of the width, and gives way first."""
+    keep: int = 0
+    """Columns with the highest number are dropped first where the room is too small."""
+    min_width: int = 0
+    max_width: int = 60
+    drawn: Callable[[Any, int], Cell] | None = None
+    """Draws the cell from its sort value and the width it got (bars)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a grid."""
+
+    key: str
+    """Identifies the row across refreshes, so that the cursor stays on it."""
+    cells: tuple[Cell, ...]
+    values: tuple[Any, ...] = ()
+    """What each column sorts and exports by; a row without is sorted by its text."""
+    heading: bool = False
+    """A heading: never selected, hidden while sorted or filtered."""
+    data: Any = field(default=None, compare=False)
+    """What a screen needs to open the row."""
+
+    def texts(self) -> tuple[str, ...]:
+        """The row as plain text, one item a column."""
+        return tuple("".join(span.text for span in item).strip() for item in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Everything a grid shows."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...] = ()
+    title: str = ""
+    note: str = ""
+    """Stands in the lower border."""
+    empty: str = ""
+    """Shown instead of rows where there are none: what it means and what to do."""
+    alert: bool = False
+    """Whether something in it needs a human."""
+    busy: bool = False
+    """Whether something in it is going on."""

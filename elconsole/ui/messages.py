@@ -1,0 +1,118 @@
+"""Everything a thread may tell the app. Counts in them are totals, so a newer one may
+replace an older one that nobody has read yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from textual.message import Message
+
+from elconsole.api import ConnectionHealth, Engine, RunDetail
+from elconsole.api_types import ErrorInfo
+from elconsole.events import Event, ProgressMade
+from elconsole.ui.journal import LogEntry
+
+
+class EngineReady(Message):
+    """The engine exists; questions may begin."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+
+class EngineRefused(Message):
+    """The engine can't be built."""
+
+    def __init__(self, error: ErrorInfo, exit_code: int) -> None:
+        super().__init__()
+        self.error = error
+        self.exit_code = exit_code
+
+
+class ProbeStarted(Message):
+    """A connection is being asked."""
+
+    def __init__(self, name: str, at: datetime) -> None:
+        super().__init__()
+        self.name = name
+        self.at = at
+
+
+class ProbeAnswered(Message):
+    """A connection answered, or the engine gave the reason why not."""
+
+    def __init__(self, health: ConnectionHealth) -> None:
+        super().__init__()
+        self.health = health
+
+
+class RunSeen(Message):
+    """A run's new state, whoever runs it."""
+
+    def __init__(self, detail: RunDetail, at: datetime) -> None:
+        super().__init__()
+        self.detail = detail
+        self.at = at
+
+
+class WatchBroken(Message):
+    """The warehouse can't be watched; another try follows."""
+
+    def __init__(self, error: ErrorInfo) -> None:
+        super().__init__()
+        self.error = error
+
+
+class EventSeen(Message):
+    """An event of the sync that this console runs."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.event = event
+
+    def can_replace(self, message: Message) -> bool:
+        """Progress of a table replaces older progress of the same table."""
+        mine, other = self.event, getattr(message, "event", None)
+        return (
+            isinstance(mine, ProgressMade)
+            and isinstance(other, ProgressMade)
+            and (mine.run_id, mine.source, mine.table) == (other.run_id, other.source, other.table)
+        )
+
+
+class SyncEnded(Message):
+    """The sync of this console returned."""
+
+    def __init__(self, detail: RunDetail | None, error: ErrorInfo | None, at: datetime) -> None:
+        super().__init__()
+        self.detail = detail
+        self.error = error
+        self.at = at
+
+
+class Answered(Message):
+    """A question was answered: `parts` are fields of the state."""
+
+    def __init__(self, question: str, parts: dict[str, Any]) -> None:
+        super().__init__()
+        self.question = question
+        self.parts = parts
+
+
+class Unanswered(Message):
+    """A question has no answer."""
+
+    def __init__(self, question: str, error: ErrorInfo) -> None:
+        super().__init__()
+        self.question = question
+        self.error = error
+
+
+class Logged(Message):
+    """A line of the program's own log."""
+
+    def __init__(self, entry: LogEntry) -> None:
+        super().__init__()
+        self.entry = entry

@@ -1,0 +1,69 @@
+"""What enter opens, and what a sync selects, by the thing a row stands for."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from elconsole.api_types import ErrorInfo
+from elconsole.api import RunSummary, TableDrift
+from elconsole.ui.cells import Row
+from elconsole.ui.journal import LogEntry
+from elconsole.ui.store import ConnectionState, ConsoleState, TableProgress
+from elconsole.ui.tables.quality import QualityItem
+
+
+def selection_of(row: Row) -> tuple[str, ...]:
+    """The sync selection of a row; empty where it selects nothing."""
+    match row.data:
+        case ConnectionState(info=info) if info.role == "source":
+            return (info.name,)
+        case TableProgress(table=table):
+            return (f"{table.source}.{table.table}",)
+        case TableDrift(source=source, table=table_name):
+            return (f"{source}.{table_name}",)
+    return ()
+
+
+def screen_for(row: Row, state: ConsoleState) -> Screen[object] | None:
+    """The screen that shows a row in full; None where the row says all."""
+    match row.data:
+        case ConnectionState():
+            from elconsole.ui.screens.connection import ConnectionDialog
+
+            return ConnectionDialog(row.data.info.name)
+        case TableProgress(table=table) if table.error is not None and table.status != "succeeded":
+            return _error_dialog(f"{table.source}.{table.table} {table.status}", table.error)
+        case TableProgress():
+            run = state.shown_run()
+            return _run_screen(run.run.run_id) if run is not None else None
+        case RunSummary(run_id=run_id):
+            return _run_screen(run_id)
+        case QualityItem():
+            from elconsole.ui.screens.chart import ChartScreen
+
+            return ChartScreen(row.data)
+        case LogEntry(error=ErrorInfo() as error, subject=subject):
+            return _error_dialog(subject, error)
+        case LogEntry(run_id=run_id) if run_id:
+            return _run_screen(run_id)
+        case LogEntry(subject=subject) if any(
+            item.info.name == subject for item in state.connections
+        ):
+            from elconsole.ui.screens.connection import ConnectionDialog
+
+            return ConnectionDialog(subject)
+        case TableDrift(error=ErrorInfo() as error):
+            return _error_dialog(f"{row.data.source}.{row.data.table}", error)
+    return None
+
+
+def _run_screen(run_id: str) -> Screen[object]:
+    from elconsole.ui.screens.run import RunScreen
+
+    return RunScreen(run_id)
+
+
+def _error_dialog(title: str, error: ErrorInfo) -> Screen[object]:
+    from elconsole.ui.screens.dialogs import ErrorDialog
+
+    return ErrorDialog(title, error)

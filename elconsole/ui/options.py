@@ -1,0 +1,58 @@
+"""What the command line hands to the console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from elconsole.api import ConnectionInfo, Engine, SyncRequest
+
+
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """What a first start without configuration offers."""
+
+    searched: tuple[Path, ...]
+    """Where configuration was looked for, first wins."""
+    write_configuration: Callable[[], Path]
+    """Write a commented file and return where; raises ConfigurationError."""
+    open_demo: Callable[[], int]
+    """Run the console on the demo plant, after this one has ended; returns its exit code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleOptions:
+    """Everything the app is told at its start."""
+
+    engine_factory: Callable[[], Engine]
+    """Builds the engine; called once, in a thread, after the first frame."""
+    connections: tuple[ConnectionInfo, ...]
+    """Shown at once, before anything is imported that talks to a database."""
+    environment: str = ""
+    colour: str = ""
+    """Of the badge: red, amber, green or blue."""
+    config_path: Path | None = None
+    read_only: bool = False
+    sync_request: SyncRequest | None = None
+    """A sync to start as soon as the engine exists."""
+    auto_sync_s: float | None = None
+    demo: bool = False
+    start_demo_live: Callable[[], None] | None = None
+    """Lets units appear in the demo plant; called in a thread."""
+    welcome: Welcome | None = None
+    """Offered once every connection was found down."""
+    on_ready: Callable[[], None] | None = None
+    """Called after the first frame (measurements, tests)."""
+    preferences_path: Path | None = None
+    """Where the chosen theme is kept; None keeps nothing."""
+    clock: Callable[[], datetime] = utc_now
+    probe_every_s: float = 5.0
+    tick_s: float = 1.0
+    """How often the clock is drawn; 0 never."""

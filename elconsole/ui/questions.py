@@ -1,0 +1,144 @@
+"""What the console asks the engine, each in a thread of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from elconsole.api import ConnectionHealth, ConnectionInfo, Engine, QualityRequest, SyncRequest
+from elconsole.errors import ElconsoleError
+from elconsole.ui import messages
+from elconsole.ui.background import Background, error_info
+
+if TYPE_CHECKING:
+    import threading
+
+    from elconsole.ui.options import ConsoleOptions
+
+LONGEST_BACKOFF_S = 60.0
+HISTORY_LIMIT = 200
+
+
+class Questions:
+    """Starts threads; every answer comes back as a message."""
+
+    def __init__(self, background: Background, options: ConsoleOptions) -> None:
+        self._background = background
+        self._options = options
+        self.engine: Engine | None = None
+
+    def build_engine(self) -> None:
+        """Build the engine; imports what talks to databases."""
+
+        def work() -> messages.EngineReady | messages.EngineRefused:
+            try:
+                return messages.EngineReady(self._options.engine_factory())
+            except ElconsoleError as error:
+                return messages.EngineRefused(error_info(error), error.exit_code)
+
+        self._background.ask("engine", work, lambda error: messages.EngineRefused(error, 1))
+
+    def start_probes(self, connections: tuple[ConnectionInfo, ...]) -> None:
+        """One thread a connection: a hanging server delays only its own."""
+        for info in connections:
+            self._background.repeat(f"probe-{info.name}", self._prober(info))
+
+    def _prober(self, info: ConnectionInfo) -> Callable[[], float]:
+        failures = 0
+
+        def probe() -> float:
+            nonlocal failures
+            assert self.engine is not None
+            clock = self._options.clock
+            self._background.post(messages.ProbeStarted(info.name, clock()))
+            try:
+                health = self.engine.probe(info.name)
+            except Exception as error:  # noqa: BLE001 - the one catch of this thread
+                health = ConnectionHealth(
+                    name=info.name,
+                    role=info.role,
+                    status="down",
+                    checked_at=clock(),
+                    error=error_info(error),
+                )
+            self._background.post(messages.ProbeAnswered(health))
+            failures = failures + 1 if health.status == "down" else 0
+            return min(self._options.probe_every_s * 2 ** max(0, failures - 1), LONGEST_BACKOFF_S)
+
+        return probe
+
+    def start_watch(self) -> None:
+        """Follow runs made anywhere; try again while the warehouse is away."""
+        failures = 0
+
+        def watch() -> float:
+            nonlocal failures
+            assert self.engine is not None
+            try:
+                for detail in self.engine.watch(self._background.stop):
+                    failures = 0
+                    self._background.post(messages.RunSeen(detail, self._options.clock()))
+                    self._background.settle("watch")
+            except Exception as error:  # noqa: BLE001 - the one catch of this thread
+                self._background.post(messages.WatchBroken(error_info(error)))
+            failures += 1
+            return min(2.0 * 2 ** (failures - 1), 30.0)
+
+        self._background.repeat("watch", watch)
+
+    def hurry(self) -> None:
+        """Ask every connection now."""
+        for info in self._options.connections:
+            self._background.hurry(f"probe-{info.name}")
+        self._background.hurry("watch")
+
+    def read(self, question: str) -> None:
+        """Ask one of the questions whose answer is a part of the state."""
+        engine = self.engine
+        if engine is None:
+            return
+        work: dict[str, Callable[[], dict[str, object]]] = {
+            "runs": lambda: {"history": engine.runs(HISTORY_LIMIT)},
+            "tables": lambda: {"raw_tables": engine.raw_tables()},
+            "quality": lambda: {
+                "quality": engine.quality(QualityRequest()),
+                "quality_at": self._options.clock(),
+            },
+            "schema": lambda: {"schema": engine.schema()},
+            "plan": lambda: {"plan": engine.plan(SyncRequest())},
+            "advice": lambda: {"advice": engine.advise()},
+        }
+        self._background.ask(
+            question,
+            lambda: messages.Answered(question, work[question]()),
+            lambda error: messages.Unanswered(question, error),
+        )
+
+    def sync(self, request: SyncRequest, stop: threading.Event) -> bool:
+        """Run a sync to its end; False where one is under way."""
+        engine = self.engine
+        if engine is None:
+            return False
+
+        def work() -> messages.SyncEnded:
+            detail = engine.sync(
+                request,
+                emit=lambda event: self._background.post(messages.EventSeen(event)),
+                stop=stop,
+            )
+            return messages.SyncEnded(detail, None, self._options.clock())
+
+        return self._background.ask(
+            "sync", work, lambda error: messages.SyncEnded(None, error, self._options.clock())
+        )
+
+    def end(self, grace_s: float = 0.0) -> None:
+        """Free every blocked call and close; waits at most `grace_s` for a sync's end."""
+        deadline = time.monotonic() + grace_s
+        while self._background.asking("sync") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._background.end()
+        engine = self.engine
+        if engine is not None:
+            self._background.last(engine.close)

@@ -1,0 +1,83 @@
+"""Page 1: everything at a glance."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+
+from elconsole.ui.cells import Table
+from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.tables import activity, connections, quality, sync
+from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.line_bar import LineBar, Part
+
+
+class DashboardScreen(PageScreen):
+    """Connections, sync, pass rates, activity."""
+
+    main_grid = "activity"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,up,enter,j,k", "enter_panels", "Into the panels", show=False),
+    ]
+
+    def compose_page(self) -> ComposeResult:
+        """The panels, and the line that replaces them where there is no room."""
+        nothing = Table(())
+        yield LineBar(id="summary")
+        with Vertical(id="panels"):
+            with Horizontal(id="top"):
+                yield Grid(nothing, id="connections", header=False)
+                yield Grid(nothing, id="sync", header=False)
+            with Horizontal(id="rates"):
+                yield Grid(nothing, id="first")
+                yield Grid(nothing, id="others")
+            yield Grid(nothing, id="activity", header=False)
+
+    def paint_page(self) -> None:
+        """Redraw the panels that changed."""
+        state, now = self.console.shown_state, self.console.now()
+        read_only = self.console.options.read_only
+        self.query_one("#connections", Grid).show(connections.table(state, now))
+        self.query_one("#sync", Grid).show(sync.table(state, now, read_only=read_only))
+        self.query_one("#first", Grid).show(quality.panel(state, now, first=True))
+        self.query_one("#others", Grid).show(quality.panel(state, now, first=False))
+        self.query_one("#activity", Grid).show(activity.panel(state, now))
+        self._arrange()
+        self._paint_summary()
+
+    def _arrange(self) -> None:
+        """Give every panel the lines it needs, the activity the rest."""
+        grids = {grid.id: grid.line_count for grid in self.query(Grid)}
+        narrow = self.has_class("-narrow")
+        frame = 1 if narrow else 2
+        room = max(6, self.app.size.height - 2)
+        tops = [min(grids[name], room // 3) + frame for name in ("connections", "sync")]
+        rates = max(grids["first"], grids["others"]) + frame
+        top = sum(tops) if narrow else max(tops)
+        left = room - top - (5 if narrow else 6)
+        self.query_one("#top").styles.height = top
+        self.query_one("#rates").styles.height = max(3 + frame, min(rates, left))
+        for name, lines in zip(("connections", "sync"), tops, strict=True):
+            self.query_one(f"#{name}").styles.height = lines if narrow else "100%"
+
+    def _paint_summary(self) -> None:
+        state, now = self.console.shown_state, self.console.now()
+        health = connections.overall(state, now)
+        parts = [Part(f"{health.symbol} {health.word}", health.tone)]
+        run = state.shown_run()
+        if run is not None:
+            mark, tone = sync.MARKS[run.run.status]
+            rows = sum(item.rows() for item in run.tables)
+            parts.append(Part(f"  {mark} {run.run.status} {rows:,} rows", tone))
+        self.query_one("#summary", LineBar).show(tuple(parts))
+
+    def action_enter_panels(self) -> None:
+        """Put the cursor into the first panel."""
+        self.query_one("#connections", Grid).focus()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open what the cursor stands on."""
+        self.console.open_row(event.row)

@@ -1,0 +1,137 @@
+"""What the pages share: the two bars, painting from the state, the filter line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from elconsole.ui.widgets.bars import KeyBar, TopBar
+from elconsole.ui.widgets.grid import Grid
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from elconsole.ui.app import ConsoleApp
+
+
+class PageScreen(Screen[None]):
+    """A page between the bars; `paint` redraws it from the app's state."""
+
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-slim"),
+        (60, "-narrow"),
+        (100, "-normal"),
+        (160, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny"),
+        (16, "-low"),
+        (30, "-tall"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("escape", "back", "Back", show=False),
+    ]
+    main_grid: ClassVar[str] = ""
+    """The grid that a filter means where none has the focus."""
+
+    @property
+    def console(self) -> ConsoleApp:
+        """The app, by its own type."""
+        return cast("ConsoleApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Bars and page."""
+        yield TopBar()
+        yield from self.compose_page()
+        yield KeyBar()
+
+    def compose_page(self) -> ComposeResult:
+        """The page between the bars."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Show what is known already."""
+        self.paint()
+        self.watch(self, "focused", self._focus_changed, init=False)
+
+    def on_screen_resume(self) -> None:
+        """Show what happened while another page was in front."""
+        self.paint()
+
+    def on_resize(self) -> None:
+        """Other things fit now."""
+        self.call_after_refresh(self.paint)
+
+    def paint(self) -> None:
+        """Redraw bars and page from the state; costs nothing where nothing changed."""
+        if not self.is_mounted:
+            return
+        console = self.console
+        self.query_one(TopBar).paint(console.shown_state, console.now())
+        self.query_one(KeyBar).paint()
+        self.paint_page()
+
+    def paint_page(self) -> None:
+        """Redraw the page."""
+
+    def paint_clock(self) -> None:
+        """Redraw the top bar alone."""
+        if self.is_mounted:
+            self.query_one(TopBar).paint(self.console.shown_state, self.console.now())
+
+    def on_descendant_focus(self) -> None:
+        """Other keys are possible now."""
+        self.query_one(KeyBar).paint()
+
+    def _focus_changed(self, _: Widget | None) -> None:
+        if self.is_mounted:
+            self.query_one(KeyBar).paint()
+
+    def grid(self) -> Grid | None:
+        """The grid that keys mean."""
+        if isinstance(self.focused, Grid):
+            return self.focused
+        found = self.query(f"#{self.main_grid}") if self.main_grid else ()
+        return next((item for item in found if isinstance(item, Grid)), None)
+
+    # Filter
+
+    async def action_filter(self) -> None:
+        """Type words that the rows of the focused table must contain."""
+        grid = self.grid()
+        if grid is None or self.query("#filter"):
+            return
+        from textual.widgets import Input
+
+        line = Input(grid.needle, placeholder="filter: words that rows must contain", id="filter")
+        await self.mount(line)
+        self._filtered = grid
+        line.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        self._filtered.filter(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the filter and go into the table."""
+        event.input.remove()
+        self._filtered.focus()
+
+    def action_back(self) -> None:
+        """Out by one step: the filter line, the filter, the focus."""
+        if line := self.query("#filter"):
+            line.remove()
+            self._filtered.filter("")
+            self._filtered.focus()
+            return
+        grid = self.grid()
+        if grid is not None and grid.needle:
+            grid.filter("")
+        elif self.focused is not None:
+            self.set_focus(None)

@@ -1,0 +1,1 @@
+"""State to tables, one module a panel. Pure."""

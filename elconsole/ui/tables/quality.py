@@ -1,0 +1,310 @@
+"""Pass rates as rows: the dashboard's two panels and the Quality page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from elconsole.api import QualityReport, QualityRow, QualityTable
+from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
+from elconsole.ui.store import ConsoleState
+from elconsole.ui.text import (
+    NOTHING,
+    clock,
+    count,
+    dimension_name,
+    interval,
+    moment,
+    percent,
+    points,
+    safe,
+    spark,
+)
+
+TREND_PERIODS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class QualityItem:
+    """One dimension value and the table it belongs to."""
+
+    table: QualityTable
+    row: QualityRow
+
+
+def split(report: QualityReport) -> tuple[tuple[QualityTable, ...], tuple[QualityTable, ...]]:
+    """The first dimension of every production table, and all others."""
+    first: dict[tuple[str, str], QualityTable] = {}
+    others = []
+    for item in report.tables:
+        if first.setdefault((item.source, item.table), item) is not item:
+            others.append(item)
+    return tuple(first.values()), tuple(others)
+
+
+def rate_tone(row: QualityRow) -> Tone:
+    """How a pass rate is to be read."""
+    if row.judged == "signal" or row.signal:
+        return "bad" if _fell(row) else "accent"
+    if row.judged == "insufficient_n" or row.inspected == 0:
+        return "few"
+    return "strong"
+
+
+def _fell(row: QualityRow) -> bool:
+    if row.pass_rate is None or row.center is None:
+        return True
+    return row.pass_rate <= row.center
+
+
+def mark(row: QualityRow) -> str:
+    """The symbol of a row whose chart signals."""
+    if row.judged != "signal" and not row.signal:
+        return ""
+    return "▼ " if _fell(row) else "▲ "
+
+
+def _trend(value: tuple[tuple[float | None, ...], Tone], width: int) -> Cell:
+    """On a scale from the lowest shown rate (at most 85 %) to 100 %."""
+    trend, tone = value
+    known = [rate for rate in trend if rate is not None]
+    if not known:
+        return (Span(NOTHING, "dim"),)
+    low = min(0.85, *known)
+    tones: dict[Tone, Tone] = {"strong": "accent", "bad": "bad", "few": "few", "accent": "accent"}
+    return (Span(spark(trend[-width:], low, 1.0), tones.get(tone, "dim")),)
+
+
+def _columns(title: str, extra: bool) -> tuple[Column, ...]:
+    base = (
+        Column(title, min_width=10, max_width=32),
+        Column("units", align="right", keep=1),
+        Column("pass", align="right"),
+        Column("95 %", keep=3),
+        Column("trend", min_width=7, max_width=TREND_PERIODS, drawn=_trend, keep=2),
+    )
+    if not extra:
+        return base
+    return (
+        *base,
+        Column("failed", align="right", keep=6),
+        Column("± pp", align="right", keep=7),
+        Column("top defect", keep=8, max_width=28),
+    )
+
+
+def _row(item: QualityItem, indent: str = "") -> Row:
+    row = item.row
+    tone = rate_tone(row)
+    quiet: Tone = "few" if tone == "few" else "plain"
+    value = safe(row.value, 60)
+    name: Tone = "bad" if tone == "bad" else quiet
+    return Row(
+        key=f"{item.table.source}/{item.table.table}/{item.table.dimension}/{row.value}",
+        cells=(
+            cell(indent + value, name),
+            cell(count(row.inspected), quiet),
+            cell(mark(row) + percent(row.pass_rate), tone),
+            cell(interval(row.low, row.high), "dim"),
+            (),
+            cell(count(row.failed), "dim"),
+            cell(points(row.change_previous), "dim"),
+            cell(_defect(row), "dim"),
+        ),
+        values=(
+            value,
+            row.inspected,
+            row.pass_rate,
+            row.low,
+            (row.trend, tone),
+            row.failed,
+            row.change_previous,
+        ),
+        data=item,
+    )
+
+
+def _defect(row: QualityRow) -> str:
+    if not row.top_defect:
+        return ""
+    share = f" {row.top_defect_share * 100:.0f} %" if row.top_defect_share is not None else ""
+    return safe(row.top_defect.replace("_", " "), 40) + share
+
+
+def panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
+    """One of the dashboard's panels: the first dimensions, or the others."""
+    report = state.quality
+    if report is None:
+        problem = state.problem("quality")
+        empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Counting units…"
+        return Table(_columns("", True), title="Pass rate", empty=empty)
+    tables = split(report)[0 if first else 1]
+    names = _names(tables)
+    tables = tuple(sorted(tables, key=lambda item: names.index(dimension_name(item.dimension))))
+    if not tables:
+        empty = "No second dimension is configured." if report.tables else _no_quality()
+        return Table(_columns("", True), title="Pass rate", empty=empty)
+    uniform = len(names) == 1 and first
+    rows: list[Row] = []
+    for item in tables:
+        if not uniform and item.rows:
+            rows.append(_heading(item, names))
+        rows += [_row(QualityItem(item, row), "" if uniform else "  ") for row in item.rows]
+    if first:
+        rows += _total(tables)
+    return Table(
+        _columns(names[0], True),
+        rows=tuple(rows),
+        title=f"Pass rate by {names[0]}",
+        note=_note(tables, now, first),
+        empty=_nothing_inspected(),
+        alert=any(row.judged == "signal" for item in tables for row in item.rows),
+    )
+
+
+def _names(tables: Sequence[QualityTable]) -> list[str]:
+    """The dimensions, the commonest first."""
+    names = [dimension_name(item.dimension) for item in tables]
+    return sorted(dict.fromkeys(names), key=lambda name: -names.count(name))
+
+
+def _heading(item: QualityTable, names: Sequence[str]) -> Row:
+    text = safe(item.source, 40)
+    dimension = dimension_name(item.dimension)
+    if dimension != names[0]:
+        text += f", by {dimension}"
+    key = f"{item.source}/{item.table}/{item.dimension}"
+    return Row(key, (cell(text, "dim"),), heading=True)
+
+
+def _total(tables: Sequence[QualityTable]) -> list[Row]:
+    inspected = sum(row.inspected for item in tables for row in item.rows)
+    passed = sum(row.passed for item in tables for row in item.rows)
+    if not inspected:
+        return []
+    text = (
+        *cell("all lines  ", "dim"),
+        *cell(count(inspected), "dim"),
+        *cell(" units  ", "dim"),
+        *cell(percent(passed / inspected), "strong"),
+        *cell(f"  {count(inspected - passed)} failed", "dim"),
+    )
+    return [Row("gap", ((),), heading=True), Row("all", (text,), heading=True)]
+
+
+def _note(tables: Sequence[QualityTable], now: datetime, first: bool) -> str:
+    if first:
+        newest = [item.newest_unit_at for item in tables if item.newest_unit_at is not None]
+        return f"newest unit {moment(max(newest), now)}" if newest else ""
+    return "▼ out of control · grey: few units"
+
+
+def _no_quality() -> str:
+    return "No table has an inspection status configured."
+
+
+def _nothing_inspected() -> str:
+    return "No unit was inspected yet.\nSync the production tables first."
+
+
+def page(state: ConsoleState, now: datetime) -> Table:
+    """The Quality page: every value of every dimension."""
+    columns = (
+        Column("value", min_width=10, max_width=34),
+        Column("units", align="right", keep=1),
+        Column("failed", align="right", keep=4),
+        Column("pass", align="right"),
+        Column("95 %", keep=2),
+        Column("limits", keep=6),
+        Column("trend", min_width=7, max_width=TREND_PERIODS, drawn=_trend, keep=3),
+        Column("± pp", align="right", keep=7),
+        Column("base ± pp", align="right", keep=9),
+        Column("ppm", align="right", keep=10),
+        Column("top defect", keep=5, max_width=34),
+        Column("judged", keep=8, min_width=12, max_width=70, grows=True),
+    )
+    report = state.quality
+    if report is None:
+        problem = state.problem("quality")
+        empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Counting units…"
+        return Table(columns, title="Pass rates", empty=empty)
+    rows: list[Row] = []
+    for item in report.tables:
+        rows.append(_page_heading(item, now))
+        rows += [_page_row(QualityItem(item, row)) for row in item.rows]
+    signals = sum(row.judged == "signal" for item in report.tables for row in item.rows)
+    return Table(
+        columns,
+        rows=tuple(rows),
+        title=f"Pass rates · {signals} out of control" if signals else "Pass rates",
+        note=f"counted {clock(state.quality_at)} · enter: control chart",
+        empty=_nothing_inspected() if report.tables else _no_quality(),
+        alert=bool(signals),
+    )
+
+
+def _page_heading(item: QualityTable, now: datetime) -> Row:
+    parts = [f"{safe(item.source, 40)} by {dimension_name(item.dimension)}"]
+    if item.newest_unit_at is not None:
+        parts.append(f"newest unit {moment(item.newest_unit_at, now)}")
+    if item.baseline:
+        parts.append(f"reference: {safe(item.baseline, 80)}")
+    if item.changed_rows:
+        parts.append(f"{count(item.changed_rows)} rows changed on the way")
+    spans = (*cell(parts[0], "accent"), *cell("".join(f" · {part}" for part in parts[1:]), "dim"))
+    return Row(f"{item.source}/{item.table}/{item.dimension}", (spans,), heading=True)
+
+
+def _page_row(item: QualityItem) -> Row:
+    row, tone = item.row, rate_tone(item.row)
+    quiet: Tone = "few" if tone == "few" else "plain"
+    limits = f"{interval(row.lcl, row.ucl)} {row.chart or ''}".strip() if row.lcl is not None else ""
+    value, judged = safe(row.value, 80), judgement(row)
+    defects = row.defects_per_million
+    return Row(
+        key=f"{item.table.source}/{item.table.table}/{item.table.dimension}/{row.value}",
+        cells=(
+            cell("  " + value, "bad" if tone == "bad" else quiet),
+            cell(count(row.inspected), quiet),
+            cell(count(row.failed), "plain" if row.failed else "dim"),
+            cell(mark(row) + percent(row.pass_rate), tone),
+            cell(interval(row.low, row.high), "dim"),
+            cell(limits, "dim"),
+            (),
+            cell(points(row.change_previous), "dim"),
+            cell(points(row.change_baseline), "dim"),
+            cell(count(round(defects)) if defects is not None else NOTHING, "dim"),
+            cell(_defect(row), "plain"),
+            cell(judged, tone if tone in ("bad", "few", "accent") else "ok"),
+        ),
+        values=(
+            value,
+            row.inspected,
+            row.failed,
+            row.pass_rate,
+            row.low,
+            row.lcl,
+            (row.trend, tone),
+            row.change_previous,
+            row.change_baseline,
+            defects,
+            _defect(row),
+            judged,
+        ),
+        data=item,
+    )
+
+
+def judgement(row: QualityRow) -> str:
+    """The chart's verdict in words."""
+    if row.signal:
+        return safe(row.signal, 120)
+    words = {
+        "in_control": "in control",
+        "signal": "out of control",
+        "insufficient_n": "too few units to judge",
+        "incomplete": "period not over",
+        "unjudged": NOTHING,
+    }
+    return words[row.judged]

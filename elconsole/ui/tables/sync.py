@@ -1,0 +1,200 @@
+"""The sync panel: what runs, how far it is, and how the last run ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
+from elconsole.ui.journal import error_line, mode_text, run_name, started_by
+from elconsole.ui.store import ConsoleState, RunState, TableProgress
+from elconsole.ui.text import (
+    NOTHING,
+    ago,
+    bar,
+    clock,
+    count_short,
+    percent,
+    safe,
+    size,
+    span_of,
+)
+
+MARKS: dict[str, tuple[str, Tone]] = {
+    "succeeded": ("✓", "ok"),
+    "failed": ("✗", "bad"),
+    "skipped": ("▲", "warn"),
+    "locked": ("▲", "warn"),
+    "cancelled": ("■", "warn"),
+    "abandoned": ("✗", "bad"),
+    "running": ("▶", "accent"),
+    "pending": ("·", "dim"),
+}
+URGENCY = {"failed": 0, "locked": 0, "running": 1, "skipped": 2, "cancelled": 2, "pending": 3}
+SORTED_FROM = 8
+"""With more tables than this, those that need a look stand first."""
+
+COLUMNS = (
+    Column("table", min_width=14, max_width=48),
+    Column("", grows=True, min_width=6, max_width=46, drawn=lambda value, width: _bar(value, width)),
+    Column("", align="right", keep=3),
+    Column("rows", align="right"),
+    Column("of", keep=6),
+    Column("rate", align="right", keep=2),
+    Column("size", align="right", keep=5),
+    Column("", min_width=11, align="left"),
+)
+
+
+def table(state: ConsoleState, now: datetime, *, read_only: bool = False) -> Table:
+    """The panel."""
+    run = state.shown_run()
+    start_keys = "" if read_only else "s sync · f full refresh"
+    if state.starting and (run is None or not run.running):
+        return Table(
+            COLUMNS, title="Sync · starting", empty="Asking the databases what to copy…", busy=True
+        )
+    if run is None:
+        return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
+    rows = tuple(_row(item, now) for item in _ordered(run))
+    rows += tuple(_footer(run, now))
+    note = start_keys
+    if run.running:
+        note = "x cancel" if run.here and not read_only else f"run by {started_by(run.run)}"
+    return Table(
+        COLUMNS,
+        rows=rows,
+        title=_title(state, run, now),
+        note=note,
+        empty="Asking the databases what to copy…",
+        alert=run.run.status in ("failed", "abandoned"),
+        busy=run.running,
+    )
+
+
+def _nothing_yet(state: ConsoleState, read_only: bool) -> str:
+    problem = state.problem("watch")
+    if problem is not None:
+        return f"The run history can't be read:\n{safe(problem.message)}"
+    if state.history is None:
+        return "Reading the run history…"
+    key = "" if read_only else "\nPress s to copy every table into the warehouse."
+    return f"No sync has run yet.{key}"
+
+
+def _title(state: ConsoleState, run: RunState, now: datetime) -> str:
+    parts = ["Sync", run_name(run.run.run_number), mode_text(run.run.mode)]
+    if run.cancelling:
+        parts.append("cancelling")
+    elif run.running:
+        parts.append(f"running {_seconds_since(run, now)}")
+    else:
+        parts += [run.run.status, ago(run.run.finished_at, now)]
+    others = sum(item.running for item in state.runs) - run.running
+    if others > 0:
+        parts.append(f"{others} more running")
+    return " · ".join(parts)
+
+
+def _seconds_since(run: RunState, now: datetime) -> str:
+    return span_of(float(int(max(0.0, (now - run.run.started_at).total_seconds()))))
+
+
+def _ordered(run: RunState) -> tuple[TableProgress, ...]:
+    if len(run.tables) <= SORTED_FROM:
+        return run.tables
+    return tuple(sorted(run.tables, key=lambda item: URGENCY.get(item.table.status, 4)))
+
+
+def _row(item: TableProgress, now: datetime) -> Row:
+    entry = item.table
+    mark, tone = MARKS[entry.status]
+    rows, rate, share = item.rows(), item.rate(now), item.share()
+    waiting = entry.status == "pending"
+    estimated = entry.rows_estimated if entry.status == "running" else None
+    name = safe(f"{entry.source}.{entry.table}", 120)
+    return Row(
+        key=f"{entry.source}.{entry.table}",
+        cells=(
+            cell(name, "dim" if waiting else "bad" if tone == "bad" else "plain"),
+            (),
+            cell(percent_done(share, entry.status), "dim"),
+            cell("" if waiting else count_short(rows), "strong"),
+            cell(f"of ~{count_short(estimated)}" if estimated else "", "dim"),
+            cell(f"{count_short(rate)}/s" if rate else "", "dim"),
+            cell(size(entry.bytes) if entry.bytes else "", "dim"),
+            _status(item, now, mark, tone),
+        ),
+        values=(name, (share, entry.status), share, rows, estimated, rate, entry.bytes),
+        data=item,
+    )
+
+
+def percent_done(share: float | None, status: str) -> str:
+    """A whole percentage while it means something."""
+    if share is None or status in ("pending", "succeeded"):
+        return ""
+    return f"{share * 100:.0f} %"
+
+
+def _status(item: TableProgress, now: datetime, mark: str, tone: Tone) -> Cell:
+    entry = item.table
+    if entry.status == "succeeded":
+        return cell(f"{mark} {span_of(entry.duration_seconds)}", tone)
+    if entry.status == "pending":
+        return cell("waiting", "dim")
+    if entry.status != "running":
+        return cell(f"{mark} {entry.status}", tone)
+    if entry.error is not None:
+        return cell(f"▲ try {entry.attempts + 1}", "warn")
+    left = item.seconds_left(now)
+    if left is not None:
+        return cell(f"{span_of(max(1.0, float(round(left))))} left".replace(".0 s", " s"), "dim")
+    if entry.rows_estimated and entry.records_extracted >= entry.rows_estimated:
+        return cell("publishing", "accent")
+    return cell("reading", "accent")
+
+
+def _bar(value: tuple[float | None, str], width: int) -> Cell:
+    share, status = value
+    if status == "pending":
+        return bar(0.0, width, "dim")
+    tones: dict[str, Tone] = {"succeeded": "ok", "running": "accent", "failed": "bad"}
+    return bar(share if status != "failed" or share else 0.0, width, tones.get(status, "warn"))
+
+
+def _footer(run: RunState, now: datetime) -> list[Row]:
+    """The total, the first error, and who runs it."""
+    tables = [item.table for item in run.tables]
+    rows = sum(item.rows() for item in run.tables) if tables else run.run.records_loaded
+    failed_number = sum(item.status == "failed" for item in tables)
+    rates = [item.rate(now) for item in run.tables if item.table.status == "running"]
+    rate = sum(value for value in rates if value)
+    if not run.running and run.run.duration_seconds:
+        rate = run.run.records_extracted / run.run.duration_seconds
+    parts = [size(sum(item.bytes for item in tables))]
+    if rate:
+        parts.append(f"{count_short(rate)} rows/s")
+    if not run.running:
+        parts.append(span_of(run.run.duration_seconds))
+    total = (
+        *cell("total  ", "dim"),
+        *cell(f"{count_short(rows)} rows", "strong"),
+        *cell(" · " + " · ".join(parts) + " · ", "dim"),
+        *cell(f"{failed_number} failed", "bad" if failed_number else "dim"),
+    )
+    out = [Row("total", (total,), heading=True)]
+    broken = next((item for item in tables if item.error and item.status != "succeeded"), None)
+    if broken is not None:
+        text = f"{broken.source}: {error_line(broken.error)}"
+        out.append(Row("error", ((*cell("✗ ", "bad"), *cell(text, "bad")),), heading=True))
+    who = started_by(run.run)
+    process = f" · pid {run.run.pid}" if run.run.pid else ""
+    by = (
+        *cell("started by ", "dim"),
+        *cell(who, "plain"),
+        *cell(f"{process} · at {clock(run.run.started_at)}", "dim"),
+    )
+    out.append(Row("by", (by,), heading=True))
+    return out
+
+

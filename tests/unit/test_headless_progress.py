@@ -1,0 +1,132 @@
+"""Progress lines, bars and summaries."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from elconsole.api import SyncRequest
+from elconsole.headless.live import LiveProgress
+from elconsole.headless.progress import PlainProgress, Progress, shown_fraction
+from elconsole.headless.sync import run_sync
+from elconsole.output import Output
+from tests.fakes import DENIED, PEN_PLANT, FakeEngine, failing
+
+pytestmark = pytest.mark.unit
+
+
+def captured(quiet: bool = False) -> tuple[Output, io.StringIO, io.StringIO]:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    return Output(stdout, stderr, quiet), stdout, stderr
+
+
+def sync_into(progress: Progress, engine: FakeEngine) -> None:
+    with progress:
+        detail = engine.sync(SyncRequest(), emit=progress, stop=threading.Event())
+    progress.finish(detail)
+
+
+def test_plain_progress_tells_one_line_a_table_and_a_summary() -> None:
+    output, stdout, stderr = captured()
+    sync_into(PlainProgress(output), FakeEngine())
+    assert stdout.getvalue() == ""
+    assert stderr.getvalue().splitlines() == [
+        "run 1: 3 tables",
+        "refills.refills_production: succeeded, 100 rows in 500 ms",
+        "bodies.bodies_production: succeeded, 100 rows in 500 ms",
+        "springs.springs_production: succeeded, 150 rows in 500 ms",
+        "run 1 succeeded: 3 of 3 tables, 350 rows, 72 kB in 22.0 s",
+    ]
+
+
+def test_a_failed_table_is_explained_once_with_its_hint() -> None:
+    output, _, stderr = captured()
+    sync_into(PlainProgress(output), FakeEngine(failing("springs", DENIED)))
+    text = stderr.getvalue()
+    assert text.count("permission denied for table springs_production (SQLSTATE 42501)") == 1
+    assert text.count("hint: run the SQL that `elconsole grants` prints") == 1
+
+
+def test_quiet_prints_only_failures() -> None:
+    output, stdout, stderr = captured(quiet=True)
+    code = run_sync(
+        FakeEngine(failing("springs", DENIED)), SyncRequest(), output, as_json=False, live=False
+    )
+    assert code == 1
+    assert stdout.getvalue() == ""
+    assert len(stderr.getvalue().splitlines()) == 2
+    assert stderr.getvalue().startswith("error: springs.springs_production: permission denied")
+
+
+def test_quiet_success_is_silent() -> None:
+    output, stdout, stderr = captured(quiet=True)
+    assert run_sync(FakeEngine(), SyncRequest(), output, as_json=False, live=False) == 0
+    assert (stdout.getvalue(), stderr.getvalue()) == ("", "")
+
+
+def test_the_result_is_an_aligned_table_with_a_total() -> None:
+    output, stdout, _ = captured()
+    assert run_sync(FakeEngine(), SyncRequest(), output, as_json=False, live=False) == 0
+    lines = stdout.getvalue().splitlines()
+    assert lines[0].split() == ["source", "table", "rows", "duration", "status"]
+    assert [line.split()[:3] for line in lines[2:5]] == [
+        ["refills", "refills_production", "100"],
+        ["bodies", "bodies_production", "100"],
+        ["springs", "springs_production", "150"],
+    ]
+    assert lines[-1].split()[:2] == ["total", "350"]
+    ends = {
+        line.index(number) + 3
+        for line, number in zip([*lines[2:5], lines[-1]], ["100", "100", "150", "350"], strict=True)
+    }
+    assert len(ends) == 1
+
+
+@given(
+    estimate=st.none() | st.integers(0, 10**9),
+    rows=st.lists(st.integers(0, 10**9), min_size=1, max_size=20),
+)
+def test_a_bar_never_runs_backwards_nor_full(estimate: int | None, rows: list[int]) -> None:
+    shown = 0.0
+    for so_far in rows:
+        following = shown_fraction(shown, so_far, estimate)
+        assert shown <= following <= 0.99
+        shown = following
+
+
+def painted(progress: LiveProgress) -> str:
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+    console.print(progress._paint())
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text
+
+
+def test_the_live_table_marks_estimates_and_ends_with_exact_counts() -> None:
+    output, _, _ = captured()
+    progress = LiveProgress(output)
+    engine = FakeEngine(PEN_PLANT)
+    frames: list[str] = []
+
+    def emit(event: object) -> None:
+        progress(event)  # type: ignore[arg-type]
+        frames.append(painted(progress))
+
+    engine.sync(SyncRequest(), emit=emit, stop=threading.Event())
+    assert any("50 of ~100" in frame for frame in frames)
+    assert not any("%" in frame for frame in frames)
+    assert "150" in frames[-1]
+    assert frames[-1].count("✓ done") == 3
+
+
+def test_the_live_table_shows_names_as_they_are() -> None:
+    output, _, _ = captured()
+    progress = LiveProgress(output)
+    odd = (PEN_PLANT[0].__class__("refills", "[red]\x1b[31mt", 1),)
+    FakeEngine(odd).sync(SyncRequest(), emit=progress, stop=threading.Event())
+    assert "[red]t" in painted(progress)
