@@ -60,7 +60,8 @@ class Plant:
     @property
     def notice(self) -> str:
         """One line: where the demo lives and how to remove it."""
-        return f"The demo plant lives in {self.home}; to remove it: rm -r {shlex.quote(str(self.home))}"
+        place = str(self.home)
+        return f"The demo plant lives in {place}; to remove it: rm -r {shlex.quote(place)}"
 
     def overrides(self) -> dict[str, Any]:
         """The settings that point elconsole at this plant instead of the default addresses."""
@@ -105,7 +106,11 @@ def open_plant(rows: int | None = None, *, narrate: Narrate | None = None) -> It
             account=account,
             settings=_SETTINGS,
         )
-    server.open(lambda running: _ensure_seeded(running, rows, tell), expect=f"plant {_EDITION}")
+    server.open(
+        lambda running: _ensure_seeded(running, rows, tell),
+        expect=f"plant {_EDITION}",
+        narrate=tell,
+    )
     try:
         yield Plant(home, server, rows)
     finally:

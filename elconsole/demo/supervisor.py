@@ -39,8 +39,13 @@ _STOP_TIMEOUT_S = 30.0
 _NEWCOMER_S = 0.5
 """How long the watcher may take to notice that the last user has gone."""
 _CLUSTER_BYTES = 200 * 2**20
+_SILENT_WAIT_S = 1.0
 _POLL_S = 0.01
 _PATIENCE_S = watch.START_TIMEOUT_S + 10.0
+
+
+def _be_silent(_text: str) -> None:
+    return None
 
 
 class EmbeddedServer:
@@ -68,16 +73,21 @@ class EmbeddedServer:
         self._users: int | None = None
 
     def open(
-        self, prepare: Callable[[EmbeddedServer], None] | None = None, *, expect: str = ""
+        self,
+        prepare: Callable[[EmbeddedServer], None] | None = None,
+        *,
+        expect: str = "",
+        narrate: Callable[[str], None] = _be_silent,
     ) -> None:
         """Join the running server, or create and start it.
 
         `prepare` runs before anybody else may join. `expect` names what the data folder
         holds; one made for something else, or by another major version, is made anew.
-        Raises `DemoUnavailable`, naming the folder and the next step.
+        `narrate` hears of that, and of a long wait. Raises `DemoUnavailable`, naming the
+        folder and the next step.
         """
         try:
-            self._open(prepare, expect)
+            self._open(prepare, expect, narrate)
         except OSError as error:
             self.close()
             raise self._refused(error) from error
@@ -119,12 +129,17 @@ class EmbeddedServer:
             "user": user,
         }
 
-    def _open(self, prepare: Callable[[EmbeddedServer], None] | None, expect: str) -> None:
+    def _open(
+        self,
+        prepare: Callable[[EmbeddedServer], None] | None,
+        expect: str,
+        narrate: Callable[[str], None],
+    ) -> None:
         self._make_folder()
-        with _held(self.folder / "start.lock"):
+        with _held(self.folder / "start.lock", narrate):
             self._users = self._join()
             if not self._is_running():
-                self._create_data(expect)
+                self._create_data(expect, narrate)
                 self._start()
             if prepare is not None:
                 prepare(self)
@@ -159,12 +174,17 @@ class EmbeddedServer:
             time.sleep(_POLL_S)
         return False
 
-    def _create_data(self, expect: str) -> None:
+    def _create_data(self, expect: str, narrate: Callable[[str], None]) -> None:
         """Make the data folder where it is missing, half-made or made for something else."""
         wanted = f"{self._installation.major} {expect}".strip()
         marker = self.folder / "made-for"
         if self.data.is_dir() and _text(marker) == wanted:
             return
+        if marker.exists():
+            narrate(
+                f"The demo in {self.folder} was made by another version (for {_text(marker)}, "
+                f"now {wanted}): making it anew."
+            )
         marker.unlink(missing_ok=True)
         for leftover in (self.data, *self.folder.glob("data.*.new")):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -324,10 +344,18 @@ def _short_temporary_folder() -> str | None:
 
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
+def _held(path: Path, narrate: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock alone; say so where it takes a while to get."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        patience_ends = time.monotonic() + _SILENT_WAIT_S
+        while not (is_ours := _try_lock(descriptor, fcntl.LOCK_EX)):
+            if time.monotonic() > patience_ends:
+                break
+            time.sleep(_POLL_S)
+        if not is_ours:
+            narrate("Waiting for another elconsole, which is preparing the demo plant…")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
