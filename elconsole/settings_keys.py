@@ -22,6 +22,26 @@ Key = tuple[str, ...]
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
+_OTHER_WORDS = {
+    "database": "dbname",
+    "db": "dbname",
+    "username": "user",
+    "role": "user",
+    "hostname": "host",
+    "server": "host",
+    "pass": "password",
+    "url": "dsn",
+    "uri": "dsn",
+    "conninfo": "dsn",
+    "target_schema": "schema",
+    "threads": "workers",
+    "parallel": "workers",
+    "incremental_column": "cursor",
+    "cursor_field": "cursor",
+    "key": "primary_key",
+}
+"""What other tools call our keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -139,7 +159,10 @@ def nearest(word: str, candidates: list[str]) -> str | None:
 def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:
     known = list(keys_of(model))
     blocks = [name for name in known if not isinstance(keys_of(model)[name], Leaf)]
-    close = nearest(key, blocks if isinstance(value, Mapping) else known)
+    meant = _OTHER_WORDS.get(key.casefold())
+    close = (
+        meant if meant in known else nearest(key, blocks if isinstance(value, Mapping) else known)
+    )
     if close:
         return f"Did you mean {dotted((*path, close))}?"
     if model is TableSettings and isinstance(value, Mapping):
