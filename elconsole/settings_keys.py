@@ -110,14 +110,6 @@ def child(node: Node, key: str) -> Node | None:
     return keys_of(node).get(key)
 
 
-def node_at(path: Key) -> Node | None:
-    """The node at a path from the root."""
-    node: Node | None = Settings
-    for key in path:
-        node = child(node, key) if node is not None else None
-    return node
-
-
 def problems(values: Mapping[str, Any], node: Node = Settings, path: Key = ()) -> list[Problem]:
     """Unknown keys, bad names, and blocks that are no blocks, in one layer."""
     return list(_problems(values, node, path))
