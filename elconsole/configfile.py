@@ -119,14 +119,18 @@ def write_template(path: Path) -> None:
     """
     failure = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        failure = ("exists already and is left as it is", "Name another file with --path.")
     except OSError as error:
-        failure = (f"can't be written: {error.strerror}", "Name another file with --path.")
+        exists = isinstance(error, FileExistsError) and path.parent.is_dir()
+        failure = (
+            "exists already and is left as it is"
+            if exists
+            else f"can't be written: {error.strerror}"
+        )
     if failure:
-        raise UsageError(f"{path}: {failure[0]}", hint=failure[1])
+        raise UsageError(f"{path}: {failure}", hint="Name another file with --path.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(TEMPLATE)
 

@@ -27,28 +27,42 @@ _KEYWORD_PASSWORD = re.compile(
     r"[\"']?\s*[=:]\s*)"
     r"('(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|[^\s,;&)}\]]+)"
 )
-_SHORTEST_KNOWN = 4
-"""Known secrets shorter than this are masked only where a key names them: masking every
-`a` would make logs unreadable and the password guessable."""
+_SHORTEST_ANYWHERE = 4
+"""Known secrets shorter than this are masked only as whole words, and single characters
+not at all: logs would be unreadable, and their gaps would tell the password."""
+
+
+class Redactor:
+    """Masks known secrets, `password=…` and `scheme://user:…@host` in any text."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # Longest first, so that a secret inside another leaves no rest of it.
+        spellings = sorted({s for secret in secrets for s in _spellings(secret)}, key=len)
+        alternatives = [
+            re.escape(s) if len(s) >= _SHORTEST_ANYWHERE else rf"(?<!\w){re.escape(s)}(?!\w)"
+            for s in reversed(spellings)
+            if len(s) > 1
+        ]
+        self._known = re.compile("|".join(alternatives)) if alternatives else None
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        if self._known:
+            text = self._known.sub(MASK, text)
+        text = _URI_PASSWORD.sub(rf"\1:{MASK}@", text)
+        return _KEYWORD_PASSWORD.sub(rf"\1{MASK}", text)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """A text without passwords: the known ones, `password=…`, and `scheme://user:…@host`."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    text = _URI_PASSWORD.sub(rf"\1:{MASK}@", text)
-    return _KEYWORD_PASSWORD.sub(rf"\1{MASK}", text)
+    return Redactor(secrets)(text)
 
 
-def _spellings(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Each known secret as it may appear: plain, percent-encoded, in JSON, in repr; longest
-    first, so that one inside another leaves no rest."""
-    found: set[str] = set()
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_KNOWN:
-            found |= {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
-            found |= {urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret)}
-    return tuple(sorted(found, key=len, reverse=True))
+def _spellings(secret: str) -> set[str]:
+    """A secret as it may appear: plain, in repr, in JSON, percent-encoded."""
+    encoded = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    quoted = {urllib.parse.quote(secret, safe="", errors="replace")}
+    return {secret, repr(secret)[1:-1]} | encoded | quoted
 
 
 class RedactingFormatter(logging.Formatter):
@@ -56,11 +70,11 @@ class RedactingFormatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self._secrets = _spellings(secrets)
+        self._redact = Redactor(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         """The finished line, after every argument and traceback is in it."""
-        return redact(self.compose(record), self._secrets)
+        return self._redact(self.compose(record))
 
     def compose(self, record: logging.LogRecord) -> str:
         """The line before redaction."""
@@ -85,10 +99,10 @@ class JsonFormatter(RedactingFormatter):
             "time": self.formatTime(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact(record.getMessage(), self._secrets),
+            "message": self._redact(record.getMessage()),
         }
         if record.exc_info:
-            fields["traceback"] = redact(self.formatException(record.exc_info), self._secrets)
+            fields["traceback"] = self._redact(self.formatException(record.exc_info))
         return json.dumps(fields, ensure_ascii=False)
 
 

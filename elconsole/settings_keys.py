@@ -22,6 +22,26 @@ Key = tuple[str, ...]
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
+_OTHER_WORDS = {
+    "database": "dbname",
+    "db": "dbname",
+    "username": "user",
+    "role": "user",
+    "hostname": "host",
+    "server": "host",
+    "pass": "password",
+    "url": "dsn",
+    "uri": "dsn",
+    "conninfo": "dsn",
+    "target_schema": "schema",
+    "threads": "workers",
+    "parallel": "workers",
+    "incremental_column": "cursor",
+    "cursor_field": "cursor",
+    "key": "primary_key",
+}
+"""What other tools call our keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -90,14 +110,6 @@ def child(node: Node, key: str) -> Node | None:
     return keys_of(node).get(key)
 
 
-def node_at(path: Key) -> Node | None:
-    """The node at a path from the root."""
-    node: Node | None = Settings
-    for key in path:
-        node = child(node, key) if node is not None else None
-    return node
-
-
 def problems(values: Mapping[str, Any], node: Node = Settings, path: Key = ()) -> list[Problem]:
     """Unknown keys, bad names, and blocks that are no blocks, in one layer."""
     return list(_problems(values, node, path))
@@ -139,7 +151,10 @@ def nearest(word: str, candidates: list[str]) -> str | None:
 def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:
     known = list(keys_of(model))
     blocks = [name for name in known if not isinstance(keys_of(model)[name], Leaf)]
-    close = nearest(key, blocks if isinstance(value, Mapping) else known)
+    meant = _OTHER_WORDS.get(key.casefold())
+    close = (
+        meant if meant in known else nearest(key, blocks if isinstance(value, Mapping) else known)
+    )
     if close:
         return f"Did you mean {dotted((*path, close))}?"
     if model is TableSettings and isinstance(value, Mapping):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import (
@@ -69,6 +70,12 @@ def _not_bool(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError("must be a finite number")
+    return _not_bool(value)
+
+
 def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -109,8 +116,8 @@ def _host(value: str) -> str:
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
 Secret = Annotated[SecretStr, AfterValidator(lambda v: (_no_nul(v.get_secret_value()), v)[1])]
-Seconds = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=86400, allow_inf_nan=False)]
-Fraction = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86400, allow_inf_nan=False)]
+Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Duration = Annotated[Text, AfterValidator(_duration)]
 Lookback = Annotated[Text, BeforeValidator(_number_or_text)]
 Mode = Literal["full", "incremental"]

@@ -1,0 +1,159 @@
+"""The SQL of `grants`: least privilege, rightly quoted. Servers judge it elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from elconsole.grants import (
+    grants_sql,
+    quote_identifier,
+    quote_literal,
+    source_grants,
+    warehouse_grants,
+)
+from elconsole.settings import Settings, SourceSettings, TableSettings, WarehouseSettings
+
+pytestmark = pytest.mark.unit
+
+
+def statements(sql: str) -> list[str]:
+    """The lines that are no comments, of SQL without a DO block."""
+    return [line for line in sql.splitlines() if line and not line.startswith("--")]
+
+
+def test_the_plants_roles_get_connect_usage_and_select_and_no_more() -> None:
+    sql = source_grants("refills", Settings().sources["refills"])
+    assert statements(sql) == [
+        "GRANT CONNECT ON DATABASE refills TO refills_user;",
+        "GRANT USAGE ON SCHEMA public TO refills_user;",
+        "GRANT SELECT ON TABLE public.refills_production TO refills_user;",
+    ]
+    assert sql.startswith("-- Source refills: run on localhost:5432/refills")
+    assert "-- CREATE ROLE refills_user LOGIN" in sql
+
+
+def test_the_warehouse_role_may_create_its_own_schemas() -> None:
+    sql = warehouse_grants(Settings().warehouse)
+    assert statements(sql) == [
+        "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE warehouse TO warehouse_user;"
+    ]
+    for schema in ("raw", "elconsole", "elconsole_storage"):
+        assert f"--   CREATE SCHEMA {schema} AUTHORIZATION warehouse_user;" in sql
+
+
+def test_all_grants_hold_no_password() -> None:
+    sql = grants_sql(Settings())
+    assert sql.count("GRANT CONNECT") == 4
+    assert "_password" not in sql
+
+
+def test_a_whole_schema_is_granted_as_one() -> None:
+    sql = source_grants("x", SourceSettings(dbname="d", user="u", tables=("sales.*",)))
+    assert statements(sql) == [
+        "GRANT CONNECT ON DATABASE d TO u;",
+        "GRANT USAGE ON SCHEMA sales TO u;",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA sales TO u;",
+    ]
+
+
+def test_selected_columns_are_granted_with_key_cursor_and_xmin() -> None:
+    source = SourceSettings(
+        dbname="d",
+        user="u",
+        tables=("sales.orders",),
+        table={
+            "orders": TableSettings(
+                columns=("a", "Order"), primary_key=("id", "a"), cursor="at", splits=2
+            )
+        },
+    )
+    assert statements(source_grants("x", source))[-1] == (
+        'GRANT SELECT (a, "Order", id, at, xmin, ctid) ON TABLE sales.orders TO u;'
+    )
+
+
+def test_excluded_columns_are_left_out_by_asking_the_server() -> None:
+    source = SourceSettings(
+        tables=("t",), table={"t": TableSettings(exclude_columns=("it's", "b"))}
+    )
+    sql = source_grants("x", source)
+    assert "attname NOT IN ('it''s', 'b')" in sql
+    assert "GRANT SELECT ON" not in sql
+
+
+def test_a_column_selection_inside_a_glob_is_not_granted_whole() -> None:
+    source = SourceSettings(
+        tables=("*",), exclude=("tmp*",), table={"people": TableSettings(columns=("id",))}
+    )
+    sql = source_grants("x", source)
+    assert "GRANT SELECT (id, xmin) ON TABLE public.people" in sql
+    assert "AND NOT c.relname = 'people'" in sql
+    assert "AND NOT c.relname ~ '^tmp.*$'" in sql
+
+
+def test_an_excluded_table_gets_nothing() -> None:
+    sql = source_grants("x", SourceSettings(tables=("a", "b"), exclude=("b",)))
+    assert "public.a " in sql
+    assert "public.b " not in sql
+
+
+def test_names_come_from_the_dsn_too() -> None:
+    dsn = SecretStr("postgresql://me:hunter2@h/d")
+    sql = warehouse_grants(WarehouseSettings(dsn=dsn))
+    assert "ON DATABASE d TO me;" in sql
+    assert "hunter2" not in sql
+    service = warehouse_grants(WarehouseSettings(dsn=SecretStr("service=wh")))
+    assert 'ON DATABASE :"DBNAME" TO elconsole;' in service
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("orders", "orders"),
+        ("Orders", '"Orders"'),
+        ("order", '"order"'),
+        ("select", '"select"'),
+        ("a b", '"a b"'),
+        ('a"b', '"a""b"'),
+        ("1a", '"1a"'),
+        ("é", '"é"'),
+        ("timestamp", '"timestamp"'),
+    ],
+)
+def test_identifiers_are_quoted_where_they_must(name: str, quoted: str) -> None:
+    assert quote_identifier(name) == quoted
+
+
+@pytest.mark.parametrize("name", ["", "a\0b"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="SQL name"):
+        quote_identifier(name)
+
+
+@given(st.text(min_size=1).filter(lambda text: "\0" not in text))
+def test_a_quoted_identifier_reads_back_as_the_name(name: str) -> None:
+    quoted = quote_identifier(name)
+    if quoted.startswith('"'):
+        assert quoted[1:-1].replace('""', '"') == name
+        assert not re.search(r'(?<!")"(?!")', quoted[1:-1].replace('""', ""))
+    else:
+        assert quoted == name
+
+
+def test_literals_are_safe_with_backslashes() -> None:
+    assert quote_literal("o'k") == "'o''k'"
+    assert quote_literal("\\'") == "E'\\\\'''"
+
+
+@given(st.text(min_size=1).filter(lambda text: "\0" not in text))
+def test_no_name_leaves_its_comment(name: str) -> None:
+    source = SourceSettings(dbname=name, user=name, tables=(f"{name}*",))
+    comments = [line for line in source_grants(name, source).split("\n") if "run on" in line]
+    assert comments[0].startswith("--")
+    head = source_grants(name, source).split("GRANT CONNECT")[0]
+    assert all(line.startswith("--") for line in head.splitlines() if line)
