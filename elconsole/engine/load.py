@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
+from elconsole.api_types import Strategy
 from elconsole.engine import extract, layout, merge
 from elconsole.engine.faults import table_error
 from elconsole.engine.migrations import LOCK_CLASS, STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.quality import read_flags
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
 from elconsole.engine.swap import swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
@@ -44,7 +48,14 @@ class LoadResult:
     generation: int
     row_count: int
     extracted_at: datetime
-    strategy: str
+    strategy: Strategy
+    quality_flags: Mapping[str, int] = field(default_factory=dict)
+    """Units `passed` and `failed`; empty where the table has no pass rates."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether a row of the raw table is another one than before."""
+        return self.strategy == "full" or bool(self.rows_loaded or self.rows_deleted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ class LoadContext:
     identity: tuple[str, int] | None
     """System identifier and timeline of the source's cluster, where readable."""
     hash_salt: str | None = field(repr=False)
+    quality: QualityTarget | None
+    """How its units are counted; None where it has none."""
     stall_timeout_s: float
     lock_wait_s: float
     started: float
@@ -139,8 +152,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     )
     record(context, snapshot, result)
     warehouse.execute("COMMIT")
-    _tidy(context, result, old_leaf=task.parent.leaf_name if task.parent else None)
-    return result
+    return _tidy(context, result, old_leaf=task.parent.leaf_name if task.parent else None)
 
 
 def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
@@ -176,8 +188,7 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     )
     record(context, snapshot, result)
     warehouse.execute("COMMIT")
-    _tidy(context, result, old_leaf=None)
-    return result
+    return _tidy(context, result, old_leaf=None)
 
 
 def _copy_keys(context: LoadContext) -> Transferred:
@@ -252,8 +263,16 @@ def record(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult)
         )
         session.execute(
             "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
-            " last_synced_at = clock_timestamp() WHERE target_id = %s",
-            [result.generation, result.row_count, target.target_id],
+            " last_synced_at = clock_timestamp(),"
+            " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END"
+            " WHERE target_id = %s",
+            [
+                result.generation,
+                result.row_count,
+                result.changed,
+                context.run_id,
+                target.target_id,
+            ],
         )
         session.execute(
             statement("record_table_run"),
@@ -274,8 +293,9 @@ def record(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult)
         )
 
 
-def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> None:
-    """After the rows are published: unlink the old leaf, refresh the planner's statistics.
+def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> LoadResult:
+    """After the rows are published: unlink the old leaf, refresh the planner's statistics,
+    count the units.
 
     Nothing here can fail the table: what is left over, the next sync removes."""
     session, task = context.warehouse, context.task
@@ -291,6 +311,25 @@ def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> Non
                 "UPDATE elconsole.targets SET analyzed_rows = %s WHERE target_id = %s",
                 [result.row_count, target.target_id],
             )
+        return replace(result, quality_flags=_flags(context, target, result))
+    return result
+
+
+def _flags(context: LoadContext, target: Target, result: LoadResult) -> Mapping[str, int]:
+    """Units passed and failed: counted when rows changed, else as they were."""
+    quality = context.quality
+    if quality is None:
+        return {}
+    if not result.changed and target.units_passed is not None:
+        return {"passed": target.units_passed, "failed": target.units_failed or 0}
+    flags = read_flags(context.warehouse, quality)
+    if flags:
+        context.warehouse.execute(
+            "UPDATE elconsole.targets SET units_passed = %s, units_failed = %s"
+            " WHERE target_id = %s",
+            [flags["passed"], flags["failed"], target.target_id],
+        )
+    return flags
 
 
 @contextlib.contextmanager

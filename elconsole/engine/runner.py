@@ -35,6 +35,7 @@ from elconsole.engine.planning import (
     unreachable,
 )
 from elconsole.engine.pools import Pool, Session, open_session
+from elconsole.engine.quality_targets import quality_target
 from elconsole.engine.state import WarehouseState, read_state
 from elconsole.engine.transfer import Transferred
 from elconsole.errors import (
@@ -433,6 +434,13 @@ class TableRunner:
             attempt=self.attempt,
             identity=self.run_of.identities.get(self.task.source),
             hash_salt=salt.get_secret_value() if salt else None,
+            quality=quality_target(
+                self.task.settings,
+                self.task.source,
+                self.task.label,
+                self.task.target_schema,
+                self.task.target_name,
+            ),
             stall_timeout_s=settings.stall_timeout,
             lock_wait_s=settings.lock_wait,
             started=self.started,
@@ -508,6 +516,7 @@ class TableRunner:
             duration_seconds=seconds,
             generation=result.generation,
             columns=tuple(column.name for column in self.task.columns),
+            quality_flags=result.quality_flags,
         )
 
     def _end(self, error: ElconsoleError, status: TableStatus) -> None:

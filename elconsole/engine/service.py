@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,8 +20,11 @@ from elconsole.engine.plan import Refused
 from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Server, Session
 from elconsole.engine.probes import probe
+from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.quality_targets import quality_targets
 from elconsole.engine.runner import Pools, SyncRun
-from elconsole.engine.state import read_state
+from elconsole.engine.state import read_state, read_targets
 from elconsole.engine.statements import statement
 from elconsole.engine.watch import watch_runs
 from elconsole.errors import UsageError
@@ -124,6 +128,36 @@ class PostgresEngine:
                 return ()
             with session.cursor(row_factory=class_row(api.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("raw_tables"), [schema]).fetchall())
+
+    def quality(self, request: api.QualityRequest) -> api.QualityReport:
+        unknown = [name for name in request.sources if name not in self.settings.sources]
+        if unknown:
+            listed = ", ".join(self.settings.sources)
+            raise UsageError(f"there is no source {unknown[0]}", hint=f"the sources are {listed}")
+        with self._warehouse() as session:
+            return read_quality(session, self._units(session), request, datetime.now(UTC))
+
+    def failed_units(
+        self, source: str, table: str, dimension: str, value: str, limit: int = 200
+    ) -> api.UnitsPage:
+        with self._warehouse() as session:
+            for target in self._units(session):
+                if (target.source, target.table) == (source, table):
+                    return failed_units(session, target, dimension, value, limit)
+        raise UsageError(f"{source}.{table} has no pass rates, or was never synced")
+
+    def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
+        with self._warehouse() as session:
+            chosen = [t for t in self._units(session) if not sources or t.source in sources]
+            return freeze_baseline(session, chosen, datetime.now(UTC))
+
+    def _units(self, session: Session) -> list[QualityTarget]:
+        """The published tables with pass rates."""
+        schema = self.settings.warehouse.target_schema
+        if not ledger_version(session):
+            return []
+        targets = read_targets(session, schema).values()
+        return quality_targets(self.settings, targets, schema)
 
     def schema(self) -> api.SchemaReport:
         selected = select(self.settings, ())

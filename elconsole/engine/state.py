@@ -74,6 +74,10 @@ class Target:
     row_count: int | None
     analyzed_rows: int | None
     last_synced_at: datetime | None
+    content_run_id: str | None
+    """The run that last changed its rows."""
+    units_passed: int | None
+    units_failed: int | None
     watermark: Watermark | None
 
 
@@ -128,6 +132,9 @@ def _target(
     row_count: int | None,
     analyzed_rows: int | None,
     last_synced_at: datetime | None,
+    content_run_id: str | None,
+    units_passed: int | None,
+    units_failed: int | None,
     snapshot: str | None,
     snapshot_xmin: int,
     extracted_at: datetime,
@@ -164,5 +171,8 @@ def _target(
         row_count,
         analyzed_rows,
         last_synced_at,
+        content_run_id,
+        units_passed,
+        units_failed,
         watermark or None,
     )

@@ -200,7 +200,9 @@ class ConsoleApp(App[str]):
     def on_probe_answered(self, message: messages.ProbeAnswered) -> None:
         """Fold a probe."""
         health = message.health
-        before = next((c.health for c in self.state.connections if c.info.name == health.name), None)
+        before = next(
+            (c.health for c in self.state.connections if c.info.name == health.name), None
+        )
         self.fold(store.probe_answered(self.state, health))
         if health.status == "down" and (before is None or before.status != "down"):
             self._greet_or_tell(health.name, health.error.message if health.error else "")
@@ -247,7 +249,9 @@ class ConsoleApp(App[str]):
         if isinstance(event, TableFailed) and event.status == "failed" and not event.will_retry:
             self.tell(f"{event.source}.{event.table} failed", event.error.message, "error")
         elif isinstance(event, TableFailed) and event.status in ("locked", "skipped"):
-            self.tell(f"{event.source}.{event.table} {event.status}", event.error.message, "warning")
+            self.tell(
+                f"{event.source}.{event.table} {event.status}", event.error.message, "warning"
+            )
         elif isinstance(event, QualitySignal):
             self.tell(f"{event.value} out of control", event.finding, "warning")
 
@@ -269,7 +273,9 @@ class ConsoleApp(App[str]):
             self.push_screen(ErrorDialog("The sync could not start", message.error))
         elif message.detail is not None and message.detail.run.status == "succeeded":
             run = message.detail.run
-            self.tell("Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s")
+            self.tell(
+                "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
+            )
         self._read_after_run()
 
     def on_answered(self, message: messages.Answered) -> None:

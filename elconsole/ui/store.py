@@ -267,7 +267,9 @@ def _solved(state: ConsoleState, question: str) -> ConsoleState:
     return replace(state, problems=tuple(item for item in state.problems if item[0] != question))
 
 
-def _with_connection(state: ConsoleState, name: str, change: Callable[[ConnectionState], ConnectionState]) -> ConsoleState:
+def _with_connection(
+    state: ConsoleState, name: str, change: Callable[[ConnectionState], ConnectionState]
+) -> ConsoleState:
     return replace(
         state,
         connections=tuple(
@@ -352,7 +354,12 @@ def _begun(before: RunState | None, event: SyncStarted) -> RunState:
     tables = tuple(
         TableProgress(
             TableRun(
-                source=source, table=table, target="", mode="full", strategy="full", status="pending"
+                source=source,
+                table=table,
+                target="",
+                mode="full",
+                strategy="full",
+                status="pending",
             )
         )
         for source, table in event.tables

@@ -48,6 +48,9 @@ CREATE TABLE elconsole.targets (
   analyzed_rows bigint,
   assigned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   last_synced_at timestamptz,
+  content_run_id uuid,
+  units_passed bigint,
+  units_failed bigint,
   UNIQUE (source, source_schema, source_table, target_schema),
   UNIQUE (target_schema, target_table)
 );
@@ -57,6 +60,10 @@ COMMENT ON COLUMN elconsole.targets.generation IS
   'Full refreshes so far; stands in _airbyte_generation_id.';
 COMMENT ON COLUMN elconsole.targets.row_count IS 'Rows after the last sync.';
 COMMENT ON COLUMN elconsole.targets.analyzed_rows IS 'Rows when it was last analyzed.';
+COMMENT ON COLUMN elconsole.targets.content_run_id IS 'The run that last changed its rows.';
+COMMENT ON COLUMN elconsole.targets.units_passed IS
+  'Units that passed, where the table has pass rates; counted when rows change.';
+COMMENT ON COLUMN elconsole.targets.units_failed IS 'Units that failed, likewise.';
 COMMENT ON COLUMN elconsole.targets.last_synced_at IS 'When a sync last published this table.';
 
 CREATE TABLE elconsole.table_runs (
@@ -131,23 +138,3 @@ COMMENT ON COLUMN elconsole.watermarks.timeline IS 'The source''s timeline, like
 COMMENT ON COLUMN elconsole.watermarks.source_columns IS 'Columns that the source had then.';
 COMMENT ON COLUMN elconsole.watermarks.selection IS
   'What was selected (columns, hashes, where): another selection needs a full refresh.';
-
-CREATE TABLE elconsole.quality_baselines (
-  version integer NOT NULL,
-  source text NOT NULL,
-  source_schema text NOT NULL,
-  source_table text NOT NULL,
-  dimension text NOT NULL,
-  value text NOT NULL,
-  center double precision NOT NULL,
-  sigma_z double precision NOT NULL,
-  periods integer NOT NULL,
-  frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (version, source, source_schema, source_table, dimension, value)
-);
-COMMENT ON TABLE elconsole.quality_baselines IS
-  'Frozen references of the control charts, one version a freeze.';
-COMMENT ON COLUMN elconsole.quality_baselines.center IS 'Mean pass rate, a fraction.';
-COMMENT ON COLUMN elconsole.quality_baselines.sigma_z IS
-  'Laney''s ratio of observed to binomial variation.';
-COMMENT ON COLUMN elconsole.quality_baselines.periods IS 'Periods it was computed from.';

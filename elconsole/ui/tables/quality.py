@@ -259,7 +259,9 @@ def _page_heading(item: QualityTable, now: datetime) -> Row:
 def _page_row(item: QualityItem) -> Row:
     row, tone = item.row, rate_tone(item.row)
     quiet: Tone = "few" if tone == "few" else "plain"
-    limits = f"{interval(row.lcl, row.ucl)} {row.chart or ''}".strip() if row.lcl is not None else ""
+    limits = (
+        f"{interval(row.lcl, row.ucl)} {row.chart or ''}".strip() if row.lcl is not None else ""
+    )
     value, judged = safe(row.value, 80), judgement(row)
     defects = row.defects_per_million
     return Row(

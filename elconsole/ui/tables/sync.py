@@ -35,7 +35,9 @@ SORTED_FROM = 8
 
 COLUMNS = (
     Column("table", min_width=14, max_width=48),
-    Column("", grows=True, min_width=6, max_width=46, drawn=lambda value, width: _bar(value, width)),
+    Column(
+        "", grows=True, min_width=6, max_width=46, drawn=lambda value, width: _bar(value, width)
+    ),
     Column("", align="right", keep=3),
     Column("rows", align="right"),
     Column("of", keep=6),
@@ -196,5 +198,3 @@ def _footer(run: RunState, now: datetime) -> list[Row]:
     )
     out.append(Row("by", (by,), heading=True))
     return out
-
-

@@ -59,13 +59,13 @@ class TopBar(LineBar):
         left.append(Part("  "))
         for number, (mode, title) in enumerate(PAGES, 1):
             here = app.current_mode == mode
-            words = f"{number} {title}" if room >= 104 else f"{number} {title}" if here else f"{number}"
+            words = (
+                f"{number} {title}" if room >= 104 else f"{number} {title}" if here else f"{number}"
+            )
             left.append(Part(f" {words} ", "page" if here else "dim", f"app.page('{mode}')"))
         self.show(tuple(left), tuple(self._right(app, state, now, room)))
 
-    def _right(
-        self, app: ConsoleApp, state: ConsoleState, now: datetime, room: int
-    ) -> list[Part]:
+    def _right(self, app: ConsoleApp, state: ConsoleState, now: datetime, room: int) -> list[Part]:
         health = overall(state, now)
         right = []
         if app.paused:
@@ -121,5 +121,3 @@ class KeyBar(LineBar):
             middle = max(0, len(tight) - 8)
             del tight[middle - middle % 2 : middle - middle % 2 + 2]
         return tight
-
-

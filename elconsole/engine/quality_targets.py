@@ -1,0 +1,53 @@
+"""Which raw tables have pass rates, by settings and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.state import Target
+
+if TYPE_CHECKING:
+    from elconsole.settings_models import Settings, TableSettings
+
+
+def quality_target(
+    settings: TableSettings,
+    source: str,
+    table: str,
+    target_schema: str,
+    target_table: str,
+    *,
+    known: Target | None = None,
+) -> QualityTarget | None:
+    """How a table's units are counted; None where settings give it no dimension."""
+    definition = settings.quality
+    if definition is None or not definition.by:
+        return None
+    mark = known.watermark if known else None
+    return QualityTarget(
+        source=source,
+        table=table,
+        target_schema=target_schema,
+        target_table=target_table,
+        definition=definition,
+        version=known.content_run_id if known else None,
+        complete_until=mark.extracted_at if mark else None,
+    )
+
+
+def quality_targets(
+    settings: Settings, targets: Iterable[Target], schema: str
+) -> list[QualityTarget]:
+    """The published tables with pass rates, in the settings' order of sources."""
+    order = list(settings.sources)
+    published = [t for t in targets if t.generation and t.key[0] in settings.sources]
+    found = []
+    for target in sorted(published, key=lambda t: (order.index(t.key[0]), t.target_id)):
+        source, source_schema, table = target.key
+        of_table = settings.sources[source].table_settings(source_schema, table)
+        one = quality_target(of_table, source, table, schema, target.name, known=target)
+        if one is not None:
+            found.append(one)
+    return found
