@@ -409,6 +409,7 @@ class TableRunner:
     def _attempt(self) -> LoadResult:
         if self.run_of.stop.is_set():
             raise Cancelled("the sync was stopped")
+        self.attempt += 1
         self._started()
         with self._sessions() as (source, warehouse):
             return load_table(self._context(source, warehouse))

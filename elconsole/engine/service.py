@@ -16,13 +16,14 @@ from elconsole import api
 from elconsole.engine import ledger
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.migrations import ledger_version
-from elconsole.engine.plan import Refused
+from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Server, Session
 from elconsole.engine.probes import probe
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.quality_targets import quality_targets
+from elconsole.engine.reconcile import reconcile_tables
 from elconsole.engine.runner import Pools, SyncRun
 from elconsole.engine.state import read_state, read_targets
 from elconsole.engine.statements import statement
@@ -92,12 +93,7 @@ class PostgresEngine:
         return self.probe(connection.name)
 
     def plan(self, request: api.SyncRequest) -> api.PlanReport:
-        selected = select(self.settings, request.selection)
-        found = survey(selected, self._pools.sources)
-        with self._warehouse() as session:
-            state = read_state(session, self.settings.warehouse.target_schema)
-        planned = plan_tables(self.settings, found, state, request)
-        return api.PlanReport(tuple(as_planned_table(one) for one in planned))
+        return api.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
 
     def sync(self, request: api.SyncRequest, *, emit: Emit, stop: api.StopFlag) -> api.RunDetail:
         self._running.add(stop)
@@ -160,11 +156,7 @@ class PostgresEngine:
         return quality_targets(self.settings, targets, schema)
 
     def schema(self) -> api.SchemaReport:
-        selected = select(self.settings, ())
-        found = survey(selected, self._pools.sources)
-        with self._warehouse() as session:
-            state = read_state(session, self.settings.warehouse.target_schema)
-        planned = plan_tables(self.settings, found, state, api.SyncRequest())
+        planned = self._planned(api.SyncRequest())
         return api.SchemaReport(
             tuple(
                 api.TableDrift(
@@ -177,6 +169,26 @@ class PostgresEngine:
                 for one in planned
             )
         )
+
+    def reconcile(self, selection: tuple[str, ...], *, stop: api.StopFlag) -> api.ReconcileReport:
+        planned = self._planned(api.SyncRequest(selection), stop)
+        salt = self.settings.hash_salt
+        return reconcile_tables(
+            planned,
+            self._pools,
+            hash_salt=salt.get_secret_value() if salt else None,
+            workers=self.settings.workers,
+            stop=stop,
+        )
+
+    def _planned(
+        self, request: api.SyncRequest, stop: api.StopFlag | None = None
+    ) -> list[TableTask | Refused]:
+        selected = select(self.settings, request.selection)
+        found = survey(selected, self._pools.sources, stop)
+        with self._warehouse() as session:
+            state = read_state(session, self.settings.warehouse.target_schema)
+        return plan_tables(self.settings, found, state, request)
 
     def close(self) -> None:
         self._pools.close()

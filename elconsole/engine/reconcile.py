@@ -1,0 +1,254 @@
+"""Comparing a source table with its raw table by content: each server sums its own rows.
+
+A row's checksum is the first 64 bits of the MD5 of its columns' text in UTF-8, so that it is
+the same on servers of any version and encoding. Sums are taken per bucket of the key's hash
+(4,096 of them), which makes them independent of order and tells where to look: only the
+rows of buckets that differ are fetched, as key and checksum.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from elconsole.api import ReconciledTable, ReconcileReport
+from elconsole.api_types import Role
+from elconsole.engine import extract
+from elconsole.engine.drift import PlannedColumn
+from elconsole.engine.faults import error_info, table_error
+from elconsole.engine.layout import qualified
+from elconsole.engine.plan import Refused, TableTask, identifier
+from elconsole.engine.pools import Session
+from elconsole.errors import Cancelled, ElconsoleError, PlanError
+
+if TYPE_CHECKING:
+    from elconsole.engine.runner import Pools
+
+BATCH_ROWS = 200_000
+"""Keys held in memory at once while differing buckets are compared."""
+KEYS_NAMED = 20
+
+Sums = Mapping[int, tuple[int, int]]
+"""Per bucket, its rows and the sum of their checksums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two tables, as SQL."""
+
+    session: Session
+    relation: str
+    columns: tuple[str, ...]
+    """Expressions whose text must be the same on both sides."""
+    key: tuple[str, ...]
+    """Expressions of the key; none where the row itself must serve."""
+    where: str
+    pending: str
+    """True for a row that the last sync can't have seen."""
+
+    def sums(self) -> dict[int, tuple[int, int]]:
+        """Rows and checksum of every bucket: one scan."""
+        rows = self._query(
+            f"SELECT bucket, count(*), sum(checksum) FROM ({self._rows()}) AS r GROUP BY bucket"
+        )
+        return {int(bucket): (int(count), int(total)) for bucket, count, total in rows}
+
+    def rows_of(self, buckets: Sequence[int]) -> list[tuple[str, int, bool]]:
+        """Key as JSON text, checksum, and whether it is pending, of every row in the buckets."""
+        listed = ", ".join(str(bucket) for bucket in buckets)
+        found = self._query(
+            f"SELECT key, checksum, pending FROM ({self._rows()}) AS r WHERE bucket IN ({listed})"
+        )
+        return [(str(key), int(checksum), bool(pending)) for key, checksum, pending in found]
+
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
+        return self.session.execute(query.encode()).fetchall()
+
+    def _rows(self) -> str:
+        row = f"md5(convert_to(ROW({', '.join(self.columns)})::text, 'UTF8'))"
+        key = f"json_build_array({', '.join(self.key)})::text" if self.key else row
+        return (
+            "SELECT key, pending, ('x' || substr(row_md5, 1, 16))::bit(64)::int8 AS checksum,"
+            " ('x' || substr(md5(convert_to(key, 'UTF8')), 1, 3))::bit(12)::int AS bucket"
+            f" FROM (SELECT {key} AS key, {row} AS row_md5, {self.pending} AS pending"
+            f" FROM {self.relation}{self.where}) AS s"
+        )
+
+
+def reconcile_tables(
+    planned: Sequence[TableTask | Refused],
+    pools: Pools,
+    *,
+    hash_salt: str | None,
+    workers: int,
+    stop: threading.Event,
+) -> ReconcileReport:
+    """Compare every planned table, `workers` at a time."""
+
+    def compare(one: TableTask | Refused) -> ReconciledTable:
+        if isinstance(one, Refused):
+            return _unequal(one.source, one.label, one.target, one.error)
+        try:
+            return _compare(one, pools, hash_salt, stop)
+        except Cancelled:
+            raise
+        except ElconsoleError as error:
+            return _unequal(one.source, one.label, one.target_text, error)
+
+    with ThreadPoolExecutor(max(1, workers), "reconcile") as executor:
+        return ReconcileReport(tuple(executor.map(compare, planned)))
+
+
+def _unequal(source: str, table: str, target: str, error: ElconsoleError) -> ReconciledTable:
+    return ReconciledTable(
+        source=source,
+        table=table,
+        target=target,
+        source_rows=None,
+        target_rows=None,
+        equal=False,
+        error=error_info(error),
+    )
+
+
+def _compare(
+    task: TableTask, pools: Pools, hash_salt: str | None, stop: threading.Event
+) -> ReconciledTable:
+    if task.watermark is None or task.parent is None:
+        raise PlanError(
+            f"{task.source}.{task.label} was never synced",
+            hint=f"`elconsole --headless sync {task.source}.{task.label}`",
+        )
+    with (
+        pools.warehouse.session(stop) as warehouse,
+        pools.sources[task.source].session(stop) as source,
+    ):
+        with _speaking("warehouse", "warehouse"):
+            target = _target_side(warehouse, task)
+            target_sums = target.sums()
+        with _speaking(task.source, "source"):
+            extract.begin_snapshot(source, task)
+            if task.settings.hash_columns and hash_salt:
+                extract.set_salt(source, hash_salt)
+            origin = _source_side(source, task)
+            source_sums = origin.sums()
+        differences = _differences(origin, target, source_sums, target_sums)
+        for session in (source, warehouse):
+            session.execute("COMMIT")
+    pending, keys = differences
+    return ReconciledTable(
+        source=task.source,
+        table=task.label,
+        target=task.target_text,
+        source_rows=_total(source_sums),
+        target_rows=_total(target_sums),
+        equal=not keys,
+        pending=pending,
+        different_keys=tuple(sorted(keys)[:KEYS_NAMED]),
+    )
+
+
+def _target_side(session: Session, task: TableTask) -> Side:
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    columns = _shared(task)
+    return Side(
+        session,
+        qualified(task.target_schema, task.target_name),
+        tuple(identifier(column.name) for column in columns),
+        tuple(identifier(name) for name in task.primary_key),
+        "",
+        "false",
+    )
+
+
+def _source_side(session: Session, task: TableTask) -> Side:
+    columns = _shared(task)
+    by_name = {column.name: column for column in columns}
+    mark = task.watermark
+    pending = "false"
+    if task.relation.has_xmin and mark is not None:
+        horizon = mark.snapshot_xmin % extract.XID_MODULUS
+        pending = f"age(xmin) <= age('{horizon}'::xid)"
+    where = f" WHERE ({task.settings.where})" if task.settings.where else ""
+    return Side(
+        session,
+        extract.from_clause(task),
+        tuple(column.expression for column in columns),
+        tuple(by_name[name].expression for name in task.primary_key),
+        where,
+        pending,
+    )
+
+
+def _shared(task: TableTask) -> list[PlannedColumn]:
+    """The columns that both sides have."""
+    return [column for column in task.columns if column.name in task.raw_columns]
+
+
+def _differences(
+    origin: Side, target: Side, source_sums: Sums, target_sums: Sums
+) -> tuple[int, set[str]]:
+    """How many keys differ only because the source moved on, and the keys that differ else."""
+    unlike = sorted(
+        bucket
+        for bucket in source_sums.keys() | target_sums.keys()
+        if source_sums.get(bucket) != target_sums.get(bucket)
+    )
+    pending, keys = 0, set[str]()
+    for batch in _batches(unlike, source_sums, target_sums):
+        with _speaking("warehouse", "warehouse"):
+            loaded = _by_key(target.rows_of(batch))
+        with _speaking(origin.session.server.name, "source"):
+            present = _by_key(origin.rows_of(batch))
+        for key in loaded.keys() | present.keys():
+            checksums, is_pending = present.get(key, ([], False))
+            if checksums == loaded.get(key, ([], False))[0]:
+                continue
+            if is_pending:
+                pending += 1
+            else:
+                keys.add(key)
+    return pending, keys
+
+
+def _by_key(
+    rows: Sequence[tuple[str, int, bool]],
+) -> dict[str, tuple[list[int], bool]]:
+    """All checksums of a key (more than one where the row itself is the key)."""
+    found: dict[str, tuple[list[int], bool]] = {}
+    for key, checksum, pending in rows:
+        checksums, was_pending = found.get(key, ([], False))
+        found[key] = (sorted([*checksums, checksum]), was_pending or pending)
+    return found
+
+
+def _batches(buckets: Sequence[int], source_sums: Sums, target_sums: Sums) -> Iterator[list[int]]:
+    batch: list[int] = []
+    rows = 0
+    for bucket in buckets:
+        batch.append(bucket)
+        rows += max(source_sums.get(bucket, (0, 0))[0], target_sums.get(bucket, (0, 0))[0])
+        if rows >= BATCH_ROWS:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+def _total(sums: Sums) -> int:
+    return sum(count for count, _ in sums.values())
+
+
+@contextmanager
+def _speaking(name: str, role: Role) -> Iterator[None]:
+    """Translate psycopg's errors in the name of one server."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise table_error(error, name, role) from error
