@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from elconsole.api_types import Strategy
-from elconsole.engine import extract, layout, merge
+from elconsole.engine import adopt, extract, layout, merge
 from elconsole.engine.faults import table_error
 from elconsole.engine.migrations import LOCK_CLASS, STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
@@ -132,12 +132,11 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
     layout.match_parent(warehouse, task, leaf)
     context.before_publish(warehouse, leaf, moved)
-    swap(
-        warehouse,
-        task,
-        layout.exchange(task, parent, leaf),
-        context.lock_wait_s,
-    )
+    ddl = layout.exchange(task, parent, leaf)
+    if task.adopt:
+        aside = adopt.step_aside(warehouse, task, target.target_id)
+        ddl = aside + ddl + adopt.inherit(warehouse, task)
+    swap(warehouse, task, ddl, context.lock_wait_s)
     result = LoadResult(
         rows_extracted=moved.rows,
         rows_loaded=moved.rows,
@@ -152,7 +151,10 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     )
     record(context, snapshot, result)
     warehouse.execute("COMMIT")
-    return _tidy(context, result, old_leaf=task.parent.leaf_name if task.parent else None)
+    old = task.parent.leaf_name if task.parent else None
+    if task.adopt:
+        old = leaf_name(target.target_id, 0, task.target_name)
+    return _tidy(context, result, old_leaf=old)
 
 
 def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:

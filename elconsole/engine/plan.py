@@ -189,7 +189,7 @@ class Planner:
         relation = self.state.relations.get(name)
         if relation is None or (relation.is_ours and target is not None):
             return relation
-        if self.adopt and (relation.kind == "r" or relation.is_ours):
+        if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
         what = {"v": "view", "m": "materialized view", "f": "foreign table"}.get(relation.kind)
         hint = (

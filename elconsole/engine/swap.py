@@ -39,7 +39,7 @@ def swap(session: Session, task: TableTask, ddl: str, lock_wait_s: float) -> Non
 
 def _try(session: Session, task: TableTask, ddl: str) -> bool:
     lock = ""
-    if task.parent is not None:
+    if task.parent is not None or task.adopt:
         table = sql.Identifier(task.target_schema, task.target_name).as_string()
         lock = f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;"
     try:

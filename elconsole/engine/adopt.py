@@ -1,0 +1,51 @@
+"""Taking over a plain table that stands where a raw table belongs (`--adopt`).
+
+The plain table can't become a partitioned one in place, so it steps aside in the swap and
+the new raw table inherits its grants and comments. What would be lost with it, or would
+go on pointing at it, makes the adoption fail with its name instead.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from elconsole.engine.layout import qualified
+from elconsole.engine.migrations import STORAGE_SCHEMA
+from elconsole.engine.naming import leaf_name
+from elconsole.engine.plan import TableTask
+from elconsole.engine.pools import Session
+from elconsole.engine.statements import statement
+from elconsole.errors import TargetTaken
+
+NAMED = 5
+
+
+def step_aside(session: Session, task: TableTask, target_id: int) -> str:
+    """DDL that moves the plain table into the storage schema, as a leftover that the sync's
+    end drops. Raises TargetTaken where something hangs on the table."""
+    table = qualified(task.target_schema, task.target_name)
+    rows = session.execute(
+        sql.SQL(statement("adopt_dependents")).format(table=sql.Literal(table))
+    ).fetchall()
+    if rows:
+        named = ", ".join(str(row[0]) for row in rows[:NAMED])
+        raise TargetTaken(
+            f"{task.target_text} can't be adopted: {named} hang on it",
+            hint="drop them, sync with --adopt, and create them again on the new raw table",
+        )
+    aside = leaf_name(target_id, 0, task.target_name)
+    moved = f"{sql.Identifier(STORAGE_SCHEMA, task.target_name).as_string()}"
+    return (
+        f"ALTER TABLE {table} SET SCHEMA {STORAGE_SCHEMA};"
+        f"ALTER TABLE {moved} RENAME TO {sql.Identifier(aside).as_string()};"
+    )
+
+
+def inherit(session: Session, task: TableTask) -> str:
+    """DDL that gives the new raw table the plain table's grants and comments."""
+    table = qualified(task.target_schema, task.target_name)
+    rows = session.execute(
+        sql.SQL(statement("adopt_inherit")).format(table=sql.Literal(table))
+    ).fetchall()
+    kept = {column.name for column in task.columns}
+    return "".join(f";{ddl}" for column, ddl in rows if column is None or column in kept)
