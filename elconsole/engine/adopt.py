@@ -11,7 +11,6 @@ from psycopg import sql
 
 from elconsole.engine.layout import qualified
 from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from elconsole.engine.statements import statement
@@ -20,9 +19,9 @@ from elconsole.errors import TargetTaken
 NAMED = 5
 
 
-def step_aside(session: Session, task: TableTask, target_id: int) -> str:
-    """DDL that moves the plain table into the storage schema, as a leftover that the sync's
-    end drops. Raises TargetTaken where something hangs on the table."""
+def step_aside(session: Session, task: TableTask, aside: str) -> str:
+    """DDL that moves the plain table into the storage schema under the name `aside`, as a
+    leftover that the sync's end drops. Raises TargetTaken where something hangs on the table."""
     table = qualified(task.target_schema, task.target_name)
     rows = session.execute(
         sql.SQL(statement("adopt_dependents")).format(table=sql.Literal(table))
@@ -33,7 +32,6 @@ def step_aside(session: Session, task: TableTask, target_id: int) -> str:
             f"{task.target_text} can't be adopted: {named} hang on it",
             hint="drop them, sync with --adopt, and create them again on the new raw table",
         )
-    aside = leaf_name(target_id, 0, task.target_name)
     moved = f"{sql.Identifier(STORAGE_SCHEMA, task.target_name).as_string()}"
     return (
         f"ALTER TABLE {table} SET SCHEMA {STORAGE_SCHEMA};"

@@ -8,6 +8,7 @@ the session, so a killed client leaves none.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -115,7 +116,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     task, warehouse = context.task, context.warehouse
     target = merge.known_target(task)
     generation = target.generation + 1
-    name = leaf_name(target.target_id, generation, task.target_name)
+    name = leaf_name(target.target_id, generation, task.target_name, secrets.token_hex(3))
     leaf = layout.qualified(STORAGE_SCHEMA, name)
     parent = layout.qualified(task.target_schema, task.target_name)
     layout.remove_leftovers(warehouse, target.target_id, task.parent)
@@ -133,8 +134,10 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     layout.match_parent(warehouse, task, leaf)
     context.before_publish(warehouse, leaf, moved)
     ddl = layout.exchange(task, parent, leaf)
+    old = task.parent.leaf_name if task.parent else None
     if task.adopt:
-        aside = adopt.step_aside(warehouse, task, target.target_id)
+        old = leaf_name(target.target_id, 0, task.target_name, secrets.token_hex(3))
+        aside = adopt.step_aside(warehouse, task, old)
         ddl = aside + ddl + adopt.inherit(warehouse, task)
     swap(warehouse, task, ddl, context.lock_wait_s)
     result = LoadResult(
@@ -151,9 +154,6 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     )
     record(context, snapshot, result)
     warehouse.execute("COMMIT")
-    old = task.parent.leaf_name if task.parent else None
-    if task.adopt:
-        old = leaf_name(target.target_id, 0, task.target_name)
     return _tidy(context, result, old_leaf=old)
 
 

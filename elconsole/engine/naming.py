@@ -45,9 +45,11 @@ def fit(name: str) -> str:
     return _cut(name, NAME_BYTES - HASH_LETTERS - 1) + "_" + _digest(name)
 
 
-def leaf_name(target_id: int, generation: int, target: str) -> str:
-    """The storage table of one generation: `t12_g5_refills_production`."""
-    return _cut(f"t{target_id}_g{generation}_{target}", NAME_BYTES)
+def leaf_name(target_id: int, generation: int, target: str, token: str) -> str:
+    """The storage table of one generation: `t12_g5_4f0c_refills_production`.
+
+    `token` is random: the tables of a ledger that was lost may still stand."""
+    return _cut(f"t{target_id}_g{generation}_{token}_{target}", NAME_BYTES)
 
 
 def _unused(name: str, key: TableKey, used: Collection[str]) -> str:

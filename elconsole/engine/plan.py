@@ -187,7 +187,8 @@ class Planner:
     def _parent(self, where: str, name: str, target: Target | None) -> RawRelation | None:
         """The raw table, if it is ours to replace."""
         relation = self.state.relations.get(name)
-        if relation is None or (relation.is_ours and target is not None):
+        published = target is not None and target.generation > 0
+        if relation is None or (relation.is_ours and published):
             return relation
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation

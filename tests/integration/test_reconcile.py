@@ -1,0 +1,97 @@
+"""`reconcile` proves that source and raw table hold the same rows, or names those that differ."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from elconsole.api import ReconciledTable, SyncRequest
+from elconsole.engine.service import PostgresEngine
+from elconsole.settings_models import Settings
+from tests.conftest import MakeFactory
+from tests.postgres import Factory
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def springs(make_factory: MakeFactory) -> Factory:
+    return make_factory(sources=("springs",))
+
+
+@pytest.fixture
+def engine(springs: Factory) -> Iterator[PostgresEngine]:
+    made = PostgresEngine(Settings.model_validate(springs.overrides()))
+    made.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
+    yield made
+    made.close()
+
+
+def reconcile(engine: PostgresEngine) -> ReconciledTable:
+    return engine.reconcile((), stop=threading.Event()).tables[0]
+
+
+def test_a_fresh_copy_is_equal(engine: PostgresEngine) -> None:
+    table = reconcile(engine)
+    assert (table.equal, table.source_rows, table.target_rows) == (True, 150, 150)
+    assert (table.pending, table.different_keys) == (0, ())
+
+
+def test_one_changed_cell_is_named_by_its_key(engine: PostgresEngine, springs: Factory) -> None:
+    springs.warehouse.sql(
+        "UPDATE raw.springs_production SET tensile_strength_mpa = 1 WHERE id = 77"
+    )
+    table = reconcile(engine)
+    assert (table.equal, table.different_keys) == (False, ("[77]",))
+
+
+def test_a_missing_and_a_surplus_row_are_named(engine: PostgresEngine, springs: Factory) -> None:
+    springs.warehouse.sql("DELETE FROM raw.springs_production WHERE id = 5")
+    springs.sources["springs"].sql("DELETE FROM springs_production WHERE id = 6")
+    table = reconcile(engine)
+    assert table.different_keys == ("[5]", "[6]")
+    assert (table.source_rows, table.target_rows) == (149, 149)
+
+
+def test_rows_changed_after_the_sync_are_pending(engine: PostgresEngine, springs: Factory) -> None:
+    source = springs.sources["springs"]
+    source.sql("UPDATE springs_production SET oee = oee - 0.001 WHERE id <= 3")
+    table = reconcile(engine)
+    assert (table.equal, table.pending) == (True, 3)
+
+
+def test_a_late_commit_is_pending(springs: Factory) -> None:
+    source = springs.sources["springs"]
+    with source.connect() as late:
+        late.execute("BEGIN")
+        late.execute("UPDATE springs_production SET oee = 0.5 WHERE id = 9")
+        made = PostgresEngine(Settings.model_validate(springs.overrides()))
+        made.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
+        late.commit()
+        table = reconcile(made)
+        made.close()
+    assert (table.equal, table.pending) == (True, 1)
+
+
+def test_a_table_without_a_key_is_compared_by_its_rows(make_factory: MakeFactory) -> None:
+    factory = make_factory(sources=("springs",))
+    source = factory.sources["springs"]
+    source.sql("ALTER TABLE springs_production DROP CONSTRAINT springs_production_pkey")
+    made = PostgresEngine(Settings.model_validate(factory.overrides()))
+    made.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
+    assert reconcile(made).equal
+    factory.warehouse.sql("DELETE FROM raw.springs_production WHERE id = 5")
+    table = reconcile(made)
+    made.close()
+    assert not table.equal
+    assert len(table.different_keys) == 1
+
+
+def test_a_table_never_synced_is_an_error(springs: Factory) -> None:
+    made = PostgresEngine(Settings.model_validate(springs.overrides()))
+    table = reconcile(made)
+    made.close()
+    assert table.error is not None
+    assert "never synced" in table.error.message
