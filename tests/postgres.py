@@ -20,8 +20,9 @@ from psycopg.conninfo import make_conninfo
 
 from elconsole import demo
 from elconsole.demo.account import Account, can_reach, server_account
+from elconsole.demo.cluster import SUPERUSER
 from elconsole.demo.installation import Installation, install_for
-from elconsole.demo.supervisor import SUPERUSER, EmbeddedServer
+from elconsole.demo.supervisor import EmbeddedServer
 
 SOURCES = ("refills", "bodies", "springs")
 SEED = Path(demo.__file__).parent / "seed"
