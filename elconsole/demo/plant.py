@@ -152,8 +152,9 @@ def _refusals(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.strerror else str(error)[:200]
         raise DemoUnavailable(
-            f"The demo can't keep its files in {home}: {error.filename}: {error.strerror}.",
+            f"The demo can't keep its files in {home}: {reason}.",
             hint="set XDG_DATA_HOME to a folder this user may write to, with 500 MB of room",
         ) from error
 

@@ -12,7 +12,6 @@ system's user who runs elconsole (`peer`); no password exists and no port is ope
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import json
@@ -23,15 +22,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from elconsole.demo import watch
 from elconsole.demo.account import Account, check_room
+from elconsole.demo.cluster import SUPERUSER, environment, last_line, make_cluster
 from elconsole.demo.installation import Installation
+from elconsole.demo.locks import POLL_S, held, is_held, is_last
 from elconsole.errors import DemoUnavailable
 
-SUPERUSER = "postgres"
 _MAP = "elconsole"
 _SOCKET_PATH_MAX_BYTES = 107
 """`sun_path` less its final zero (Linux unix(7))."""
@@ -39,8 +39,6 @@ _STOP_TIMEOUT_S = 30.0
 _NEWCOMER_S = 0.5
 """How long the watcher may take to notice that the last user has gone."""
 _CLUSTER_BYTES = 200 * 2**20
-_SILENT_WAIT_S = 1.0
-_POLL_S = 0.01
 _PATIENCE_S = watch.START_TIMEOUT_S + 10.0
 
 
@@ -100,7 +98,7 @@ class EmbeddedServer:
         if self._users is None:
             return
         users, self._users = self._users, None
-        last = _is_last(users)
+        last = is_last(users)
         os.close(users)
         if last:
             self._wait_until_stopped()
@@ -136,7 +134,7 @@ class EmbeddedServer:
         narrate: Callable[[str], None],
     ) -> None:
         self._make_folder()
-        with _held(self.folder / "start.lock", narrate):
+        with held(self.folder / "start.lock", narrate):
             self._users = self._join()
             if not self._is_running():
                 self._create_data(expect, narrate)
@@ -162,7 +160,7 @@ class EmbeddedServer:
     def _is_running(self) -> bool:
         """Whether a watcher keeps a server that serves; waits while it starts or stops one."""
         deadline = time.monotonic() + _PATIENCE_S
-        while _is_held(self.folder / "keeper.lock"):
+        while is_held(self.folder / "keeper.lock"):
             lines = watch.postmaster_lines(self.data)
             if len(lines) > 7 and lines[7].strip() == "ready" and self.pid:
                 return True
@@ -171,7 +169,7 @@ class EmbeddedServer:
                     f"The demo's server in {self.folder} neither serves nor stops.",
                     hint=f"read {self.log}, end its processes and try again",
                 )
-            time.sleep(_POLL_S)
+            time.sleep(POLL_S)
         return False
 
     def _create_data(self, expect: str, narrate: Callable[[str], None]) -> None:
@@ -190,44 +188,9 @@ class EmbeddedServer:
             shutil.rmtree(leftover, ignore_errors=True)
         check_room(self.folder, _CLUSTER_BYTES)
         draft = self.folder / f"data.{os.getpid()}.new"
-        self._account.own(draft, 0o700)
-        self._initdb(draft)
+        make_cluster(draft, self._installation, self._account)
         draft.rename(self.data)
         marker.write_text(wanted)
-
-    def _initdb(self, draft: Path) -> None:
-        command = [
-            self._installation.program("initdb"),
-            f"--pgdata={draft}",
-            f"--username={SUPERUSER}",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--auth-local=peer",
-            "--auth-host=reject",
-            "--no-sync",
-            "--no-instructions",
-        ]
-        result = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            cwd="/",
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            user=self._account.uid if self._account.borrowed else None,
-            group=self._account.gid if self._account.borrowed else None,
-            extra_groups=[] if self._account.borrowed else None,
-        )
-        if result.returncode != 0:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise DemoUnavailable(
-                f"initdb could not make a database cluster in {self.folder}: "
-                f"{_last_line(result.stderr or result.stdout)}",
-                hint="set XDG_DATA_HOME to a folder where this user may keep 200 MB",
-            )
 
     def _start(self) -> None:
         socket_folder, temporary = self._make_socket_folder()
@@ -247,7 +210,7 @@ class EmbeddedServer:
                 "data": str(self.data),
                 "log": str(self.log),
                 "command": command,
-                "environment": _environment(),
+                "environment": environment(),
                 "uid": self._account.uid,
                 "gid": self._account.gid,
                 "borrowed": self._account.borrowed,
@@ -258,7 +221,7 @@ class EmbeddedServer:
             self._wait_until_stopped()
             raise DemoUnavailable(
                 f"The demo's server in {self.folder} did not start: {error} "
-                f"({_last_line(_text(self.log))}).",
+                f"({last_line(_text(self.log))}).",
                 hint=f"read {self.log}; removing {self.folder} makes the demo start afresh",
             )
 
@@ -315,12 +278,12 @@ class EmbeddedServer:
     def _wait_until_stopped(self) -> None:
         """Return when the watcher has ended, or when a newcomer keeps it at work."""
         began = time.monotonic()
-        while _is_held(self.folder / "keeper.lock"):
+        while is_held(self.folder / "keeper.lock"):
             waited_s = time.monotonic() - began
-            kept = waited_s > _NEWCOMER_S and not _is_held(self.folder / "users.lock")
+            kept = waited_s > _NEWCOMER_S and not is_held(self.folder / "users.lock")
             if kept or waited_s > _STOP_TIMEOUT_S:
                 return
-            time.sleep(_POLL_S)
+            time.sleep(POLL_S)
 
     def _refused(self, error: OSError) -> DemoUnavailable:
         place = error.filename or self.folder
@@ -333,62 +296,9 @@ class EmbeddedServer:
         )
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of the caller's: PGDATA, PGOPTIONS or a locale must not reach the server."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
 def _short_temporary_folder() -> str | None:
     """Where a socket's path stays short, whatever TMPDIR says."""
     return "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108  mkdtemp makes it private
-
-
-@contextlib.contextmanager
-def _held(path: Path, narrate: Callable[[str], None]) -> Iterator[None]:
-    """Hold a lock alone; say so where it takes a while to get."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        patience_ends = time.monotonic() + _SILENT_WAIT_S
-        while not (is_ours := _try_lock(descriptor, fcntl.LOCK_EX)):
-            if time.monotonic() > patience_ends:
-                break
-            time.sleep(_POLL_S)
-        if not is_ours:
-            narrate("Waiting for another elconsole, which is preparing the demo plant…")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int, operation: int) -> bool:
-    try:
-        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_held(path: Path) -> bool:
-    """Whether another process holds this lock exclusively."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
-
-
-def _is_last(users: int) -> bool:
-    """Give up our shared lock; whether nobody else has one.
-
-    Either we get the exclusive lock, or the watcher had it first, or others share it.
-    """
-    if _try_lock(users, fcntl.LOCK_EX):
-        return True
-    return not _try_lock(users, fcntl.LOCK_SH)
 
 
 def _read_line(descriptor: int, patience_s: float) -> bytes:
@@ -408,10 +318,3 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:
         return ""
-
-
-def _last_line(text: str) -> str:
-    """The line of a server's output that says what is wrong."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if "FATAL" in line or "error:" in line or "PANIC" in line]
-    return (telling or lines or ["it said nothing"])[-1]

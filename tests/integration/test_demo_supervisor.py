@@ -161,7 +161,9 @@ def test_a_killed_server_recovers_at_the_next_opening(make_server: MakeServer) -
     first = make_server()
     first.open()
     select(first, "CREATE TABLE kept AS SELECT 42 AS answer")
-    os.kill(first.pid, signal.SIGKILL)
+    pid = first.pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(pid), "the server ends")
     second = make_server()
     second.open()
     assert select(second, "SELECT answer FROM kept") == 42
