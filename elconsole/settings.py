@@ -28,7 +28,6 @@ from elconsole.settings_models import (
     SourceSettings,
     TableSettings,
     WarehouseSettings,
-    duration_seconds,
     is_glob,
     plant_values,
     table_matches,
@@ -45,6 +44,7 @@ from elconsole.settings_sources import (
     read_toml,
     readable_by_others,
 )
+from elconsole.settings_values import duration_seconds
 
 __all__ = [
     "ChecksSettings",
