@@ -76,6 +76,7 @@ _REASONS = {
     "bool_type": "must be true or false",
     "string_type": "must be text, in quotes",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "string_unicode": "must be valid Unicode text",
     "tuple_type": "must be a list of texts",
 }
@@ -251,7 +252,16 @@ def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
     reason = reason.replace("Input should be", "must be").replace("String should", "must")
     if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
         reason += f" (it is {redact(clean_text(repr(value), 60))})"
-    return Problem(path, reason, "Correct the value.")
+    return Problem(path, reason, _correct(path, merged.origin_of(path)))
+
+
+def _correct(path: Key, origin: str) -> str:
+    if origin == COMMAND_LINE:
+        return f"Give another {dotted(path)}."
+    variable = origin.removeprefix("environment ")
+    if variable != origin:
+        return f"Correct or unset {clean_text(variable)}."
+    return f"Correct {dotted(path)} in {origin}."
 
 
 def _contradictions(settings: Settings) -> Iterator[Problem]:

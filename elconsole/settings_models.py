@@ -149,7 +149,7 @@ class ConnectionSettings(_Model):
     """Role."""
     password: Secret | None = None
     """Password. Better kept in ~/.pgpass, PGPASSFILE, or the environment."""
-    dsn: Secret | None = None
+    dsn: Annotated[Secret, Field(min_length=1)] | None = None
     """libpq connection string, URI or `key=value`; the keys above override its parts."""
 
     def connection_parameters(self) -> dict[str, str]:

@@ -488,3 +488,11 @@ def test_importing_the_settings_imports_no_database_driver() -> None:
         env={**os.environ, "XDG_CONFIG_HOME": nowhere},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_settings_leave_out_is_left_to_libpq(load: Load) -> None:
+    """No password goes along where none is set, or libpq would not ask its own files."""
+    toml = "[warehouse]\ndsn = 'service=wh'\nuser = 'me'\n[sources.a]\nhost='h'\ndbname='d'\n"
+    settings = load(toml=toml).settings
+    assert settings.warehouse.connection_parameters() == {"service": "wh", "user": "me"}
+    assert settings.sources["a"].connection_parameters() == {"host": "h", "dbname": "d"}

@@ -180,6 +180,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ("[warehouse]\nhost = ''", "warehouse.host: must not be empty"),
         ('[warehouse]\nhost = "a\\u0000b"', "warehouse.host: must not contain a NUL"),
         ("[warehouse]\nschema = ''", "warehouse.schema: must not be empty"),
+        ("[warehouse]\ndsn = ''", "warehouse.dsn: must not be empty"),
         ("[sources.a]\ntables = [3]", "sources.a.tables: must be text, in quotes"),
         ("[sources.a]\nmode = 'ful'", "sources.a.mode: must be 'full' or 'incremental'"),
         ("[sources.a]\nstrategy = 'full'", "sources.a.strategy: must be 'xmin' or 'cursor'"),
@@ -207,6 +208,7 @@ def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expecte
 def test_a_wrong_value_names_where_it_came_from(load: Load) -> None:
     error = failure(load, "workers = 2", ELCONSOLE_WORKERS="x")
     assert error.message.startswith("environment ELCONSOLE_WORKERS: workers: ")
+    assert error.hint == "Correct or unset ELCONSOLE_WORKERS."
     error = failure(load, overrides={"warehouse.port": 0})
     assert error.message.startswith("command line: warehouse.port: ")
     assert failure(load, dotenv="ELCONSOLE_WORKERS=y").message.startswith(".env: workers: ")
