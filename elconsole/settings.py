@@ -43,6 +43,7 @@ from elconsole.settings_sources import (
     read_dotenv,
     read_toml,
     readable_by_others,
+    working_folder,
 )
 from elconsole.settings_values import duration_seconds
 
@@ -124,8 +125,10 @@ def load_settings(
     merged.add(Layer(DEFAULT, plant_values()))
     if chosen:
         _add_file(merged, chosen, warnings)
-    dotenv = (cwd or Path()) / ".env"
-    _add_dotenv(merged, dotenv, warnings)
+    here = cwd or working_folder()
+    dotenvs = (here / ".env",) if here else ()
+    for dotenv in dotenvs:
+        _add_dotenv(merged, dotenv, warnings)
     variables = os.environ if environ is None else environ
     _add_variables(merged, variables, "environment")
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
@@ -135,7 +138,7 @@ def load_settings(
         settings,
         {dotted(path): origin for path, origin in merged.origins.items()},
         tuple(warnings),
-        (*places, dotenv),
+        (*places, *dotenvs),
         chosen,
     )
 
