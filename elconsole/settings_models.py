@@ -58,9 +58,6 @@ class _Model(BaseModel):
     def __reduce__(self) -> NoReturn:
         raise TypeError("settings hold passwords and can't be pickled")
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        self.__reduce__()
-
     def given(self) -> dict[str, Any]:
         """The values that were set, without the defaults."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}

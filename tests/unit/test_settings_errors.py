@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from elconsole.errors import ConfigurationError
 from elconsole.settings import LoadedSettings, Settings, SourceSettings, load_settings
@@ -263,6 +263,16 @@ def test_no_error_repeats_a_secret(load: Load, toml: str) -> None:
     told = "".join(traceback.format_exception(error)) + repr(error) + str(error.hint)
     assert "hunter2" not in told
     assert b"hunter2" not in pickle.dumps(error)
+
+
+def test_no_error_repeats_a_secret_that_is_a_number(load: Load) -> None:
+    assert "271828" not in str(failure(load, "hash_salt = 271828\n[warehouse]\npassword = 271828"))
+
+
+def test_models_made_by_hand_hide_what_they_refuse() -> None:
+    with pytest.raises(ValidationError) as caught:
+        SourceSettings.model_validate({"password": ["hunter2"], "pasword": "hunter2"})
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
