@@ -28,7 +28,6 @@ from elconsole.settings_models import (
     SourceSettings,
     TableSettings,
     WarehouseSettings,
-    duration_seconds,
     is_glob,
     plant_values,
     table_matches,
@@ -44,7 +43,9 @@ from elconsole.settings_sources import (
     read_dotenv,
     read_toml,
     readable_by_others,
+    working_folder,
 )
+from elconsole.settings_values import duration_seconds
 
 __all__ = [
     "ChecksSettings",
@@ -76,6 +77,7 @@ _REASONS = {
     "bool_type": "must be true or false",
     "string_type": "must be text, in quotes",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "string_unicode": "must be valid Unicode text",
     "tuple_type": "must be a list of texts",
 }
@@ -123,8 +125,10 @@ def load_settings(
     merged.add(Layer(DEFAULT, plant_values()))
     if chosen:
         _add_file(merged, chosen, warnings)
-    dotenv = (cwd or Path()) / ".env"
-    _add_dotenv(merged, dotenv, warnings)
+    here = cwd or working_folder()
+    dotenvs = (here / ".env",) if here else ()
+    for dotenv in dotenvs:
+        _add_dotenv(merged, dotenv, warnings)
     variables = os.environ if environ is None else environ
     _add_variables(merged, variables, "environment")
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
@@ -134,7 +138,7 @@ def load_settings(
         settings,
         {dotted(path): origin for path, origin in merged.origins.items()},
         tuple(warnings),
-        (*places, dotenv),
+        (*places, *dotenvs),
         chosen,
     )
 
@@ -251,7 +255,16 @@ def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
     reason = reason.replace("Input should be", "must be").replace("String should", "must")
     if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
         reason += f" (it is {redact(clean_text(repr(value), 60))})"
-    return Problem(path, reason, "Correct the value.")
+    return Problem(path, reason, _correct(path, merged.origin_of(path)))
+
+
+def _correct(path: Key, origin: str) -> str:
+    if origin == COMMAND_LINE:
+        return f"Give another {dotted(path)}."
+    variable = origin.removeprefix("environment ")
+    if variable != origin:
+        return f"Correct or unset {clean_text(variable)}."
+    return f"Correct {dotted(path)} in {origin}."
 
 
 def _contradictions(settings: Settings) -> Iterator[Problem]:

@@ -7,25 +7,31 @@ the more specific of two blocks wins key by key.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from math import isfinite
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from elconsole.humanize import clean_text
+from elconsole.settings_values import (
+    Deletes,
+    Duration,
+    Fraction,
+    Host,
+    Interval,
+    Lookback,
+    Mode,
+    Names,
+    Port,
+    Seconds,
+    Secret,
+    Strategy,
+    Text,
+    Whole,
+    duration_seconds,
+)
 
 ADDRESS_KEYS = ("host", "port", "dbname", "user", "password")
 """What a `dsn` also says: a `dsn` discards these of lower layers."""
@@ -43,87 +49,6 @@ PLANT_QUALITY: Mapping[str, tuple[str, ...]] = {
 }
 """Dimensions of the pen plant's tables, wherever a table of that name is synced."""
 
-_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
-_UNITS |= {"h": 3600, "hour": 3600, "d": 86400, "day": 86400, "w": 604800, "week": 604800}
-_DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
-
-
-def duration_seconds(text: str) -> float:
-    """Seconds of a duration like `90s`, `5m`, `1h 30m` or `1 day`; ValueError otherwise."""
-    position, total = 0, 0.0
-    lowered = text.lower()
-    while position < len(lowered):
-        part = _DURATION_PART.match(lowered, position)
-        unit = part and (_UNITS.get(part[2]) or _UNITS.get(part[2].removesuffix("s")))
-        if not part or not unit:
-            raise ValueError("must be a duration such as 90s, 5m, 1h 30m or 1 day")
-        total += float(part[1]) * unit
-        position = part.end()
-    if not 0 < total < 10**9:
-        raise ValueError("must be a duration longer than nothing and shorter than 30 years")
-    return total
-
-
-def _not_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
-    return value
-
-
-def _number(value: object) -> object:
-    if isinstance(value, float) and not isfinite(value):
-        raise ValueError("must be a finite number")
-    return _not_bool(value)
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-def _number_or_text(value: object) -> object:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number else value
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("must not contain a NUL character")
-    return value
-
-
-def _duration(value: str) -> str:
-    duration_seconds(value)
-    return value
-
-
-def _off_or_duration(value: object) -> object:
-    if value is False or (isinstance(value, str) and value.strip().lower() == "off"):
-        return "off"
-    if isinstance(value, str):
-        try:
-            return _duration(value)
-        except ValueError as error:
-            raise ValueError(f'{error}, or "off"') from None
-    raise ValueError('must be "off" or a duration such as 5m')
-
-
-def _host(value: str) -> str:
-    if "://" in value:
-        raise ValueError("must be a host's name: a connection string belongs into dsn")
-    return value
-
-
-Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
-Secret = Annotated[SecretStr, AfterValidator(lambda v: (_no_nul(v.get_secret_value()), v)[1])]
-Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86400, allow_inf_nan=False)]
-Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-Duration = Annotated[Text, AfterValidator(_duration)]
-Lookback = Annotated[Text, BeforeValidator(_number_or_text)]
-Mode = Literal["full", "incremental"]
-Strategy = Literal["xmin", "cursor"]
-Deletes = Literal["ignore", "sweep"]
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(
@@ -132,9 +57,6 @@ class _Model(BaseModel):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("settings hold passwords and can't be pickled")
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        self.__reduce__()
 
     def given(self) -> dict[str, Any]:
         """The values that were set, without the defaults."""
@@ -202,7 +124,7 @@ class TableSettings(_Model):
     """Columns copied as salted SHA-256, computed in the source."""
     where: Text | None = None
     """SQL condition on the source's rows."""
-    splits: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=64)] | None = None
+    splits: Annotated[Whole, Field(ge=1, le=64)] | None = None
     """Read the table in this many parts at once. Default: one."""
     quality: QualitySettings | None = None
     """Pass rates of this table."""
@@ -214,9 +136,9 @@ class ConnectionSettings(_Model):
     """Where a database is. What is not given here libpq takes from its own places:
     PGHOST and its like, service files, ~/.pgpass."""
 
-    host: Annotated[Text, AfterValidator(_host)] | None = None
+    host: Host | None = None
     """Host name, address, or directory of a unix socket."""
-    port: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=65535)] | None = None
+    port: Port | None = None
     """TCP port."""
     dbname: Text | None = None
     """Database."""
@@ -224,7 +146,7 @@ class ConnectionSettings(_Model):
     """Role."""
     password: Secret | None = None
     """Password. Better kept in ~/.pgpass, PGPASSFILE, or the environment."""
-    dsn: Secret | None = None
+    dsn: Annotated[Secret, Field(min_length=1)] | None = None
     """libpq connection string, URI or `key=value`; the keys above override its parts."""
 
     def connection_parameters(self) -> dict[str, str]:
@@ -421,17 +343,17 @@ class Settings(_Model):
     """Shown in the console's header."""
     colour: str = ""
     """Colour of the name in the header; `red` marks production."""
-    auto_sync: Annotated[str, BeforeValidator(_off_or_duration)] = "off"
+    auto_sync: Interval = "off"
     """Interval of the console's own syncs, e.g. `5m`, or `off`."""
     plugins: Names = ()
     """Modules with hooks, besides the installed entry points."""
-    workers: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=256)] = 4
+    workers: Annotated[Whole, Field(ge=1, le=256)] = 4
     """Tables synced at once."""
     connect_timeout: Seconds = 10.0
     """Seconds to wait for a connection."""
     stall_timeout: Seconds = 60.0
     """Seconds without one byte moving, after which a table fails."""
-    retries: Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=100)] = 3
+    retries: Annotated[Whole, Field(ge=0, le=100)] = 3
     """Retries of transient failures, per table."""
     degraded_ms: Seconds = 250.0
     """Milliseconds of latency from which a connection counts as degraded."""

@@ -103,15 +103,21 @@ class Merged:
             self.drop((*path, "password"))
 
 
+def working_folder() -> Path | None:
+    """The working directory; None where it was removed under us."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
 def config_locations(cwd: Path | None = None) -> tuple[Path, ...]:
     """Where a configuration file is looked for, first found wins."""
     from platformdirs import user_config_path
 
-    places = [user_config_path("elconsole", appauthor=False) / FILE_NAME]
-    # The working directory may have been removed under us.
-    with suppress(FileNotFoundError):
-        places.insert(0, (cwd or Path.cwd()) / FILE_NAME)
-    return tuple(places)
+    here = cwd or working_folder()
+    home = user_config_path("elconsole", appauthor=False) / FILE_NAME
+    return (here / FILE_NAME, home) if here else (home,)
 
 
 def read_toml(path: Path) -> Layer:
@@ -310,4 +316,5 @@ __all__ = [
     "read_dotenv",
     "read_toml",
     "readable_by_others",
+    "working_folder",
 ]

@@ -108,6 +108,31 @@ def test_no_secret_reaches_a_log_not_even_in_a_traceback(
         assert "RuntimeError" in text
 
 
+def test_a_traceback_that_another_handler_formatted_is_redacted_too(
+    stream: io.StringIO, tmp_path: Path
+) -> None:
+    """The standard formatter keeps its text on the record, for every handler after it."""
+    configure_logging(secrets=[SECRET], stream=stream)
+    logger = logging.getLogger("elconsole")
+    foreign = logging.StreamHandler(io.StringIO())
+    logger.handlers.insert(0, foreign)
+    try:
+        raise ValueError(SECRET)
+    except ValueError:
+        log.exception("failed")
+    assert "Traceback" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_no_other_handler_gets_our_text_in_its_traceback(stream: io.StringIO) -> None:
+    configure_logging(stream=stream)
+    record = logging.LogRecord("elconsole", logging.ERROR, "", 0, "m", None, None)
+    record.exc_text = "kept by another formatter: hunter2"
+    logging.getLogger("elconsole").handle(record)
+    assert "hunter2" not in stream.getvalue()
+    assert record.exc_text is None
+
+
 def test_json_lines_are_one_object_each(stream: io.StringIO) -> None:
     configure_logging(verbosity=1, log_format="json", secrets=['a"b\\c'], stream=stream)
     log.info('line\nbreak %s password="x"', 'a"b\\c')

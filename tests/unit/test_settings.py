@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+import elconsole
 from elconsole.errors import ConfigurationError
 from elconsole.settings import (
     LoadedSettings,
@@ -485,6 +486,28 @@ def test_importing_the_settings_imports_no_database_driver() -> None:
         text=True,
         check=True,
         timeout=60,
+        cwd=Path(elconsole.__file__).parent.parent,
         env={**os.environ, "XDG_CONFIG_HOME": nowhere},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_settings_leave_out_is_left_to_libpq(load: Load) -> None:
+    """No password goes along where none is set, or libpq would not ask its own files."""
+    toml = "[warehouse]\ndsn = 'service=wh'\nuser = 'me'\n[sources.a]\nhost='h'\ndbname='d'\n"
+    settings = load(toml=toml).settings
+    assert settings.warehouse.connection_parameters() == {"service": "wh", "user": "me"}
+    assert settings.sources["a"].connection_parameters() == {"host": "h", "dbname": "d"}
+
+
+def test_a_working_folder_that_is_gone_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    loaded = load_settings(environ={})
+    assert loaded.settings == Settings()
+    assert loaded.files == (tmp_path / "elconsole" / "elconsole.toml",)

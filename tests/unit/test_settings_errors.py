@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from elconsole.errors import ConfigurationError
 from elconsole.settings import LoadedSettings, Settings, SourceSettings, load_settings
@@ -180,6 +180,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ("[warehouse]\nhost = ''", "warehouse.host: must not be empty"),
         ('[warehouse]\nhost = "a\\u0000b"', "warehouse.host: must not contain a NUL"),
         ("[warehouse]\nschema = ''", "warehouse.schema: must not be empty"),
+        ("[warehouse]\ndsn = ''", "warehouse.dsn: must not be empty"),
         ("[sources.a]\ntables = [3]", "sources.a.tables: must be text, in quotes"),
         ("[sources.a]\nmode = 'ful'", "sources.a.mode: must be 'full' or 'incremental'"),
         ("[sources.a]\nstrategy = 'full'", "sources.a.strategy: must be 'xmin' or 'cursor'"),
@@ -207,6 +208,7 @@ def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expecte
 def test_a_wrong_value_names_where_it_came_from(load: Load) -> None:
     error = failure(load, "workers = 2", ELCONSOLE_WORKERS="x")
     assert error.message.startswith("environment ELCONSOLE_WORKERS: workers: ")
+    assert error.hint == "Correct or unset ELCONSOLE_WORKERS."
     error = failure(load, overrides={"warehouse.port": 0})
     assert error.message.startswith("command line: warehouse.port: ")
     assert failure(load, dotenv="ELCONSOLE_WORKERS=y").message.startswith(".env: workers: ")
@@ -261,6 +263,16 @@ def test_no_error_repeats_a_secret(load: Load, toml: str) -> None:
     told = "".join(traceback.format_exception(error)) + repr(error) + str(error.hint)
     assert "hunter2" not in told
     assert b"hunter2" not in pickle.dumps(error)
+
+
+def test_no_error_repeats_a_secret_that_is_a_number(load: Load) -> None:
+    assert "271828" not in str(failure(load, "hash_salt = 271828\n[warehouse]\npassword = 271828"))
+
+
+def test_models_made_by_hand_hide_what_they_refuse() -> None:
+    with pytest.raises(ValidationError) as caught:
+        SourceSettings.model_validate({"password": ["hunter2"], "pasword": "hunter2"})
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
