@@ -148,7 +148,7 @@ def _main(
         log_file=log_file,
     )
     parts = ctx.obj if isinstance(ctx.obj, Parts) else Parts()
-    session = Session(options, parts, Output(quiet=quiet))
+    session = Session(options, parts, Output(quiet=quiet, json_lines=options.log_format == "json"))
     ctx.obj = session
     if ctx.invoked_subcommand is not None:
         return

@@ -75,9 +75,11 @@ def failure(error: ErrorInfo, where: str = "") -> str:
 
 
 def table_failures(tables: Sequence[TableRun]) -> tuple[str, ...]:
-    """Each table's error in full, with its hint."""
+    """Each table's error in full, with its hint; being stopped is no error."""
     return tuple(
-        failure(run.error, f"{run.source}.{run.table}") for run in tables if run.error is not None
+        failure(run.error, f"{run.source}.{run.table}")
+        for run in tables
+        if run.error is not None and run.status != "cancelled"
     )
 
 
@@ -245,7 +247,7 @@ def plan(report: PlanReport) -> str:
             planned.target,
             planned.mode,
             planned.strategy,
-            planned.watermark or "the beginning",
+            _start(planned),
             estimate(planned.rows_estimated),
             rows_exact(len(planned.schema_changes)),
         )
@@ -254,6 +256,12 @@ def plan(report: PlanReport) -> str:
     notes = [line for planned in report.tables for line in _plan_notes(planned)]
     blocks = [table(columns, rows), "\n".join(notes), "Nothing was changed."]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _start(planned: PlannedTable) -> str:
+    if planned.mode == "full":
+        return "all rows"
+    return planned.watermark or "the beginning"
 
 
 def _plan_notes(planned: PlannedTable) -> list[str]:

@@ -72,7 +72,9 @@ class PlainProgress:
             case TableFailed():
                 self._tell(event.source, event.table)
                 self._output.note(f"{event.source}.{event.table}: {event.status}")
-                self._output.failure(render.failure(event.error, f"{event.source}.{event.table}"))
+                if event.status != "cancelled":
+                    place = f"{event.source}.{event.table}"
+                    self._output.failure(render.failure(event.error, place))
             case _:
                 pass
 
