@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
@@ -76,6 +77,8 @@ class Output:
     """Only failures are worth a line."""
     json_lines: bool = False
     """Narrate in the form of JSON log lines, for who collects them from stderr."""
+    record: Callable[[str, str], None] | None = None
+    """Takes each narrated line's level and text, quiet or not: the log file."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def result(self, text: str) -> None:
@@ -85,14 +88,17 @@ class Output:
 
     def note(self, text: str) -> None:
         """Narrate, unless quiet."""
-        if not self.quiet:
-            self._narrate("info", text)
+        self._narrate("info", text, aloud=not self.quiet)
 
     def failure(self, text: str) -> None:
         """Say what went wrong, quiet or not."""
-        self._narrate("error", text)
+        self._narrate("error", text, aloud=True)
 
-    def _narrate(self, level: str, text: str) -> None:
+    def _narrate(self, level: str, text: str, *, aloud: bool) -> None:
+        if self.record is not None:
+            self.record(level, text)
+        if not aloud:
+            return
         line = _json_line(level, text) if self.json_lines else text
         try:
             self.stderr = self._write(self.stderr, line)
