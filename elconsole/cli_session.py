@@ -68,9 +68,12 @@ def _load_settings(
 
 
 def _run_console(options: ConsoleOptions) -> int:
-    from elconsole.ui.app import run_console
+    from elconsole.ui.app import ConsoleApp
 
-    return run_console(options)
+    app = ConsoleApp(options)
+    if app.run() == "demo" and options.welcome is not None:
+        return options.welcome.open_demo()
+    return app.return_code or errors.EXIT_OK
 
 
 @dataclass(frozen=True, slots=True)
