@@ -68,12 +68,9 @@ def _load_settings(
 
 
 def _run_console(options: ConsoleOptions) -> int:
-    from elconsole.ui.app import ConsoleApp
+    from elconsole.ui.app import run_console
 
-    app = ConsoleApp(options)
-    if app.run() == "demo" and options.welcome is not None:
-        return options.welcome.open_demo()
-    return app.return_code or errors.EXIT_OK
+    return run_console(options)
 
 
 @dataclass(frozen=True, slots=True)
