@@ -27,7 +27,7 @@ from elconsole.events import (
     TableFailed,
     TableStarted,
 )
-from elconsole.headless.progress import shown_fraction
+from elconsole.headless.progress import shown_fraction, tell_failures
 from elconsole.humanize import clean_text, rows, rows_exact, seconds
 from elconsole.output import Output
 
@@ -86,9 +86,7 @@ class LiveProgress:
         self.output.failure(SHOW_CURSOR)
 
     def finish(self, detail: RunDetail) -> None:
-        for run in detail.tables:
-            for failure in render.table_failures([run]):
-                self.output.failure(failure)
+        tell_failures(detail.tables, self.output)
         self.output.note(render.summary(detail))
 
     def __call__(self, event: Event) -> None:

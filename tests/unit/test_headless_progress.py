@@ -18,7 +18,7 @@ from elconsole.headless.live import LiveProgress
 from elconsole.headless.progress import PlainProgress, Progress, shown_fraction
 from elconsole.headless.sync import run_sync
 from elconsole.output import Output
-from tests.fakes import DENIED, PEN_PLANT, FakeEngine, FakeTable, failing
+from tests.fakes import DENIED, PEN_PLANT, FakeEngine, FakeTable, failing, unreachable
 
 pytestmark = pytest.mark.unit
 
@@ -159,3 +159,13 @@ def test_narration_can_be_json_lines() -> None:
     lines = [json.loads(line) for line in stderr.getvalue().splitlines()]
     assert {line["level"] for line in lines} == {"info", "error"}
     assert all({"time", "level", "logger", "message"} == line.keys() for line in lines)
+
+
+def test_one_error_of_many_tables_is_told_once() -> None:
+    down = FakeEngine(unreachable())
+    output, _, stderr = captured(quiet=True)
+    with PlainProgress(Output(None, None)) as silent:
+        detail = down.sync(SyncRequest(), emit=silent, stop=threading.Event())
+    PlainProgress(output).finish(detail)
+    assert stderr.getvalue().count("error: 3 tables: warehouse: connection to") == 1
+    assert stderr.getvalue().count("hint: ") == 1
