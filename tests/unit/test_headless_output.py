@@ -53,10 +53,12 @@ def test_a_result_that_can_t_be_stored_is_an_error_but_narration_is_not() -> Non
 def test_lines_of_many_threads_stay_whole() -> None:
     stderr = io.StringIO()
     output = Output(None, stderr)
-    threads = [
-        threading.Thread(target=lambda: [output.note("x" * 50) for _ in range(50)])
-        for _ in range(4)
-    ]
+
+    def talk() -> None:
+        for _ in range(50):
+            output.note("x" * 50)
+
+    threads = [threading.Thread(target=talk) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
