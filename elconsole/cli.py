@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,6 +12,24 @@ import typer
 
 from elconsole import errors
 from elconsole.cli_arguments import global_options_first
+from elconsole.cli_options import (
+    ConfigFile,
+    Demo,
+    DemoLive,
+    DemoRows,
+    Headless,
+    Json,
+    LogFile,
+    LogForm,
+    LogFormat,
+    Period,
+    Quiet,
+    ReadOnly,
+    Selection,
+    Verbosity,
+    Version,
+    examples,
+)
 from elconsole.cli_session import Failed, GlobalOptions, Parts, Session
 from elconsole.output import Output
 
@@ -20,31 +37,9 @@ if TYPE_CHECKING:
     from elconsole.api import Engine, ErrorInfo, SyncRequest
 
 
-class LogForm(StrEnum):
-    """How log lines are written."""
-
-    text = "text"
-    json = "json"
-
-
-class Period(StrEnum):
-    """Spans of time or work over which pass rates are counted."""
-
-    hour = "hour"
-    day = "day"
-    shift = "shift"
-    batch = "batch"
-
-
-def _examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def _command(*examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _command(*lines: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command with its examples."""
-    return app.command(
-        epilog=_examples(*examples) + "\n\nThe options of `elconsole -h` work here too."
-    )
+    return app.command(epilog=examples(*lines) + "\n\nThe options of `elconsole -h` work here too.")
 
 
 app = typer.Typer(
@@ -53,7 +48,7 @@ app = typer.Typer(
         "Copies tables from PostgreSQL databases into a PostgreSQL warehouse, and shows "
         "what is going on.\n\nWithout a command it opens the dashboard."
     ),
-    epilog=_examples(
+    epilog=examples(
         "elconsole --demo                    the dashboard on a plant of its own",
         "elconsole --headless sync           sync everything and exit (cron)",
         "elconsole sync refills --headless   one source",
@@ -66,72 +61,21 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
-Selection = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="SOURCE[.TABLE]",
-        help="Sources or tables; everything if none.",
-        show_default=False,
-    ),
-]
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"elconsole {version('elconsole')}")
-        raise typer.Exit
-
 
 @app.callback()
 def _main(
     ctx: typer.Context,
-    headless: Annotated[
-        bool, typer.Option("--headless", help="No dashboard: do the work, print, exit.")
-    ] = False,
-    read_only: Annotated[
-        bool, typer.Option("--read-only", help="A dashboard without any key that writes.")
-    ] = False,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="Use an embedded pen plant instead of your databases.")
-    ] = False,
-    demo_rows: Annotated[
-        int | None,
-        typer.Option(
-            "--demo-rows",
-            metavar="N",
-            min=1,
-            help="Units in each of the demo's sources.",
-            show_default=False,
-        ),
-    ] = None,
-    demo_live: Annotated[
-        bool, typer.Option("--demo-live", help="Let the demo plant produce while you watch.")
-    ] = False,
-    config_file: Annotated[
-        Path | None,
-        typer.Option("-c", "--config", metavar="FILE", help="Settings file.", show_default=False),
-    ] = None,
-    verbosity: Annotated[
-        int,
-        typer.Option(
-            "-v", "--verbose", count=True, help="More log lines; tracebacks.", show_default=False
-        ),
-    ] = 0,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures.")] = False,
-    log_format: Annotated[
-        LogForm, typer.Option("--log-format", help="Form of the log lines on stderr.")
-    ] = LogForm.text,
-    log_file: Annotated[
-        Path | None,
-        typer.Option("--log-file", metavar="FILE", help="Log there too.", show_default=False),
-    ] = None,
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
-    ] = False,
+    headless: Headless = False,
+    read_only: ReadOnly = False,
+    demo: Demo = False,
+    demo_rows: DemoRows = None,
+    demo_live: DemoLive = False,
+    config_file: ConfigFile = None,
+    verbosity: Verbosity = 0,
+    quiet: Quiet = False,
+    log_format: LogFormat = LogForm.text,
+    log_file: LogFile = None,
+    _version: Version = False,
 ) -> None:
     if quiet and verbosity:
         raise typer.BadParameter("-v and -q exclude each other")
@@ -148,7 +92,7 @@ def _main(
         log_file=log_file,
     )
     parts = ctx.obj if isinstance(ctx.obj, Parts) else Parts()
-    session = Session(options, parts, Output(quiet=quiet))
+    session = Session(options, parts, Output(quiet=quiet, json_lines=options.log_format == "json"))
     ctx.obj = session
     if ctx.invoked_subcommand is not None:
         return

@@ -120,6 +120,8 @@ class Session:
             secrets=self._secrets,
             to_stderr=not for_console,
         )
+        if self.options.log_file is not None:
+            self.output.record = _log_narration()
         for warning in loaded.warnings:
             self.output.note(f"warning: {clean_text(warning)}")
         return loaded
@@ -188,6 +190,20 @@ class Session:
         from elconsole.logs import redact
 
         return redact(text, self._secrets)
+
+
+def _log_narration() -> Callable[[str, str], None]:
+    """Writes narration to the log file alone: on stderr it has been said already."""
+    import logging
+
+    from elconsole.logs import LOGGER
+
+    levels = {"info": logging.INFO, "error": logging.ERROR}
+    narrated = f"{LOGGER}.narration"
+    for handler in logging.getLogger(LOGGER).handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(lambda record: record.name != narrated)
+    return lambda level, text: logging.getLogger(narrated).log(levels[level], "%s", text)
 
 
 class _Interrupted(errors.Cancelled):

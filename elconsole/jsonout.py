@@ -40,6 +40,11 @@ def time(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _seconds(value: float | None) -> float | None:
+    """To the microsecond: what comes after is the float's, not the clock's."""
+    return None if value is None else round(value, 6)
+
+
 def error(value: ErrorInfo | None) -> Document | None:
     if value is None:
         return None
@@ -73,7 +78,7 @@ def sync(detail: RunDetail) -> Document:
         "pid": run.pid,
         "started_at": time(run.started_at),
         "finished_at": time(run.finished_at),
-        "duration_seconds": run.duration_seconds,
+        "duration_seconds": _seconds(run.duration_seconds),
         "records_extracted": run.records_extracted,
         "records_loaded": run.records_loaded,
         "bytes": run.bytes,
@@ -93,7 +98,7 @@ def _table_run(table: TableRun) -> Document:
         "records_loaded": table.records_loaded,
         "records_deleted": table.records_deleted,
         "bytes": table.bytes,
-        "duration_seconds": table.duration_seconds,
+        "duration_seconds": _seconds(table.duration_seconds),
         "attempts": table.attempts,
         "schema_changes": [change(value) for value in table.schema_changes],
         "error": error(table.error),
@@ -134,7 +139,7 @@ def runs(summaries: tuple[RunSummary, ...]) -> Document:
                 "pid": run.pid,
                 "started_at": time(run.started_at),
                 "finished_at": time(run.finished_at),
-                "duration_seconds": run.duration_seconds,
+                "duration_seconds": _seconds(run.duration_seconds),
                 "records_loaded": run.records_loaded,
                 "tables_failed": run.tables_failed,
             }

@@ -6,10 +6,13 @@ be shown or for a reader who went away.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TextIO
 
 _ASCII = str.maketrans(
@@ -72,6 +75,10 @@ class Output:
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
     quiet: bool = False
     """Only failures are worth a line."""
+    json_lines: bool = False
+    """Narrate in the form of JSON log lines, for who collects them from stderr."""
+    record: Callable[[str, str], None] | None = None
+    """Takes each narrated line's level and text, quiet or not: the log file."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def result(self, text: str) -> None:
@@ -81,13 +88,20 @@ class Output:
 
     def note(self, text: str) -> None:
         """Narrate, unless quiet."""
-        if not self.quiet:
-            self.failure(text)
+        self._narrate("info", text, aloud=not self.quiet)
 
     def failure(self, text: str) -> None:
         """Say what went wrong, quiet or not."""
+        self._narrate("error", text, aloud=True)
+
+    def _narrate(self, level: str, text: str, *, aloud: bool) -> None:
+        if self.record is not None:
+            self.record(level, text)
+        if not aloud:
+            return
+        line = _json_line(level, text) if self.json_lines else text
         try:
-            self.stderr = self._write(self.stderr, text)
+            self.stderr = self._write(self.stderr, line)
         except OSError:
             self.stderr = None
 
@@ -102,6 +116,12 @@ class Output:
                 _discard(stream)
                 return None
         return stream
+
+
+def _json_line(level: str, text: str) -> str:
+    """The keys of `logs.JsonFormatter`, so that stderr holds one kind of line."""
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"time": moment, "level": level, "logger": "elconsole", "message": text})
 
 
 def _discard(stream: TextIO) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from elconsole.api import (
     AdviceReport,
     CheckReport,
+    ConnectionHealth,
     ErrorInfo,
     PlannedTable,
     PlanReport,
@@ -23,6 +24,7 @@ from elconsole.api import (
 from elconsole.humanize import NOTHING, age, bytes_size, cell_width, clean_text, rows_exact, seconds
 
 GAP = "  "
+REMARK_CELLS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,15 @@ def failure(error: ErrorInfo, where: str = "") -> str:
 
 
 def table_failures(tables: Sequence[TableRun]) -> tuple[str, ...]:
-    """Each table's error in full, with its hint."""
+    """Each error in full with its hint, once however many tables it befell; being
+    stopped is no error."""
+    befell: dict[ErrorInfo, list[str]] = {}
+    for run in tables:
+        if run.error is not None and run.status != "cancelled":
+            befell.setdefault(run.error, []).append(f"{run.source}.{run.table}")
     return tuple(
-        failure(run.error, f"{run.source}.{run.table}") for run in tables if run.error is not None
+        failure(error, places[0] if len(places) == 1 else f"{len(places)} tables")
+        for error, places in befell.items()
     )
 
 
@@ -245,7 +253,7 @@ def plan(report: PlanReport) -> str:
             planned.target,
             planned.mode,
             planned.strategy,
-            planned.watermark or "the beginning",
+            _start(planned),
             estimate(planned.rows_estimated),
             rows_exact(len(planned.schema_changes)),
         )
@@ -254,6 +262,12 @@ def plan(report: PlanReport) -> str:
     notes = [line for planned in report.tables for line in _plan_notes(planned)]
     blocks = [table(columns, rows), "\n".join(notes), "Nothing was changed."]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _start(planned: PlannedTable) -> str:
+    if planned.mode == "full":
+        return "all rows"
+    return planned.watermark or "the beginning"
 
 
 def _plan_notes(planned: PlannedTable) -> list[str]:
@@ -286,7 +300,7 @@ def check(report: CheckReport, now: datetime) -> str:
                 health.status,
                 NOTHING if health.latency_ms is None else f"{health.latency_ms:.1f} ms",
                 health.server_version or NOTHING,
-                "; ".join(health.reasons) or (health.error.message if health.error else ""),
+                _remarks(health),
             )
             for health in report.connections
         ],
@@ -315,6 +329,13 @@ def check(report: CheckReport, now: datetime) -> str:
         ],
     )
     return f"{connections}\n\n{tables}"
+
+
+def _remarks(health: ConnectionHealth) -> str:
+    """Reasons, or the beginning of an error that stands in full on stderr."""
+    if health.error is None:
+        return "; ".join(health.reasons)
+    return clean_text(health.error.message.removeprefix(f"{health.name}: "), REMARK_CELLS)
 
 
 def _age(then: datetime | None, now: datetime) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -27,12 +27,15 @@ from elconsole.events import (
     TableFailed,
     TableStarted,
 )
-from elconsole.headless.progress import shown_fraction
-from elconsole.humanize import clean_text, rows_exact, seconds
+from elconsole.headless.progress import shown_fraction, tell_failures
+from elconsole.humanize import clean_text, rows, rows_exact, seconds
 from elconsole.output import Output
 
 REPAINTS_PER_SECOND = 4
 BAR_CELLS = 24
+SHORTEST_BAR = 5
+GAP = 2
+ROWS, GOAL, RATE, TOOK, COLUMNS = 2, 3, 4, 5, 7
 SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -62,7 +65,7 @@ class LiveProgress:
         console = Console(file=self.output.stderr)
         self._live = Live(
             console=console,
-            get_renderable=self._paint,
+            get_renderable=lambda: self,
             refresh_per_second=REPAINTS_PER_SECOND,
             transient=True,
             redirect_stdout=False,
@@ -83,9 +86,7 @@ class LiveProgress:
         self.output.failure(SHOW_CURSOR)
 
     def finish(self, detail: RunDetail) -> None:
-        for run in detail.tables:
-            for failure in render.table_failures([run]):
-                self.output.failure(failure)
+        tell_failures(detail.tables, self.output)
         self.output.note(render.summary(detail))
 
     def __call__(self, event: Event) -> None:
@@ -126,33 +127,54 @@ class LiveProgress:
             case _:
                 pass
 
-    def _paint(self) -> Table:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            grid = Table.grid(padding=(0, 2))
-            for justify in ("left", "left", "left", "right", "right", "right", "left"):
-                grid.add_column(justify=justify, no_wrap=True)
-            for (source, table), line in self._lines.items():
-                grid.add_row(*_cells(source, table, line))
-            return grid
+            lines = [_cells(source, table, line) for (source, table), line in self._lines.items()]
+            bars = list(self._lines.values())
+        yield _grid(lines, bars, options.max_width)
 
 
-def _cells(source: str, table: str, line: _Line) -> tuple[Text | ProgressBar, ...]:
+def _grid(cells: list[tuple[Text, ...]], lines: list[_Line], room: int) -> Table:
+    """One row a table. A narrow terminal shortens the bars, then goes without them, the
+    rates, estimates and times, before it cuts a word."""
+    grid = Table.grid(padding=(0, GAP))
+    widths = [max((row[n].cell_len for row in cells), default=0) + GAP for n in range(COLUMNS)]
+    shown = list(range(COLUMNS))
+    for dispensable in (RATE, GOAL, TOOK):
+        if sum(widths[n] for n in shown) > room:
+            shown.remove(dispensable)
+    bar_cells = min(BAR_CELLS, room - sum(widths[n] for n in shown) - GAP)
+    for n in shown:
+        if n == ROWS and bar_cells >= SHORTEST_BAR:
+            grid.add_column()
+        grid.add_column(justify="right" if n in (ROWS, GOAL, RATE, TOOK) else "left", no_wrap=True)
+    for row, line in zip(cells, lines, strict=True):
+        painted: list[RenderableType] = [row[n] for n in shown]
+        if bar_cells >= SHORTEST_BAR:
+            painted.insert(ROWS, _bar(line, bar_cells))
+        grid.add_row(*painted)
+    return grid
+
+
+def _bar(line: _Line, cells: int) -> RenderableType:
+    """How far; empty where nobody knows how far it is."""
+    if line.estimate or line.fraction == 1.0 or line.began_s is None:
+        return ProgressBar(total=1.0, completed=line.fraction, width=cells)
+    return Text(" " * cells)
+
+
+def _cells(source: str, table: str, line: _Line) -> tuple[Text, ...]:
     elapsed_s = line.took_s
     if elapsed_s is None and line.began_s is not None:
         elapsed_s = time.monotonic() - line.began_s
-    rate = f"{line.rows / elapsed_s:,.0f}/s" if elapsed_s and line.rows else ""
-    known = bool(line.estimate) or line.fraction == 1.0
-    share = (
-        ProgressBar(total=1.0, completed=line.fraction, width=BAR_CELLS)
-        if known or line.began_s is None
-        else Text(" " * BAR_CELLS)
-    )
-    goal = f" of {render.estimate(line.estimate)}" if line.estimate and line.took_s is None else ""
+    rate = f"{rows(int(line.rows / elapsed_s))}/s" if elapsed_s and line.rows else ""
+    goal = f"of ~{rows(line.estimate)}" if line.estimate and line.took_s is None else ""
+    done = rows_exact(line.rows) if line.took_s is not None else rows(line.rows)
     return (
         Text(clean_text(source)),
         Text(clean_text(table), style="dim"),
-        share,
-        Text(f"{rows_exact(line.rows)}{goal}"),
+        Text(done),
+        Text(goal, style="dim"),
         Text(rate, style="dim"),
         Text("" if elapsed_s is None else seconds(elapsed_s)),
         Text(line.status, style=line.style),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -72,7 +73,9 @@ class PlainProgress:
             case TableFailed():
                 self._tell(event.source, event.table)
                 self._output.note(f"{event.source}.{event.table}: {event.status}")
-                self._output.failure(render.failure(event.error, f"{event.source}.{event.table}"))
+                if event.status != "cancelled":
+                    place = f"{event.source}.{event.table}"
+                    self._output.failure(render.failure(event.error, place))
             case _:
                 pass
 
@@ -90,11 +93,16 @@ class PlainProgress:
 
 
 def tell_outcomes(tables: list[TableRun], output: Output) -> None:
-    """A line for each table, and its error where it has one."""
+    """A line for each table, then each error once."""
     for run in tables:
         output.note(render.finished_table(run))
-        for failure in render.table_failures([run]):
-            output.failure(failure)
+    tell_failures(tables, output)
+
+
+def tell_failures(tables: Sequence[TableRun], output: Output) -> None:
+    """Each error in full; one that befell several tables (the warehouse is down) once."""
+    for failure in render.table_failures(tables):
+        output.failure(failure)
 
 
 def shown_fraction(before: float, rows: int, estimate: int | None) -> float:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,8 +17,10 @@ from elconsole.cli import main
 from elconsole.cli_session import Parts
 from elconsole.demo.plant import Plant
 from elconsole.settings import Settings
-from elconsole.ui.options import ConsoleOptions
 from tests.fakes import FakeEngine
+
+if TYPE_CHECKING:
+    from elconsole.ui.options import ConsoleOptions
 
 
 @dataclass(frozen=True, slots=True)

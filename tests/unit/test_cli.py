@@ -381,11 +381,18 @@ def test_text_from_servers_reaches_no_terminal_as_escapes() -> None:
     assert "\x07" not in ended.err + ended.out
 
 
-def test_a_log_file_takes_json_lines(tmp_path: Path) -> None:
-    ended = CommandLine().run("check --log-format json --log-file run.log")
-    assert ended.code == 0
-    for line in Path("run.log").read_text().splitlines():
-        json.loads(line)
+@pytest.mark.parametrize("words", ["", "-q", "-v", "--log-format json"])
+def test_a_log_file_tells_what_happened(words: str) -> None:
+    ended = CommandLine(FakeEngine(failing("springs", DENIED))).run(
+        f"--headless sync --log-file run.log {words}"
+    )
+    assert ended.code == 1
+    log = Path("run.log").read_text()
+    assert log.count("bodies.bodies_production: succeeded, 100 rows") == 1
+    assert log.count("permission denied") == 1
+    assert ended.err.count("permission denied") == 1
+    if "json" in words:
+        assert all(json.loads(line) for line in log.splitlines())
 
 
 def test_init_writes_a_private_file_once() -> None:

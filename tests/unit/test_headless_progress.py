@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from elconsole.api import SyncRequest
+from elconsole.api import ErrorInfo, SyncRequest
+from elconsole.events import Event
 from elconsole.headless.live import LiveProgress
 from elconsole.headless.progress import PlainProgress, Progress, shown_fraction
 from elconsole.headless.sync import run_sync
 from elconsole.output import Output
-from tests.fakes import DENIED, PEN_PLANT, FakeEngine, failing
+from tests.fakes import DENIED, PEN_PLANT, FakeEngine, FakeTable, failing, unreachable
 
 pytestmark = pytest.mark.unit
 
@@ -99,34 +102,70 @@ def test_a_bar_never_runs_backwards_nor_full(estimate: int | None, rows: list[in
         shown = following
 
 
-def painted(progress: LiveProgress) -> str:
-    console = Console(file=io.StringIO(), width=120, color_system=None)
-    console.print(progress._paint())
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert isinstance(text, str)
-    return text
+def painted(progress: LiveProgress, width: int = 120) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width, color_system=None).print(progress)
+    return file.getvalue()
+
+
+def frames_of(engine: FakeEngine, width: int = 120) -> list[str]:
+    """What the bars looked like after each event."""
+    output, _, _ = captured()
+    progress = LiveProgress(output)
+    frames: list[str] = []
+
+    def emit(event: Event) -> None:
+        progress(event)
+        frames.append(painted(progress, width))
+
+    engine.sync(SyncRequest(), emit=emit, stop=threading.Event())
+    return frames
 
 
 def test_the_live_table_marks_estimates_and_ends_with_exact_counts() -> None:
-    output, _, _ = captured()
-    progress = LiveProgress(output)
-    engine = FakeEngine(PEN_PLANT)
-    frames: list[str] = []
-
-    def emit(event: object) -> None:
-        progress(event)  # type: ignore[arg-type]
-        frames.append(painted(progress))
-
-    engine.sync(SyncRequest(), emit=emit, stop=threading.Event())
-    assert any("50 of ~100" in frame for frame in frames)
+    frames = frames_of(FakeEngine())
+    assert any("50  of ~100" in frame for frame in frames)
     assert not any("%" in frame for frame in frames)
     assert "150" in frames[-1]
+    assert "~" not in frames[-1]
     assert frames[-1].count("✓ done") == 3
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_live_table_cuts_no_word(width: int) -> None:
+    big = tuple(replace(table, rows=10**9, estimate=10**9) for table in PEN_PLANT)
+    for frame in frames_of(FakeEngine(big), width):
+        assert "…" not in frame
+        assert frame.count("\n") == 3
+
+
 def test_the_live_table_shows_names_as_they_are() -> None:
-    output, _, _ = captured()
-    progress = LiveProgress(output)
-    odd = (PEN_PLANT[0].__class__("refills", "[red]\x1b[31mt", 1),)
-    FakeEngine(odd).sync(SyncRequest(), emit=progress, stop=threading.Event())
-    assert "[red]t" in painted(progress)
+    odd = (FakeTable("refills", "[red]\x1b[31mt", 1),)
+    assert "[red]t" in frames_of(FakeEngine(odd))[-1]
+
+
+def test_a_stopped_table_is_no_failure() -> None:
+    output, _, stderr = captured()
+    stopped = ErrorInfo("cancelled", "the sync was stopped")
+    sync_into(PlainProgress(output), FakeEngine(failing("springs", stopped, "cancelled")))
+    assert "springs.springs_production: cancelled" in stderr.getvalue()
+    assert "error:" not in stderr.getvalue()
+
+
+def test_narration_can_be_json_lines() -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    output = Output(stdout, stderr, json_lines=True)
+    sync_into(PlainProgress(output), FakeEngine(failing("springs", DENIED)))
+    lines = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    assert {line["level"] for line in lines} == {"info", "error"}
+    assert all({"time", "level", "logger", "message"} == line.keys() for line in lines)
+
+
+def test_one_error_of_many_tables_is_told_once() -> None:
+    down = FakeEngine(unreachable())
+    output, _, stderr = captured(quiet=True)
+    with PlainProgress(Output(None, None)) as silent:
+        detail = down.sync(SyncRequest(), emit=silent, stop=threading.Event())
+    PlainProgress(output).finish(detail)
+    assert stderr.getvalue().count("error: 3 tables: warehouse: connection to") == 1
+    assert stderr.getvalue().count("hint: ") == 1
