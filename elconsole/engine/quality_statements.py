@@ -108,7 +108,7 @@ def counts_statement(
 ) -> sql.Composed:
     """Counts of every combination of the dimensions' values, period and defect."""
     names = [sql.Identifier(f"value_{place}") for place in range(1, len(dimensions) + 1)]
-    selected = sql.SQL(",\n           ").join(
+    selected = sql.SQL(", ").join(
         sql.SQL("{}::text AS {}").format(sql.Identifier(column), name)
         for column, name in zip(dimensions, names, strict=True)
     )
@@ -116,10 +116,10 @@ def counts_statement(
     return sql.SQL(statement("quality_counts")).format(
         values=sql.SQL(", ").join(sql.SQL("coalesce({}, {})").format(n, none) for n in names),
         dimensions=selected,
-        # Places in the select list: the period, each dimension, the defect.
-        groups=sql.SQL(", ").join(sql.Literal(place) for place in range(1, len(names) + 3)),
+        names=sql.SQL(", ").join(names),
         period=_period(target, columns, period),
-        passed=passed_condition(target.definition),
+        passed=passed_condition(target.definition, "status"),
+        status=sql.Identifier(target.definition.status),
         defect=_text_or_null(target.definition.defect, columns),
         time=_time(target, columns),
         extracted=_extracted(columns),
@@ -149,10 +149,10 @@ def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
     )
 
 
-def passed_condition(definition: UnitDefinition) -> sql.Composed:
-    """True where a unit passed, false otherwise, NULL never."""
+def passed_condition(definition: UnitDefinition, column: str | None = None) -> sql.Composed:
+    """True where a unit passed, false otherwise, NULL never. `column`: not the status's own."""
     return sql.SQL("coalesce({}::text = ANY({}::text[]), false)").format(
-        sql.Identifier(definition.status), sql.Literal(list(definition.passed))
+        sql.Identifier(column or definition.status), sql.Literal(list(definition.passed))
     )
 
 
