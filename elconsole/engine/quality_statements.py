@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -93,6 +94,18 @@ def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str
     """The raw table's columns and their types; empty where it does not exist."""
     rows = connection.execute(statement("quality_columns"), target.names).fetchall()
     return dict(rows)
+
+
+@contextmanager
+def hashing(connection: Connection[Any]) -> Iterator[None]:
+    """Within it, the planner groups by hashing: the groups are few, whatever it expects."""
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_sort = off")
+        connection.execute("SET LOCAL work_mem = '64MB'")
+        yield
+        # A caller's transaction may go on after this savepoint.
+        connection.execute("SET LOCAL enable_sort TO DEFAULT")
+        connection.execute("SET LOCAL work_mem TO DEFAULT")
 
 
 def has_time(target: QualityTarget, columns: Mapping[str, str]) -> bool:

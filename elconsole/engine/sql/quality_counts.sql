@@ -3,8 +3,8 @@
 -- asked once a combination, not once a row.
 --
 -- The empty branch of the UNION ALL hides from the planner that `period` is made of a
--- column with as many values as rows: it would sort the whole table for as many groups.
--- Ten million rows took 18 s so, and 5 s with it, where workers aggregate by hash.
+-- column with as many values as rows: expecting as many groups, it would sort the whole
+-- table, or leave the workers nothing to aggregate.
 WITH grouped AS (
     SELECT period, {names}, status, defect,
            count(*) AS inspected, max(newest) AS newest, max(extracted) AS extracted,
