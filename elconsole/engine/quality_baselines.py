@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from elconsole.engine.quality_statements import (
     QualityTarget,
     counts_statement,
+    hashing,
     read_columns,
     statement,
 )
@@ -127,7 +128,8 @@ def store_daily_counts(connection: Connection[Any], target: QualityTarget) -> di
         return {}
     query = counts_statement(target, columns, definition.by, "day")
     # INSERT … SELECT would forgo parallel workers, so the few counts pass through here.
-    rows = connection.execute(query).fetchall()
+    with hashing(connection):
+        rows = connection.execute(query).fetchall()
     with connection.transaction():
         connection.execute(
             "DELETE FROM elconsole.quality_daily"

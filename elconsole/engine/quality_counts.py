@@ -15,6 +15,7 @@ from elconsole.engine.quality_statements import (
     NONE_VALUE,
     QualityTarget,
     counts_statement,
+    hashing,
     periods_statement,
     statement,
 )
@@ -80,7 +81,8 @@ def _read_lines(
 ) -> list[CountedLine]:
     stored = _stored_counts(connection, target, dimensions, period)
     counts = stored or counts_statement(target, columns, dimensions, period)
-    rows = connection.execute(periods_statement(counts, period)).fetchall()
+    with hashing(connection):
+        rows = connection.execute(periods_statement(counts, period)).fetchall()
     lines = [CountedLine(*row) for row in rows]
     if not stored:
         return lines

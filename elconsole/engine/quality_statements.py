@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -95,6 +96,18 @@ def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str
     return dict(rows)
 
 
+@contextmanager
+def hashing(connection: Connection[Any]) -> Iterator[None]:
+    """Within it, the planner groups by hashing: the groups are few, whatever it expects."""
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_sort = off")
+        connection.execute("SET LOCAL work_mem = '64MB'")
+        yield
+        # A caller's transaction may go on after this savepoint.
+        connection.execute("SET LOCAL enable_sort TO DEFAULT")
+        connection.execute("SET LOCAL work_mem TO DEFAULT")
+
+
 def has_time(target: QualityTarget, columns: Mapping[str, str]) -> bool:
     """Whether the time column exists and is a time."""
     return columns.get(target.definition.time) in _TIME_TYPES
@@ -108,7 +121,7 @@ def counts_statement(
 ) -> sql.Composed:
     """Counts of every combination of the dimensions' values, period and defect."""
     names = [sql.Identifier(f"value_{place}") for place in range(1, len(dimensions) + 1)]
-    selected = sql.SQL(",\n           ").join(
+    selected = sql.SQL(", ").join(
         sql.SQL("{}::text AS {}").format(sql.Identifier(column), name)
         for column, name in zip(dimensions, names, strict=True)
     )
@@ -116,10 +129,10 @@ def counts_statement(
     return sql.SQL(statement("quality_counts")).format(
         values=sql.SQL(", ").join(sql.SQL("coalesce({}, {})").format(n, none) for n in names),
         dimensions=selected,
-        # Places in the select list: the period, each dimension, the defect.
-        groups=sql.SQL(", ").join(sql.Literal(place) for place in range(1, len(names) + 3)),
+        names=sql.SQL(", ").join(names),
         period=_period(target, columns, period),
-        passed=passed_condition(target.definition),
+        passed=passed_condition(target.definition, "status"),
+        status=sql.Identifier(target.definition.status),
         defect=_text_or_null(target.definition.defect, columns),
         time=_time(target, columns),
         extracted=_extracted(columns),
@@ -149,10 +162,10 @@ def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
     )
 
 
-def passed_condition(definition: UnitDefinition) -> sql.Composed:
-    """True where a unit passed, false otherwise, NULL never."""
+def passed_condition(definition: UnitDefinition, column: str | None = None) -> sql.Composed:
+    """True where a unit passed, false otherwise, NULL never. `column`: not the status's own."""
     return sql.SQL("coalesce({}::text = ANY({}::text[]), false)").format(
-        sql.Identifier(definition.status), sql.Literal(list(definition.passed))
+        sql.Identifier(column or definition.status), sql.Literal(list(definition.passed))
     )
 
 
