@@ -1,0 +1,357 @@
+"""Plug-ins: pluggy hooks that validate, check and observe syncs.
+
+A plug-in is a module with functions of these names, taking any of their arguments:
+
+    from elconsole.hooks import Veto, hookimpl
+
+    @hookimpl
+    def post_load(task, result, warehouse):
+        [(empty,)] = warehouse.query(f"SELECT count(*) FROM {warehouse.table} WHERE id IS NULL")
+        if empty:
+            raise Veto(f"{empty} rows without an id")
+
+It is found by the entry-point group `elconsole` or by `plugins = ["module"]`. To veto, raise
+`Veto("reason")` or return the reason. A vetoing hook that fails, hangs or returns something
+else vetoes too, by its name; an observer that does is logged and stops nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+from elconsole.api_types import Mode, SchemaChange, Strategy
+from elconsole.errors import ConfigurationError
+from elconsole.events import Event
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+PROJECT = "elconsole"
+DEFAULT_TIMEOUT_S = 30.0
+"""How long a vetoing hook may take."""
+QUEUED_EVENTS = 1000
+"""How many events an observer may lag behind before it loses some."""
+
+LOG = logging.getLogger("elconsole.hooks")
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Veto(Exception):
+    """Raised by a plug-in to refuse a table; its text is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookTask:
+    """The table that a hook is asked about."""
+
+    run_id: str
+    source: str
+    table: str
+    target: str
+    """`schema.table`, unquoted."""
+    mode: Mode
+    strategy: Strategy
+    columns: tuple[str, ...]
+    primary_key: tuple[str, ...] = ()
+    rows_estimated: int | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookResult:
+    """What was loaded and is not yet visible."""
+
+    rows_extracted: int
+    rows_loaded: int
+    """Rows of the unpublished table: all of them, or the changed ones of an incremental sync."""
+    bytes: int
+    extract_seconds: float
+
+
+class QueryOnly(Protocol):
+    """The warehouse as a `post_load` hook sees it, inside the load's own transaction."""
+
+    @property
+    def table(self) -> str:
+        """The unpublished rows' table, qualified and quoted, ready for SQL."""
+
+    def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one SELECT; placeholders are `%s`."""
+
+
+class Hookspecs:
+    """What plug-ins may implement."""
+
+    @hookspec
+    def pre_extract(self, task: HookTask) -> str | None:
+        """Before the source is read. A reason skips the table."""
+
+    @hookspec
+    def post_load(self, task: HookTask, result: HookResult, warehouse: QueryOnly) -> str | None:
+        """After the rows are stored, before anyone sees them. A reason fails the table."""
+
+    @hookspec
+    def schema_changed(self, task: HookTask, changes: tuple[SchemaChange, ...]) -> str | None:
+        """The source's columns differ from the raw table's. A reason skips the table."""
+
+    @hookspec
+    def on_event(self, event: Event) -> None:
+        """Something happened; called on a thread of this plug-in's own."""
+
+
+_HOOK_NAMES = ("pre_extract", "post_load", "schema_changed", "on_event")
+
+
+class _PluginManager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        """Module functions with a hook's name count without the decorator."""
+        options = super().parse_hookimpl_opts(plugin, name)
+        found = getattr(plugin, name, None) if isinstance(plugin, ModuleType) else None
+        if options is None and name in _HOOK_NAMES and isinstance(found, FunctionType):
+            return pluggy.HookimplOpts(
+                wrapper=False,
+                hookwrapper=False,
+                optionalhook=False,
+                tryfirst=False,
+                trylast=False,
+                specname=None,
+            )
+        return options
+
+
+class RevocableQuery:
+    """A query-only facade over the load's session that a late plug-in can't use any more."""
+
+    def __init__(
+        self, table: str, run: Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
+    ) -> None:
+        self._table = table
+        self._run = run
+        self._revoked = threading.Event()
+
+    @property
+    def table(self) -> str:
+        return self._table
+
+    def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        if self._revoked.is_set():
+            raise RuntimeError("this load is over: its rows can't be queried any more")
+        return self._run(text, parameters)
+
+    def revoke(self) -> None:
+        """Refuse every further query."""
+        self._revoked.set()
+
+
+class Hooks:
+    """The plug-ins of one process; thread-safe."""
+
+    def __init__(self, plugins: Mapping[str, object], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """`plugins` by name, in the order in which they are asked."""
+        self._timeout_s = timeout_s
+        self._manager = _PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hookspecs)
+        for name, plugin in plugins.items():
+            self._register(name, plugin)
+        self._observers = [
+            _Observer(implementation) for implementation in self._implementations("on_event")
+        ]
+
+    @classmethod
+    def load(cls, modules: Iterable[str] = (), *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Hooks:
+        """Installed plug-ins (entry points), then the modules that settings name.
+
+        Raises ConfigurationError, naming the plug-in, where one can't be loaded: a sync
+        without its validator would be worse than none.
+        """
+        found: dict[str, object] = {}
+        for entry in _entry_points():
+            found[entry.name] = _loaded(f'installed plug-in "{entry.name}"', entry.load)
+        for module in modules:
+            plugin = _loaded(f'plug-in "{module}"', partial(_import, module))
+            if not any(plugin is known for known in found.values()):
+                found[module] = plugin
+        return cls(found, timeout_s)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The plug-ins, in the order in which they are asked."""
+        return tuple(name for name, _ in self._manager.list_name_plugin())
+
+    def pre_extract(self, task: HookTask) -> str | None:
+        """The first veto, with the plug-in's name; None to go on."""
+        return self._first_veto("pre_extract", {"task": task})
+
+    def schema_changed(self, task: HookTask, changes: tuple[SchemaChange, ...]) -> str | None:
+        """The first veto, with the plug-in's name; None to go on."""
+        return self._first_veto("schema_changed", {"task": task, "changes": changes})
+
+    def post_load(
+        self, task: HookTask, result: HookResult, warehouse: RevocableQuery
+    ) -> str | None:
+        """The first veto, with the plug-in's name; None to publish.
+
+        `warehouse` is revoked on return; after a veto throw its session away, since a hung
+        plug-in may still be inside a query.
+        """
+        arguments = {"task": task, "result": result, "warehouse": warehouse}
+        try:
+            return self._first_veto("post_load", arguments)
+        finally:
+            warehouse.revoke()
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to every observer; never blocks, never raises."""
+        for observer in self._observers:
+            observer.offer(event)
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Let observers see what is queued, no longer than this."""
+        deadline = time.monotonic() + timeout_s
+        for observer in self._observers:
+            observer.end()
+        for observer in self._observers:
+            observer.join(max(0.0, deadline - time.monotonic()))
+
+    def _register(self, name: str, plugin: object) -> None:
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise ConfigurationError(
+                f'plug-in "{name}" does not fit: {error}',
+                hint=f"hooks are {', '.join(_HOOK_NAMES)}",
+            ) from error
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        # In the order of registration, which reads better in a list of checks than pluggy's.
+        return sorted(caller.get_hookimpls(), key=lambda impl: impl.trylast - impl.tryfirst)
+
+    def _first_veto(self, hook: str, arguments: Mapping[str, object]) -> str | None:
+        for implementation in self._implementations(hook):
+            reason = _boxed_veto(hook, implementation, arguments, self._timeout_s)
+            if reason is not None:
+                return reason
+        return None
+
+
+def _boxed_veto(
+    hook: str,
+    implementation: pluggy.HookImpl,
+    arguments: Mapping[str, object],
+    timeout_s: float,
+) -> str | None:
+    """One implementation's veto; whatever goes wrong in it is a veto too."""
+    name = f'plug-in "{implementation.plugin_name}"'
+    outcome: list[str | None] = []
+
+    def call() -> None:
+        outcome.append(_veto(hook, name, implementation, arguments))
+
+    thread = threading.Thread(target=call, name=f"{hook} {name}", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if not outcome:
+        return f"{name} did not answer {hook} within {timeout_s:g} s"
+    return outcome[0]
+
+
+def _veto(
+    hook: str, name: str, implementation: pluggy.HookImpl, arguments: Mapping[str, object]
+) -> str | None:
+    try:
+        answer = _call(implementation, arguments)
+    except Veto as veto:
+        return f"{name}: {veto}"
+    # The plug-in may also try to exit: it has its own thread, and takes nothing down.
+    except BaseException as error:
+        LOG.debug("%s failed in %s", name, hook, exc_info=True)
+        return f"{name} failed in {hook}: {_words(error)}"
+    if answer is None or answer == "":
+        return None
+    if isinstance(answer, str):
+        return f"{name}: {answer}"
+    return f"{name} returned {type(answer).__name__} from {hook}, not None or a reason"
+
+
+class _Observer:
+    """One `on_event` implementation on a thread of its own."""
+
+    def __init__(self, implementation: pluggy.HookImpl) -> None:
+        self.name = f'plug-in "{implementation.plugin_name}"'
+        self._implementation = implementation
+        self._queue: queue.Queue[Event | None] = queue.Queue(QUEUED_EVENTS)
+        self._losing = False
+        self._thread = threading.Thread(target=self._run, name=f"on_event {self.name}", daemon=True)
+        self._thread.start()
+
+    def offer(self, event: Event) -> None:
+        try:
+            self._queue.put_nowait(event)
+            self._losing = False
+        except queue.Full:
+            if not self._losing:
+                LOG.warning("%s is too slow for its events: some are lost", self.name)
+            self._losing = True
+
+    def end(self) -> None:
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            LOG.warning("%s hangs in on_event: it is left behind", self.name)
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            LOG.warning("%s did not finish its events in time: it is left behind", self.name)
+
+    def _run(self) -> None:
+        while (event := self._queue.get()) is not None:
+            try:
+                _call(self._implementation, {"event": event})
+            except BaseException as error:  # noqa: BLE001
+                LOG.warning("%s failed in on_event (%s): %s", self.name, event.kind, _words(error))
+
+
+def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, object]) -> object:
+    given = [arguments[name] for name in implementation.argnames]
+    return implementation.function(*given)
+
+
+def _words(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=PROJECT)
+
+
+def _import(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+def _loaded(what: str, load: Callable[[], object]) -> object:
+    try:
+        return load()
+    # A module that calls sys.exit() while it is imported must not end the sync silently.
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(
+            f"{what} can't be loaded: {_words(error)}",
+            hint="correct plugins in the settings, or install or remove the plug-in",
+        ) from error
