@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from elconsole.hooks import QueryOnly
+from elconsole.hook_types import QueryOnly
 
 _EXAMPLES = 3
 
@@ -158,7 +158,7 @@ def _rate_shift(wanted: ChecksWanted, after: Measures, before: Measures) -> list
 def _stale(wanted: ChecksWanted, table: CheckedTable, after: Measures, now: datetime) -> list[str]:
     if not wanted.freshness or not table.time:
         return []
-    from elconsole.settings_models import duration_seconds
+    from elconsole.settings_values import duration_seconds
 
     if after.newest is None:
         return [f"no row has a {table.time}, asked for within {wanted.freshness}"] * bool(

@@ -158,6 +158,12 @@ class Vetoed(ElconsoleError):
     kind = "vetoed"
 
 
+class CheckFailed(ElconsoleError):
+    """A plug-in or built-in check refused the loaded rows: nothing was published."""
+
+    kind = "check_failed"
+
+
 class Cancelled(ElconsoleError):
     """The user or a signal stopped the sync."""
 

@@ -23,16 +23,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from elconsole.api_types import Mode, SchemaChange, Strategy
+from elconsole.api_types import SchemaChange
 from elconsole.errors import ConfigurationError
 from elconsole.events import Event
+from elconsole.hook_types import HookResult, HookTask, QueryOnly
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -50,45 +50,6 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 class Veto(Exception):
     """Raised by a plug-in to refuse a table; its text is the reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookTask:
-    """The table that a hook is asked about."""
-
-    run_id: str
-    source: str
-    table: str
-    target: str
-    """`schema.table`, unquoted."""
-    mode: Mode
-    strategy: Strategy
-    columns: tuple[str, ...]
-    primary_key: tuple[str, ...] = ()
-    rows_estimated: int | None = None
-    attempt: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookResult:
-    """What was loaded and is not yet visible."""
-
-    rows_extracted: int
-    rows_loaded: int
-    """Rows of the unpublished table: all of them, or the changed ones of an incremental sync."""
-    bytes: int
-    extract_seconds: float
-
-
-class QueryOnly(Protocol):
-    """The warehouse as a `post_load` hook sees it, inside the load's own transaction."""
-
-    @property
-    def table(self) -> str:
-        """The unpublished rows' table, qualified and quoted, ready for SQL."""
-
-    def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Rows of one SELECT; placeholders are `%s`."""
 
 
 class Hookspecs:

@@ -31,6 +31,7 @@ from elconsole.engine.statements import statement
 from elconsole.engine.swap import swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
 from elconsole.errors import ElconsoleError, TableLocked
+from elconsole.hook_types import HookResult
 
 TABLE_LOCK_CLASS = LOCK_CLASS + 2
 ANALYZE_SHARE = 0.1
@@ -80,7 +81,7 @@ class LoadContext:
     """Monotonic time at which the table's run began."""
     on_progress: Progress
     on_extracted: Callable[[Transferred], None]
-    before_publish: Callable[[Session, str, Transferred], None]
+    before_publish: Callable[[Session, str, HookResult], None]
     """Takes the warehouse session, the unpublished table and what arrived; may raise."""
 
 
@@ -132,7 +133,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     context.on_extracted(moved)
     warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
     layout.match_parent(warehouse, task, leaf)
-    context.before_publish(warehouse, leaf, moved)
+    context.before_publish(warehouse, leaf, _hook_result(moved, moved.rows))
     ddl = layout.exchange(task, parent, leaf)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:
@@ -175,7 +176,7 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
     inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
     deleted = merge.sweep(warehouse, task, leaf) if keys else 0
-    context.before_publish(warehouse, leaf, moved)
+    context.before_publish(warehouse, leaf, _hook_result(moved, inserted + updated))
     result = LoadResult(
         rows_extracted=moved.rows,
         rows_loaded=inserted + updated,
@@ -191,6 +192,15 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     record(context, snapshot, result)
     warehouse.execute("COMMIT")
     return _tidy(context, result, old_leaf=None)
+
+
+def _hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
+    return HookResult(
+        rows_extracted=moved.rows,
+        rows_loaded=rows_loaded,
+        bytes=moved.bytes,
+        extract_seconds=moved.extract_seconds,
+    )
 
 
 def _copy_keys(context: LoadContext) -> Transferred:

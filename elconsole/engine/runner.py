@@ -34,6 +34,7 @@ from elconsole.engine.planning import (
     survey,
     unreachable,
 )
+from elconsole.engine.plugins import ask_before_extract, ask_before_publish, hook_task
 from elconsole.engine.pools import Pool, Session, open_session
 from elconsole.engine.quality_targets import quality_target
 from elconsole.engine.state import WarehouseState, read_state
@@ -59,8 +60,10 @@ from elconsole.events import (
     TableFailed,
     TableStarted,
 )
+from elconsole.hook_types import HookResult, HookTask
 
 if TYPE_CHECKING:
+    from elconsole.hooks import Hooks
     from elconsole.settings_models import Settings
 
 LOG = logging.getLogger("elconsole.engine")
@@ -91,8 +94,10 @@ class SyncRun:
         *,
         emit: Emit,
         stop: threading.Event,
+        hooks: Hooks | None = None,
     ) -> None:
         self.settings = settings
+        self.hooks = hooks
         self.pools = pools
         self.request = request
         self.stop = stop
@@ -275,6 +280,8 @@ class SyncRun:
             self._emit(event)
         except Exception:
             LOG.exception("an observer failed on %s", event.kind)
+        if self.hooks is not None:
+            self.hooks.emit(event)
 
     def _broken(self, error: ElconsoleError | psycopg.Error) -> RunDetail:
         """The warehouse failed before the tables could be planned."""
@@ -411,6 +418,7 @@ class TableRunner:
             raise Cancelled("the sync was stopped")
         self.attempt += 1
         self._started()
+        ask_before_extract(self.run_of.hooks, self.task, self._about())
         with self._sessions() as (source, warehouse):
             return load_table(self._context(source, warehouse))
 
@@ -485,8 +493,11 @@ class TableRunner:
             columns=tuple(column.name for column in self.task.columns),
         )
 
-    def _before_publish(self, _session: Session, _table: str, _moved: Transferred) -> None:
-        """Where checks of the unpublished rows run."""
+    def _before_publish(self, session: Session, table: str, result: HookResult) -> None:
+        ask_before_publish(self.run_of.hooks, self._about(), result, session, table)
+
+    def _about(self) -> HookTask:
+        return hook_task(self.task, self.run_of.summary.run_id, self.attempt)
 
     def _loaded(self, result: LoadResult) -> None:
         seconds = time.monotonic() - self.started

@@ -18,6 +18,7 @@ from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.migrations import ledger_version
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
+from elconsole.engine.plugins import load_hooks
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Server, Session
 from elconsole.engine.probes import probe
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
@@ -96,11 +97,15 @@ class PostgresEngine:
         return api.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
 
     def sync(self, request: api.SyncRequest, *, emit: Emit, stop: api.StopFlag) -> api.RunDetail:
+        hooks = load_hooks(self.settings)
         self._running.add(stop)
         try:
-            return SyncRun(self.settings, self._pools, request, emit=emit, stop=stop).run()
+            run = SyncRun(self.settings, self._pools, request, emit=emit, stop=stop, hooks=hooks)
+            return run.run()
         finally:
             self._running.discard(stop)
+            if hooks is not None:
+                hooks.close()
 
     def interrupt(self) -> None:
         for stop in tuple(self._running):
