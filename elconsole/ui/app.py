@@ -289,6 +289,18 @@ class ConsoleApp(App[str]):
         """Fold the reason."""
         self.fold(store.failed(self.state, message.question, message.error))
 
+    def on_detail_read(self, message: messages.DetailRead) -> None:
+        """Hand an answer to the screen that asked."""
+        from elconsole.ui.screens.detail import DetailScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, DetailScreen):
+                screen.deliver(message.key, message.value, message.error)
+
+    def on_told(self, message: messages.Told) -> None:
+        """Show a toast."""
+        self.tell(message.title, message.words, message.severity)
+
     def on_logged(self, message: messages.Logged) -> None:
         """Fold a line of the program's log."""
         self.fold(store.logged(self.state, message.entry))
@@ -416,6 +428,44 @@ class ConsoleApp(App[str]):
         from elconsole.ui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self.screen))
+
+    def action_advice(self) -> None:
+        """What the advisors noticed."""
+        from elconsole.ui.screens.advice import AdviceScreen
+
+        self.push_screen(AdviceScreen())
+
+    def action_freeze_baseline(self) -> None:
+        """Keep the present periods as the reference of the control charts."""
+        engine = self.questions.engine
+        if engine is not None and not self.options.read_only:
+            self.questions.do("Baseline", lambda: f"version {engine.freeze_baseline()} is frozen")
+
+    def action_toggle_auto_sync(self) -> None:
+        """Stop the timer, or wind it up."""
+        if self.next_sync_at is None:
+            self._plan_auto_sync()
+        else:
+            self.next_sync_at = None
+        self.repaint()
+
+    def action_demo_live(self) -> None:
+        """Let units appear in the demo plant."""
+        start = self.options.start_demo_live
+        if start is None:
+            return
+
+        def work() -> str:
+            start()
+            return "units appear in the sources now; sync to see them"
+
+        self.questions.do("Demo plant", work)
+
+    def show_connection(self, name: str) -> None:
+        """Open a connection."""
+        from elconsole.ui.screens.connection import ConnectionDialog
+
+        self.push_screen(ConnectionDialog(name))
 
     def open_row(self, row: Row) -> None:
         """Open whatever a row stands for."""

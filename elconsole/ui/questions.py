@@ -115,6 +115,22 @@ class Questions:
             lambda error: messages.Unanswered(question, error),
         )
 
+    def read_detail(self, key: str, work: Callable[[], object]) -> None:
+        """Ask for one screen."""
+        self._background.ask(
+            key,
+            lambda: messages.DetailRead(key, work(), None),
+            lambda error: messages.DetailRead(key, None, error),
+        )
+
+    def do(self, name: str, work: Callable[[], str]) -> None:
+        """Do something and tell in a toast how it ended."""
+        self._background.ask(
+            name,
+            lambda: messages.Told(name, work()),
+            lambda error: messages.Told(f"{name}: failed", error.message, "error"),
+        )
+
     def sync(self, request: SyncRequest, stop: threading.Event) -> bool:
         """Run a sync to its end; False where one is under way."""
         engine = self.engine

@@ -8,7 +8,7 @@ from datetime import datetime
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
 from elconsole.ui.journal import error_line
 from elconsole.ui.store import ConnectionState, ConsoleState
-from elconsole.ui.text import NOTHING, clock, safe, size, span_of, spark
+from elconsole.ui.text import NOTHING, clock, safe, size, spark, whole_seconds
 
 STALE_AFTER_S = 3.0
 """A probe under way for longer than this makes its row stale."""
@@ -99,7 +99,7 @@ def _row(item: ConnectionState, now: datetime) -> Row:
     silent_s = silence_s(item, now)
     latency = NOTHING
     if silent_s is not None:
-        latency = span_of(float(int(silent_s)))
+        latency = whole_seconds(silent_s)
     elif health is not None and health.latency_ms is not None:
         latency = _milliseconds(health.latency_ms)
     calm = stands.rank < 2

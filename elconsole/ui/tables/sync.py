@@ -17,6 +17,7 @@ from elconsole.ui.text import (
     safe,
     size,
     span_of,
+    whole_seconds,
 )
 
 MARKS: dict[str, tuple[str, Tone]] = {
@@ -98,7 +99,7 @@ def _title(state: ConsoleState, run: RunState, now: datetime) -> str:
 
 
 def _seconds_since(run: RunState, now: datetime) -> str:
-    return span_of(float(int(max(0.0, (now - run.run.started_at).total_seconds()))))
+    return whole_seconds((now - run.run.started_at).total_seconds())
 
 
 def _ordered(run: RunState) -> tuple[TableProgress, ...]:
@@ -150,7 +151,7 @@ def _status(item: TableProgress, now: datetime, mark: str, tone: Tone) -> Cell:
         return cell(f"▲ try {entry.attempts + 1}", "warn")
     left = item.seconds_left(now)
     if left is not None:
-        return cell(f"{span_of(max(1.0, float(round(left))))} left".replace(".0 s", " s"), "dim")
+        return cell(f"{whole_seconds(max(1.0, round(left)))} left", "dim")
     if entry.rows_estimated and entry.records_extracted >= entry.rows_estimated:
         return cell("publishing", "accent")
     return cell("reading", "accent")
