@@ -343,9 +343,9 @@ class ConsoleApp(App[str]):
         """The selection that the cursor stands on; empty means everything."""
         from elconsole.ui.opening import selection_of
 
-        screen = self.screen
-        grid = screen.grid() if isinstance(screen, PageScreen) else None
-        if grid is None or not grid.has_focus:
+        page = next(item for item in reversed(self.screen_stack) if isinstance(item, PageScreen))
+        grid = page.grid()
+        if grid is None or page.focused is not grid:
             return ()
         row = grid.row_under_cursor()
         return selection_of(row) if row is not None else ()

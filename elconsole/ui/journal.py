@@ -266,6 +266,11 @@ def error_line(error: ErrorInfo | None) -> str:
     return safe(error.message) + (f" ({error.sqlstate})" if error.sqlstate else "")
 
 
+def error_text(error: ErrorInfo) -> str:
+    """An error at length, as one paragraph."""
+    return safe(error.message, 4000) + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
+
+
 def _of_failure(event: TableFailed) -> LogEntry:
     text, tone, level = event.status, "bad", "error"
     if event.will_retry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.screen import Screen
 
 from elconsole.api_types import ErrorInfo
-from elconsole.api import RunSummary, TableDrift
+from elconsole.api import RawTable, RunSummary, TableDrift
 from elconsole.ui.cells import Row
 from elconsole.ui.journal import LogEntry
 from elconsole.ui.store import ConnectionState, ConsoleState, TableProgress
@@ -19,7 +19,7 @@ def selection_of(row: Row) -> tuple[str, ...]:
             return (info.name,)
         case TableProgress(table=table):
             return (f"{table.source}.{table.table}",)
-        case TableDrift(source=source, table=table_name):
+        case TableDrift(source=source, table=table_name) | RawTable(source=source, table=table_name):
             return (f"{source}.{table_name}",)
     return ()
 
@@ -52,8 +52,12 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[object] | None:
             from elconsole.ui.screens.connection import ConnectionDialog
 
             return ConnectionDialog(subject)
-        case TableDrift(error=ErrorInfo() as error):
-            return _error_dialog(f"{row.data.source}.{row.data.table}", error)
+        case TableDrift(source=source, table=name):
+            from elconsole.ui.screens.drift import DriftDialog
+
+            plans = state.plan.tables if state.plan else ()
+            planned = next((p for p in plans if (p.source, p.table) == (source, name)), None)
+            return DriftDialog(row.data, planned)
     return None
 
 

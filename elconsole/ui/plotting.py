@@ -76,8 +76,8 @@ def _draw_levels(canvas: Canvas, rows: Sequence[QualityRow], scale: Scale) -> No
         start = int(index * scale.columns / scale.points)
         stop = int((index + 1) * scale.columns / scale.points)
         for level, character, tone in (
-            (row.ucl, "╌", "warn"),
-            (row.lcl, "╌", "warn"),
+            (row.ucl, "╌", "dim"),
+            (row.lcl, "╌", "dim"),
             (row.center, "─", "few"),
         ):
             if level is not None:
@@ -117,9 +117,10 @@ def _axis(scale: Scale, line: int, rows: Sequence[QualityRow]) -> list[Span]:
     step = max(2, scale.lines // 5)
     for at in range(0, scale.lines, step):
         labels[at] = (percent(scale.rate(at)), "dim")
-    last = rows[-1] if rows else None
+    judged = [row for row in rows if row.judged != "incomplete"]
+    last = judged[-1] if judged else None
     if last is not None:
-        for level, tone in ((last.lcl, "warn"), (last.ucl, "warn"), (last.center, "plain")):
+        for level, tone in ((last.lcl, "dim"), (last.ucl, "dim"), (last.center, "plain")):
             if level is not None:
                 at = scale.line(level)
                 for near in (at - 1, at + 1):

@@ -65,11 +65,11 @@ class ConnectionDialog(Dialog):
             facts.append(("", spark(item.latencies[-40:], 0.0, max(*known, 20.0)), "$accent"))
         yield line(*(p for name, text, tone in facts for p in _fact(name, text, tone)))
         for reason in health.reasons if health else ():
-            yield line(("▲ ", "$warning"), (safe(reason), "$text"))
+            yield line(("▲ ", "$warning"), (safe(reason), "$foreground"))
         if health is not None and health.error is not None:
-            yield line(("\n✗ ", "$error"), (safe_lines(health.error.message), "$text"))
+            yield line(("\n✗ ", "$error"), (safe_lines(health.error.message), "$foreground"))
             if health.error.hint:
-                yield line(("\nWhat to do\n", "$accent"), (safe_lines(health.error.hint), "$text"))
+                yield line(("\nWhat to do\n", "$accent"), (safe_lines(health.error.hint), "$foreground"))
 
 
 def _fact(name: str, text: str, tone: str) -> tuple[tuple[str, str], tuple[str, str]]:

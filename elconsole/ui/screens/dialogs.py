@@ -98,13 +98,13 @@ class ErrorDialog(Dialog):
     def words(self) -> ComposeResult:
         """Message, code, hint."""
         error = self.error
-        yield line((safe_lines(error.message), "$text"), ("\n", ""))
+        yield line((safe_lines(error.message), "$foreground"), ("\n", ""))
         facts = [("kind      ", "$dim"), (safe(error.kind), "$foreground")]
         if error.sqlstate:
             facts += [("\nSQLSTATE  ", "$dim"), (safe(error.sqlstate), "$foreground")]
         yield line(*facts)
         if error.hint:
-            yield line(("\nWhat to do\n", "$accent"), (safe_lines(error.hint), "$text"))
+            yield line(("\nWhat to do\n", "$accent"), (safe_lines(error.hint), "$foreground"))
 
     def foot(self) -> str:
         """Keys."""
@@ -134,7 +134,7 @@ class QuitDialog(Dialog):
 
     def words(self) -> ComposeResult:
         """The question."""
-        yield line(("This console runs it: it ends when the console ends.", "$text"))
+        yield line(("This console runs it: it ends when the console ends.", "$foreground"))
 
 
 class RefreshDialog(Dialog):
@@ -161,7 +161,7 @@ class RefreshDialog(Dialog):
             or f"{item.source}.{item.table}" in self._target
         ]
         what = safe(", ".join(self._target), 200) or "every configured table"
-        yield line(("Reads ", "$text"), (what, "bold $foreground"), (" anew, every row.\n", "$text"))
+        yield line(("Reads ", "$foreground"), (what, "bold $foreground"), (" anew, every row.\n", "$foreground"))
         if tables:
             rows = sum(item.rows for item in tables)
             yield line(

@@ -85,7 +85,7 @@ class ExportDialog(Dialog):
     def words(self) -> ComposeResult:
         """How much, and where to."""
         rows = sum(not row.heading for row in self._grid.rows)
-        yield line((f"{rows:,} rows, into the working directory {Path.cwd()}", "$text"))
+        yield line((f"{rows:,} rows, into the working directory {Path.cwd()}", "$foreground"))
 
     def dismiss(self, result: str | None = None) -> Any:
         """Write the file, then close."""

@@ -10,6 +10,11 @@ from textual.screen import Screen
 from elconsole.ui.screens.dialogs import Dialog, line
 
 KEYS = {
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+tab": "⇧tab",
     "slash": "/",
     "question_mark": "?",
     "escape": "esc",
@@ -25,10 +30,10 @@ def bound_keys(screen: Screen[Any]) -> list[tuple[str, str, str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for key, active in screen.active_bindings.items():
         binding = active.binding
-        if not binding.description or not active.enabled or binding.system:
+        if not binding.description or not active.enabled or binding.system or "super" in key:
             continue
         place = "everywhere" if active.node is screen.app else "here"
-        name = KEYS.get(key, key if len(key) > 1 else key)
+        name = KEYS.get(key, key)
         found.setdefault((place, binding.description), []).append(name)
     return [(place, " ".join(keys), words) for (place, words), keys in found.items()]
 
@@ -49,7 +54,7 @@ class HelpScreen(Dialog):
             if rows:
                 parts: list[tuple[str, str]] = [(f"{place}\n", "bold $accent")]
                 for keys, words in rows:
-                    parts += [(f"  {keys:<14}", "bold $foreground"), (f"{words}\n", "$dim")]
+                    parts += [(f"  {keys:<18}", "bold $foreground"), (f"{words}\n", "$dim")]
                 yield line(*parts)
         yield line(
             ("symbols\n", "bold $accent"),

@@ -110,7 +110,7 @@ class PageScreen(Screen[None]):
         from textual.widgets import Input
 
         line = Input(grid.needle, placeholder="filter: words that rows must contain", id="filter")
-        await self.mount(line)
+        await self.mount(line, before=self.query_one(KeyBar))
         self._filtered = grid
         line.focus()
 

@@ -29,8 +29,8 @@ class WelcomeScreen(Dialog):
     def words(self) -> ComposeResult:
         """What is the matter."""
         yield line(
-            ("No configuration was found, and no database answers at the\n", "$text"),
-            ("default addresses of the pen plant (localhost:5432–5435).", "$text"),
+            ("No configuration was found, and no database answers at the\n", "$foreground"),
+            ("default addresses of the pen plant (localhost:5432–5435).", "$foreground"),
         )
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
@@ -82,7 +82,7 @@ class PlacesDialog(Dialog):
             *(safe(str(path), 200) for path in self._welcome.searched),
             "the defaults: the pen plant's four addresses",
         ]
-        yield line(*((f"{number}  {place}\n", "$text") for number, place in enumerate(places, 1)))
+        yield line(*((f"{number}  {place}\n", "$foreground") for number, place in enumerate(places, 1)))
 
 
 class WrittenDialog(Dialog):
@@ -98,5 +98,5 @@ class WrittenDialog(Dialog):
         """Where, and what next."""
         yield line(
             (safe(self._path, 300), "bold $foreground"),
-            ("\n\nSet your servers and passwords there, then start elconsole again.", "$text"),
+            ("\n\nSet your servers and passwords there, then start elconsole again.", "$foreground"),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
 from elconsole.ui.journal import error_line
 from elconsole.ui.store import ConnectionState, ConsoleState
@@ -67,10 +68,10 @@ def overall(state: ConsoleState, now: datetime) -> Standing:
     return Standing(worst.symbol, text, worst.tone, worst.rank)
 
 
-def table(state: ConsoleState, now: datetime) -> Table:
-    """The panel."""
+def table(state: ConsoleState, now: datetime, *, compact: bool = False) -> Table:
+    """The panel; `compact` leaves out what has no room on a small terminal."""
     rows = tuple(_row(item, now) for item in state.connections)
-    facts = _warehouse_facts(state)
+    facts = "" if compact else _warehouse_facts(state)
     if facts:
         rows = (*rows, Row("facts", (cell(f"   {facts}", "dim"),), heading=True))
     answers = [item.health.checked_at for item in state.connections if item.health is not None]
@@ -133,7 +134,7 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     """The last latencies on one scale, or what the server said."""
     item, stands = value
     if item.health is not None and item.health.status == "down":
-        return (Span(error_line(item.health.error) or "no reason given", "bad"),)
+        return (Span(reason_in_short(item.health.error), "bad"),)
     if stands.word == "degraded" and item.health is not None:
         return (Span(safe("; ".join(item.health.reasons)), "warn"),)
     known = item.latencies[-min(width, 24) :]
@@ -141,6 +142,12 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     top = max([*numbers, 20.0])
     tone: Tone = "warn" if stands.rank >= 2 else "dim"
     return (Span(spark(known, 0.0, top), tone),)
+
+
+def reason_in_short(error: ErrorInfo | None) -> str:
+    """What matters of a refusal: libpq begins with the address, which the row shows."""
+    words = error_line(error) or "no reason given"
+    return words.rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip()
 
 
 def _warehouse_facts(state: ConsoleState) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from elconsole.api import RunDetail, RunSummary, TableRun
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_line, mode_text, run_name, started_by
+from elconsole.ui.journal import error_text, mode_text, run_name, started_by
 from elconsole.ui.store import ConsoleState
 from elconsole.ui.tables.sync import MARKS
 from elconsole.ui.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
@@ -188,11 +188,11 @@ def summary_cells(detail: RunDetail, now: datetime) -> tuple[Cell, ...]:
             lines.append(
                 (
                     *cell(f"✗ {safe(table.source)}.{safe(table.table)}: ", "bad"),
-                    *cell(error_line(table.error), "plain"),
+                    *cell(error_text(table.error), "plain"),
                 )
             )
             if table.error.hint:
-                lines.append(cell(f"  → {safe(table.error.hint)}", "dim"))
+                lines.append(cell(f"  → {safe(table.error.hint, 1000)}", "dim"))
         for change in table.schema_changes:
             text = f"▲ {safe(table.source)}.{safe(table.table)}: {safe(change.column)} "
             lines.append(

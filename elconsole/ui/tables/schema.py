@@ -12,8 +12,8 @@ from elconsole.ui.text import NOTHING, count_short, safe
 COLUMNS = (
     Column("table / column", min_width=16, max_width=52),
     Column("change"),
-    Column("source", max_width=36, keep=1),
-    Column("raw", max_width=36, keep=1),
+    Column("source", max_width=28, keep=1),
+    Column("raw", max_width=28, keep=1),
     Column("the next sync", grows=True, min_width=14, max_width=160),
 )
 
@@ -49,17 +49,17 @@ def _table_row(drift: TableDrift, plan: PlannedTable | None) -> Row:
     elif drift.changes:
         word, tone = f"▲ {len(drift.changes)} changed", "warn"
     name = safe(f"{drift.source}.{drift.table}", 120)
-    error = error_line(drift.error) if drift.error else ""
+    error = error_line(drift.error).removeprefix(f"{name}: ") if drift.error else ""
     return Row(
         key=f"{drift.source}.{drift.table}",
         cells=(
             cell(name, "strong"),
             cell(word, _tone(tone)),
             (),
-            cell(safe(drift.target, 80), "dim"),
-            cell(error, "bad") if error else cell(_planned(plan), "plain"),
+            (),
+            cell(error, "bad") if error else cell(planned_words(plan), "plain"),
         ),
-        values=(name, word, "", drift.target, error or _planned(plan)),
+        values=(name, word, "", drift.target, error or planned_words(plan)),
         data=drift,
     )
 
@@ -69,7 +69,8 @@ def _tone(name: str) -> Tone:
     return tones[name]
 
 
-def _planned(plan: PlannedTable | None) -> str:
+def planned_words(plan: PlannedTable | None) -> str:
+    """What the next sync does with a table."""
     if plan is None:
         return ""
     if plan.error is not None:

@@ -36,9 +36,7 @@ SORTED_FROM = 8
 
 COLUMNS = (
     Column("table", min_width=14, max_width=48),
-    Column(
-        "", grows=True, min_width=6, max_width=46, drawn=lambda value, width: _bar(value, width)
-    ),
+    Column("", grows=True, min_width=12, max_width=46, drawn=lambda value, width: _bar(value, width)),
     Column("", align="right", keep=3),
     Column("rows", align="right"),
     Column("of", keep=6),
@@ -48,8 +46,10 @@ COLUMNS = (
 )
 
 
-def table(state: ConsoleState, now: datetime, *, read_only: bool = False) -> Table:
-    """The panel."""
+def table(
+    state: ConsoleState, now: datetime, *, read_only: bool = False, compact: bool = False
+) -> Table:
+    """The panel; `compact` leaves out what has no room on a small terminal."""
     run = state.shown_run()
     start_keys = "" if read_only else "s sync · f full refresh"
     if state.starting and (run is None or not run.running):
@@ -59,7 +59,7 @@ def table(state: ConsoleState, now: datetime, *, read_only: bool = False) -> Tab
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
     rows = tuple(_row(item, now) for item in _ordered(run))
-    rows += tuple(_footer(run, now))
+    rows += tuple(_footer(run, now))[: -1 if compact else None]
     note = start_keys
     if run.running:
         note = "x cancel" if run.here and not read_only else f"run by {started_by(run.run)}"

@@ -90,13 +90,15 @@ def _share_bar(value: float, width: int) -> Cell:
 def period_cells(row: QualityRow) -> tuple[Cell, ...]:
     """The numbers of the period under the chart's cursor."""
     tone = rate_tone(row)
-    limits = f"{percent(row.lcl)} – {percent(row.ucl)}" if row.lcl is not None else NOTHING
+    limits = NOTHING
+    if row.lcl is not None:
+        limits = f"{percent(row.lcl).removesuffix(' %')}–{percent(row.ucl)}"
     chart = f" ({row.chart} chart)" if row.chart else ""
     first = (
         *cell(safe(row.period or "all", 40), "strong"),
-        *cell("  pass rate ", "dim"),
+        *cell("  ", "dim"),
         *cell(mark(row) + percent(row.pass_rate), tone),
-        *cell(f"  95 % interval {interval(row.low, row.high)} %", "dim"),
+        *cell(f" passed  95 %: {interval(row.low, row.high)}", "dim"),
         *cell(f"  limits {limits}{chart}", "dim"),
     )
     defect = safe(row.top_defect.replace("_", " "), 40) if row.top_defect else ""

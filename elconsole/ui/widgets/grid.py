@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from elconsole.ui.arrange import GAP, Sort, fitted, shown, widths
+from elconsole.ui.arrange import GAP, Sort, cut, fitted, shown, widths
 from elconsole.ui.cells import TONES, Cell, Row, Span, Table, Tone
 
 
@@ -76,6 +76,7 @@ class Grid(ScrollView, can_focus=True):
         self.cursor = 0
         self._columns: tuple[tuple[int, int], ...] = ()
         self._width = -1
+        self._framed = ("", "")
         self._styles_known: dict[str, Style] = {}
         self._apply(table, None)
 
@@ -113,11 +114,11 @@ class Grid(ScrollView, can_focus=True):
                 return
 
     def _apply(self, table: Table, selected: Row | None, *, force: bool = False) -> None:
-        old_rows, old_table = self.rows, self.table
+        old_rows = self.rows
         self.table = table
         self.rows = shown(table.rows, self.sort, self.needle)
         self._restore_cursor(selected)
-        self._frame(old_table, force)
+        self._frame()
         columns = widths(table, self._width) if self._width > 0 else ()
         height = self.line_count
         if height != self.virtual_size.height:
@@ -140,15 +141,16 @@ class Grid(ScrollView, can_focus=True):
                 if self.has_header <= line < self.size.height:
                     self.refresh_line(line + top)
 
-    def _frame(self, old: Table, force: bool) -> None:
+    def _frame(self) -> None:
         table = self.table
-        note = table.note
+        title = table.title
         if self.needle:
             total = sum(not row.heading for row in table.rows)
-            note = f"/{self.needle} · {len(self.rows)} of {total} · esc clears"
-        if force or table.title != old.title or self.border_title is None:
-            self.border_title = Content(table.title) if table.title else None
-        self.border_subtitle = Content(note) if note else None
+            title += f" · /{self.needle} · {len(self.rows)} of {total}"
+        if (title, table.note) != self._framed:
+            self._framed = (title, table.note)
+            self.border_title = Content(title) if title else None
+            self.border_subtitle = Content(table.note) if table.note else None
         self.set_class(table.alert, "-alert")
         self.set_class(table.busy, "-busy")
 
@@ -176,9 +178,10 @@ class Grid(ScrollView, can_focus=True):
         self._fit()
 
     def _fit(self) -> None:
-        if self.size.width != self._width:
-            self._width = self.size.width
-            self._columns = widths(self.table, self._width)
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            self._width = width
+            self._columns = widths(self.table, width)
 
     def notify_style_update(self) -> None:
         """Forget the colours of the old theme."""
@@ -219,7 +222,7 @@ class Grid(ScrollView, can_focus=True):
 
     def _cells(self, row: Row) -> list[Span]:
         if row.heading:
-            return list(row.cells[0])
+            return list(cut(row.cells[0], self._width))
         spans: list[Span] = []
         for index, width in self._columns:
             column = self.table.columns[index]
