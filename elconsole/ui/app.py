@@ -27,6 +27,8 @@ from elconsole.ui.signals import SignalTrap
 
 REPAINT_EVERY_S = 0.25
 QUALITY_EVERY_S = 60.0
+DEMO_CHOSEN = "demo"
+"""What the app returns when the welcome screen's demo plant was chosen."""
 WRITING = frozenset({"sync", "full_refresh", "cancel_sync", "freeze_baseline"})
 
 
@@ -93,6 +95,7 @@ class ConsoleApp(App[str]):
         self._repaint_pending = False
         self._signals = SignalTrap(self)
         self._greeted = False
+        self.crash: Exception | None = None
         for theme in themes.OWN:
             self.register_theme(theme)
         self.theme = themes.choose(self, options.preferences_path)
@@ -452,14 +455,9 @@ class ConsoleApp(App[str]):
     def action_demo_live(self) -> None:
         """Let units appear in the demo plant."""
         start = self.options.start_demo_live
-        if start is None:
-            return
-
-        def work() -> str:
-            start()
-            return "units appear in the sources now; sync to see them"
-
-        self.questions.do("Demo plant", work)
+        if start is not None:
+            self.background.last(start)
+            self.tell("Demo plant", "units appear in the sources now; sync to see them")
 
     def show_connection(self, name: str) -> None:
         """Open a connection."""
@@ -490,8 +488,24 @@ class ConsoleApp(App[str]):
     def _theme_chosen(self, _: object) -> None:
         themes.remember(self.options.preferences_path, self.theme)
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the error for the crash log."""
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback, which prints the values of variables."""
+        self._close_messages_no_wait()
+
     def exit(self, *args: Any, **kwargs: Any) -> None:
         """Stop the sync and every question, then end; nothing is waited for."""
         self.stop_sync()
-        self.background.stop.set()
+        self.background.end()
         super().exit(*args, **kwargs)
+
+
+def run_console(options: ConsoleOptions) -> int:
+    """Run the console until it is left; returns the exit code."""
+    from elconsole.ui.launch import run
+
+    return run(options)

@@ -129,11 +129,17 @@ def wrapped_cell(cell: Cell, room: int) -> list[Cell]:
         for word in re.findall(r"\S+\s*|\s+", span.text):
             for piece in _pieces(word, room):
                 if used and used + cell_len(piece.rstrip()) > room:
-                    lines.append(tuple(line))
+                    lines.append(_without_end_space(line))
                     line, used = [Span("    ")], 4
                 line.append(Span(piece, span.tone))
                 used += cell_len(piece)
-    return [*lines, tuple(line)]
+    return [*lines, _without_end_space(line)]
+
+
+def _without_end_space(line: list[Span]) -> Cell:
+    if not line:
+        return ()
+    return (*line[:-1], Span(line[-1].text.rstrip(), line[-1].tone))
 
 
 def _pieces(word: str, room: int) -> list[str]:

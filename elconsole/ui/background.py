@@ -38,10 +38,10 @@ class Background:
         self.stop = threading.Event()
         """Set once, when the console ends."""
 
-    @property
-    def busy(self) -> bool:
-        """Whether a question is under way."""
-        return bool(self._asked)
+    def waiting(self) -> frozenset[str]:
+        """The questions under way."""
+        with self._lock:
+            return frozenset(self._asked)
 
     def post(self, message: Message) -> None:
         """Hand a message to the app; quietly nothing once the app has ended."""

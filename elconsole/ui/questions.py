@@ -149,12 +149,8 @@ class Questions:
             "sync", work, lambda error: messages.SyncEnded(None, error, self._options.clock())
         )
 
-    def end(self, grace_s: float = 0.0) -> None:
-        """Free every blocked call and close; waits at most `grace_s` for a sync's end."""
-        deadline = time.monotonic() + grace_s
+    def wait_for_sync(self, longest_s: float) -> None:
+        """Wait for a cancelled sync to end, but not for ever."""
+        deadline = time.monotonic() + longest_s
         while self._background.asking("sync") and time.monotonic() < deadline:
             time.sleep(0.02)
-        self._background.end()
-        engine = self.engine
-        if engine is not None:
-            self._background.last(engine.close)

@@ -48,7 +48,9 @@ class WelcomeScreen(Dialog):
 
     def _choose(self, answer: str) -> None:
         if answer == "demo":
-            self.app.exit("demo")
+            from elconsole.ui.app import DEMO_CHOSEN
+
+            self.app.exit(DEMO_CHOSEN)
         elif answer == "write":
             self._write()
         else:
