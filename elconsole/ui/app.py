@@ -393,7 +393,7 @@ class ConsoleApp(App[str]):
 
     # Other keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """A read-only console has no key that writes; no key acts without effect."""
         if self.options.read_only and action in WRITING:
             return False

@@ -114,7 +114,7 @@ class Background:
     ) -> None:
         try:
             message = work()
-        except Exception as error:  # noqa: BLE001 - the one catch of this thread
+        except Exception as error:
             if not isinstance(error, ElconsoleError):
                 log.exception("%s failed", question)
             message = refused(error_info(error))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.screen import Screen
 
-from elconsole.api_types import ErrorInfo
 from elconsole.api import RawTable, RunSummary, TableDrift
+from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Row
 from elconsole.ui.journal import LogEntry
 from elconsole.ui.store import ConnectionState, ConsoleState, TableProgress
@@ -19,12 +21,14 @@ def selection_of(row: Row) -> tuple[str, ...]:
             return (info.name,)
         case TableProgress(table=table):
             return (f"{table.source}.{table.table}",)
-        case TableDrift(source=source, table=table_name) | RawTable(source=source, table=table_name):
+        case (
+            TableDrift(source=source, table=table_name) | RawTable(source=source, table=table_name)
+        ):
             return (f"{source}.{table_name}",)
     return ()
 
 
-def screen_for(row: Row, state: ConsoleState) -> Screen[object] | None:
+def screen_for(row: Row, state: ConsoleState) -> Screen[Any] | None:
     """The screen that shows a row in full; None where the row says all."""
     match row.data:
         case ConnectionState():
@@ -61,13 +65,13 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[object] | None:
     return None
 
 
-def _run_screen(run_id: str) -> Screen[object]:
+def _run_screen(run_id: str) -> Screen[Any]:
     from elconsole.ui.screens.run import RunScreen
 
     return RunScreen(run_id)
 
 
-def _error_dialog(title: str, error: ErrorInfo) -> Screen[object]:
+def _error_dialog(title: str, error: ErrorInfo) -> Screen[Any]:
     from elconsole.ui.screens.dialogs import ErrorDialog
 
     return ErrorDialog(title, error)

@@ -20,6 +20,11 @@ LONGEST_BACKOFF_S = 60.0
 HISTORY_LIMIT = 200
 
 
+def backoff_s(first_s: float, failures: int, longest_s: float) -> float:
+    """How long to rest: doubled with each failure after the first."""
+    return min(first_s * 2.0 ** min(max(0, failures - 1), 16), longest_s)
+
+
 class Questions:
     """Starts threads; every answer comes back as a message."""
 
@@ -64,7 +69,7 @@ class Questions:
                 )
             self._background.post(messages.ProbeAnswered(health))
             failures = failures + 1 if health.status == "down" else 0
-            return min(self._options.probe_every_s * 2 ** max(0, failures - 1), LONGEST_BACKOFF_S)
+            return backoff_s(self._options.probe_every_s, failures, LONGEST_BACKOFF_S)
 
         return probe
 
@@ -83,7 +88,7 @@ class Questions:
             except Exception as error:  # noqa: BLE001 - the one catch of this thread
                 self._background.post(messages.WatchBroken(error_info(error)))
             failures += 1
-            return min(2.0 * 2 ** (failures - 1), 30.0)
+            return backoff_s(2.0, failures, 30.0)
 
         self._background.repeat("watch", watch)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-
 from elconsole.ui.app import ConsoleApp
 from elconsole.ui.options import ConsoleOptions
 from tests.ui import fake_engine as fake
@@ -37,7 +36,10 @@ async def settle(pilot: Pilot[Any]) -> None:
     assert isinstance(app, ConsoleApp)
     async with asyncio.timeout(PATIENCE_S):
         await pilot.pause()
-        while any(not name.startswith("probe-") or name[6:] not in held(app) for name in app.background.waiting()):
+        while any(
+            not name.startswith("probe-") or name[6:] not in held(app)
+            for name in app.background.waiting()
+        ):
             await pilot.pause(0.005)
         await pilot.pause()
     app.repaint()
@@ -58,7 +60,27 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
         await settle(pilot)
 
 
-WAVE = (2.0, 2.2, 1.9, 2.4, 3.1, 2.0, 2.1, 2.6, 1.8, 2.0, 2.9, 2.2, 2.0, 2.1, 2.3, 1.9, 2.0, 2.4, 2.2)
+WAVE = (
+    2.0,
+    2.2,
+    1.9,
+    2.4,
+    3.1,
+    2.0,
+    2.1,
+    2.6,
+    1.8,
+    2.0,
+    2.9,
+    2.2,
+    2.0,
+    2.1,
+    2.3,
+    1.9,
+    2.0,
+    2.4,
+    2.2,
+)
 
 
 def with_latencies(app: ConsoleApp) -> None:
@@ -74,6 +96,3 @@ def with_latencies(app: ConsoleApp) -> None:
             wave = wave[:12]
         connections.append(replace(item, latencies=wave[-18:]))
     app.fold(replace(app.state, connections=tuple(connections)))
-
-
-

@@ -19,7 +19,9 @@ def advice_lines(report: AdviceReport) -> tuple[Cell, ...]:
     lines: list[Cell] = []
     for item in report.findings:
         evidence = " · ".join(f"{safe(k, 60)} {safe(str(v), 80)}" for k, v in item.evidence.items())
-        lines.append((*cell(f"▲ {safe(item.subject, 80)}  ", "warn"), *cell(safe(item.advisor), "dim")))
+        lines.append(
+            (*cell(f"▲ {safe(item.subject, 80)}  ", "warn"), *cell(safe(item.advisor), "dim"))
+        )
         lines.append(cell(f"  {safe(item.finding, 400)}", "plain"))
         if evidence:
             lines.append(cell(f"  {evidence}", "dim"))
@@ -44,10 +46,10 @@ class AdviceScreen(DetailScreen):
         if engine is not None:
             self.ask("advice", engine.advise)
 
-    def answered(self, question: str, value: Any) -> None:
+    def answered(self, question: str, value: Any) -> None:  # noqa: ARG002
         """Show the findings."""
         self.query_one("#advice", Lines).show_lines(advice_lines(value))
 
-    def refused(self, question: str, error: ErrorInfo) -> None:
+    def refused(self, question: str, error: ErrorInfo) -> None:  # noqa: ARG002
         """Say why."""
         self.query_one("#advice", Lines).show_lines((cell(safe(error.message), "bad"),))

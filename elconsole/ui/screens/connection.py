@@ -69,7 +69,9 @@ class ConnectionDialog(Dialog):
         if health is not None and health.error is not None:
             yield line(("\n✗ ", "$error"), (safe_lines(health.error.message), "$foreground"))
             if health.error.hint:
-                yield line(("\nWhat to do\n", "$accent"), (safe_lines(health.error.hint), "$foreground"))
+                yield line(
+                    ("\nWhat to do\n", "$accent"), (safe_lines(health.error.hint), "$foreground")
+                )
 
 
 def _fact(name: str, text: str, tone: str) -> tuple[tuple[str, str], tuple[str, str]]:

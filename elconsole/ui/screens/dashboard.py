@@ -44,8 +44,12 @@ class DashboardScreen(PageScreen):
         state, now = self.console.shown_state, self.console.now()
         read_only = self.console.options.read_only
         compact, wide = self.has_class("-narrow"), self.has_class("-wide")
-        self.query_one("#connections", Grid).show(connections.table(state, now, compact=compact or wide))
-        self.query_one("#sync", Grid).show(sync.table(state, now, read_only=read_only, compact=compact))
+        self.query_one("#connections", Grid).show(
+            connections.table(state, now, compact=compact or wide)
+        )
+        self.query_one("#sync", Grid).show(
+            sync.table(state, now, read_only=read_only, compact=compact)
+        )
         self.query_one("#first", Grid).show(quality.panel(state, now, first=True))
         self.query_one("#others", Grid).show(quality.panel(state, now, first=False))
         self.query_one("#activity", Grid).show(activity.panel(state, now))

@@ -161,7 +161,11 @@ class RefreshDialog(Dialog):
             or f"{item.source}.{item.table}" in self._target
         ]
         what = safe(", ".join(self._target), 200) or "every configured table"
-        yield line(("Reads ", "$foreground"), (what, "bold $foreground"), (" anew, every row.\n", "$foreground"))
+        yield line(
+            ("Reads ", "$foreground"),
+            (what, "bold $foreground"),
+            (" anew, every row.\n", "$foreground"),
+        )
         if tables:
             rows = sum(item.rows for item in tables)
             yield line(

@@ -28,7 +28,9 @@ class DriftDialog(Dialog):
             if drift.error.hint:
                 yield line(("  → ", "$accent"), (safe_lines(drift.error.hint), "$foreground"))
         if not drift.changes:
-            yield line(("\n● ", "$success"), ("source and raw table have the same columns", "$foreground"))
+            yield line(
+                ("\n● ", "$success"), ("source and raw table have the same columns", "$foreground")
+            )
         for change in drift.changes:
             yield line(
                 (f"\n{safe(change.column, 200)}", "bold $foreground"),

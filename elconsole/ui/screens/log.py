@@ -61,7 +61,10 @@ class LogScreen(PageScreen):
 
     def action_source(self) -> None:
         """Show one source after the other, then all."""
-        names: list[str | None] = [None, *(item.info.name for item in self.console.state.connections)]
+        names: list[str | None] = [
+            None,
+            *(item.info.name for item in self.console.state.connections),
+        ]
         at = names.index(self.source) if self.source in names else 0
         self.source = names[(at + 1) % len(names)]
         self.paint_page()

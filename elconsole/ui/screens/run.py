@@ -78,7 +78,9 @@ class RunScreen(DetailScreen):
         if detail is None:
             return
         lines = runs.summary_cells(detail, self.console.now())
-        self.query_one("#facts", Lines).show_lines(lines, run_name(detail.run.run_number).capitalize())
+        self.query_one("#facts", Lines).show_lines(
+            lines, run_name(detail.run.run_number).capitalize()
+        )
         self.query_one("#tables", Grid).show(runs.tables(detail, self.before))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
@@ -88,5 +90,3 @@ class RunScreen(DetailScreen):
             from elconsole.ui.screens.dialogs import ErrorDialog
 
             self.app.push_screen(ErrorDialog(f"{table.source}.{table.table}", table.error))
-
-

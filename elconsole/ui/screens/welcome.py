@@ -17,7 +17,12 @@ class WelcomeScreen(Dialog):
 
     title_words = "Welcome to elconsole"
     choices = (
-        ("d", "demo", "Open the demo plant", "four real databases, in seconds, in a folder of its own"),
+        (
+            "d",
+            "demo",
+            "Open the demo plant",
+            "four real databases, in seconds, in a folder of its own",
+        ),
         ("w", "write", "Write a configuration", "a commented file for your own databases"),
         ("l", "looked", "Where is it looked for?", "the places, the first one found wins"),
     )
@@ -84,7 +89,9 @@ class PlacesDialog(Dialog):
             *(safe(str(path), 200) for path in self._welcome.searched),
             "the defaults: the pen plant's four addresses",
         ]
-        yield line(*((f"{number}  {place}\n", "$foreground") for number, place in enumerate(places, 1)))
+        yield line(
+            *((f"{number}  {place}\n", "$foreground") for number, place in enumerate(places, 1))
+        )
 
 
 class WrittenDialog(Dialog):
@@ -100,5 +107,8 @@ class WrittenDialog(Dialog):
         """Where, and what next."""
         yield line(
             (safe(self._path, 300), "bold $foreground"),
-            ("\n\nSet your servers and passwords there, then start elconsole again.", "$foreground"),
+            (
+                "\n\nSet your servers and passwords there, then start elconsole again.",
+                "$foreground",
+            ),
         )

@@ -36,11 +36,10 @@ class QualityItem:
 def split(report: QualityReport) -> tuple[tuple[QualityTable, ...], tuple[QualityTable, ...]]:
     """The first dimension of every production table, and all others."""
     first: dict[tuple[str, str], QualityTable] = {}
-    others = []
     for item in report.tables:
-        if first.setdefault((item.source, item.table), item) is not item:
-            others.append(item)
-    return tuple(first.values()), tuple(others)
+        first.setdefault((item.source, item.table), item)
+    heads = tuple(first.values())
+    return heads, tuple(item for item in report.tables if item not in heads)
 
 
 def rate_tone(row: QualityRow) -> Tone:

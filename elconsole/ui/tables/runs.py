@@ -96,9 +96,7 @@ def _bar(value: float, width: int) -> Cell:
 def tables(detail: RunDetail, before: RunDetail | None) -> Table:
     """A run's tables, beside the run before."""
     old = {(table.source, table.table): table for table in before.tables} if before else {}
-    rows = tuple(
-        _table_row(table, old.get((table.source, table.table))) for table in detail.tables
-    )
+    rows = tuple(_table_row(table, old.get((table.source, table.table))) for table in detail.tables)
     against = run_name(before.run.run_number) if before else "no earlier run"
     return Table(
         columns=(
@@ -181,7 +179,9 @@ def summary_cells(detail: RunDetail, now: datetime) -> tuple[Cell, ...]:
             *cell(count(run.records_loaded), "strong"),
             *cell(f" rows · {size(run.bytes)} · {span_of(run.duration_seconds)}{speed}", "dim"),
         ),
-        cell(f"{moment(run.started_at, now)} – {moment(run.finished_at, now)} · {run.run_id}", "dim"),
+        cell(
+            f"{moment(run.started_at, now)} – {moment(run.finished_at, now)} · {run.run_id}", "dim"
+        ),
     ]
     for table in detail.tables:
         if table.error is not None:

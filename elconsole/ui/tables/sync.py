@@ -8,12 +8,10 @@ from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
 from elconsole.ui.journal import error_line, mode_text, run_name, started_by
 from elconsole.ui.store import ConsoleState, RunState, TableProgress
 from elconsole.ui.text import (
-    NOTHING,
     ago,
     bar,
     clock,
     count_short,
-    percent,
     safe,
     size,
     span_of,
@@ -36,7 +34,9 @@ SORTED_FROM = 8
 
 COLUMNS = (
     Column("table", min_width=14, max_width=48),
-    Column("", grows=True, min_width=12, max_width=46, drawn=lambda value, width: _bar(value, width)),
+    Column(
+        "", grows=True, min_width=12, max_width=46, drawn=lambda value, width: _bar(value, width)
+    ),
     Column("", align="right", keep=3),
     Column("rows", align="right"),
     Column("of", keep=6),

@@ -169,7 +169,7 @@ class Grid(ScrollView, can_focus=True):
 
     # Drawing
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """As many lines as there are rows."""
         return self.line_count
 

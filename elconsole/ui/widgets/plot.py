@@ -72,7 +72,9 @@ class Plot(Widget, can_focus=True):
             return Strip([Segment(self.words if y == 0 else "", style)]).crop_extend(0, width, base)
         spans = self._drawn[y] if y < len(self._drawn) else []
         segments = [
-            Segment(item.text, base + self.get_component_rich_style(f"plot--{item.tone}", partial=True))
+            Segment(
+                item.text, base + self.get_component_rich_style(f"plot--{item.tone}", partial=True)
+            )
             for item in spans
         ]
         strip = Strip(segments).crop_extend(0, width, base)
