@@ -36,10 +36,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     assert isinstance(app, ConsoleApp)
     async with asyncio.timeout(PATIENCE_S):
         await pilot.pause()
-        while any(
-            not name.startswith("probe-") or name[6:] not in held(app)
-            for name in app.background.waiting()
-        ):
+        while app.background.waiting() - held(app):
             await pilot.pause(0.005)
         await pilot.pause()
     app.repaint()
@@ -48,9 +45,12 @@ async def settle(pilot: Pilot[Any]) -> None:
 
 
 def held(app: ConsoleApp) -> set[str]:
-    """Connections whose probe a test holds back."""
+    """What never ends by itself: probes that a test holds back, a watch that sees no run."""
     engine = app.questions.engine
-    return engine.hung if isinstance(engine, fake.FakeEngine) else set()
+    if not isinstance(engine, fake.FakeEngine):
+        return set()
+    endless = {"watch"} if not engine.watched else set()
+    return endless | {f"probe-{name}" for name in engine.hung}
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
