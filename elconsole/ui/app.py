@@ -82,7 +82,10 @@ class ConsoleApp(App[str]):
     ]
 
     def __init__(self, options: ConsoleOptions) -> None:
+        themes.heed_no_color()
         super().__init__()
+        if self.no_color:
+            self._filters = [*themes.without_colours(self._filters)]
         self.options = options
         self.state = store.started(options.connections)
         self.shown_state = self.state

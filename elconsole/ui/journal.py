@@ -310,9 +310,11 @@ def _ended(
     seconds: float | None,
 ) -> LogEntry:
     parts = [tables_text(tables)] if tables else []
-    parts += [f"{count(rows)} rows", span_of(seconds)]
     if tables_failed:
-        parts.insert(0, f"{tables_failed} failed")
+        parts = [
+            f"{tables_failed} of {tables_text(tables)}" if tables else f"{tables_failed} failed"
+        ]
+    parts += [f"{count(rows)} rows", span_of(seconds)]
     tones: dict[str, Tone] = {"succeeded": "ok", "failed": "bad"}
     return LogEntry(
         at=at,

@@ -98,7 +98,6 @@ def test_dashboard_with_a_connection_that_does_not_answer(snap_compare: Compare)
             ),
         )
         await settle(pilot)
-        hung.release.set()
 
     assert snap_compare(app, terminal_size=NORMAL, run_before=run_before)
 
@@ -224,9 +223,7 @@ def test_schema_of_one_table(snap_compare: Compare) -> None:
 
 
 def test_schema_without_drift(snap_compare: Compare) -> None:
-    same = SchemaReport(
-        tuple(replace(item, changes=(), error=None) for item in fake.DRIFT.tables)
-    )
+    same = SchemaReport(tuple(replace(item, changes=(), error=None) for item in fake.DRIFT.tables))
     app = console(engine(drift=same))
     assert snap_compare(app, terminal_size=SMALL, run_before=after("4"))
 

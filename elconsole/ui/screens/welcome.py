@@ -21,7 +21,7 @@ class WelcomeScreen(Dialog):
             "d",
             "demo",
             "Open the demo plant",
-            "four real databases, in seconds, in a folder of its own",
+            "four real databases, in seconds",
         ),
         ("w", "write", "Write a configuration", "a commented file for your own databases"),
         ("l", "looked", "Where is it looked for?", "the places, the first one found wins"),

@@ -147,7 +147,8 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
 def reason_in_short(error: ErrorInfo | None) -> str:
     """What matters of a refusal: libpq begins with the address, which the row shows."""
     words = error_line(error) or "no reason given"
-    return words.rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip()
+    words = words.rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip()
+    return words.removeprefix("Connection ") if len(words) < 24 else words
 
 
 def _warehouse_facts(state: ConsoleState) -> str:

@@ -134,16 +134,17 @@ def _defect(row: QualityRow) -> str:
 def panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
     """One of the dashboard's panels: the first dimensions, or the others."""
     report = state.quality
+    title = "Pass rate" if first else "Pass rate, other dimensions"
     if report is None:
         problem = state.problem("quality")
         empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Counting units…"
-        return Table(_columns("", True), title="Pass rate", empty=empty)
+        return Table(_columns("", True), title=title, empty=empty if first else "")
     tables = split(report)[0 if first else 1]
     names = _names(tables)
     tables = tuple(sorted(tables, key=lambda item: names.index(dimension_name(item.dimension))))
     if not tables:
-        empty = "No second dimension is configured." if report.tables else _no_quality()
-        return Table(_columns("", True), title="Pass rate", empty=empty)
+        empty = "No second dimension is configured." if report.tables else ""
+        return Table(_columns("", True), title=title, empty=_no_quality() if first else empty)
     uniform = len(names) == 1 and first
     rows: list[Row] = []
     for item in tables:

@@ -35,7 +35,7 @@ SORTED_FROM = 8
 COLUMNS = (
     Column("table", min_width=14, max_width=48),
     Column(
-        "", grows=True, min_width=12, max_width=46, drawn=lambda value, width: _bar(value, width)
+        "", grows=True, min_width=8, max_width=46, drawn=lambda value, width: _bar(value, width)
     ),
     Column("", align="right", keep=3),
     Column("rows", align="right"),

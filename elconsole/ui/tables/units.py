@@ -115,4 +115,4 @@ def period_cells(row: QualityRow) -> tuple[Cell, ...]:
 
 
 def _rules(row: QualityRow) -> str:
-    return f"  Nelson rule {', '.join(map(str, row.rules))}" if row.rules else ""
+    return f"  rule {', '.join(map(str, row.rules))}" if row.rules else ""

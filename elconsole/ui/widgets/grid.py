@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from elconsole.ui.arrange import GAP, Sort, cut, fitted, shown, widths
-from elconsole.ui.cells import TONES, Cell, Row, Span, Table, Tone
+from elconsole.ui.arrange import GAP, Sort, cut, fitted, shown, widths, wrapped_cell
+from elconsole.ui.cells import TONES, Cell, Row, Span, Table, cell
 
 
 class Grid(ScrollView, can_focus=True):
@@ -165,7 +165,9 @@ class Grid(ScrollView, can_focus=True):
     @property
     def line_count(self) -> int:
         """The lines that header and rows take."""
-        return max(1, len(self.rows)) + self.has_header
+        if not self.rows:
+            return len(self._empty_lines())
+        return len(self.rows) + self.has_header
 
     # Drawing
 
@@ -197,18 +199,23 @@ class Grid(ScrollView, can_focus=True):
         """One line of the widget."""
         self._fit()
         width = self.size.width
+        if not self.rows:
+            return self._empty_line(y, width)
         if self.has_header and y == 0:
             return self._strip(self._header(), self.rich_style, width)
-        if not self.rows:
-            return self._empty_line(y - self.has_header, width)
         index = y - self.has_header + self.scroll_offset.y
         if index >= len(self.rows):
             return Strip.blank(width, self.rich_style)
         row = self.rows[index]
         base = self.rich_style
+        spans = self._cells(row)
         if index == self.cursor and self.has_focus and not row.heading:
             base = base + self._style("cursor")
-        return self._strip(self._cells(row), base, width)
+            if self.app.current_theme.ansi:
+                return Strip([Segment(item.text, base) for item in spans]).crop_extend(
+                    0, width, base
+                )
+        return self._strip(spans, base, width)
 
     def _header(self) -> list[Span]:
         spans: list[Span] = []
@@ -238,11 +245,15 @@ class Grid(ScrollView, can_focus=True):
         return strip.crop_extend(0, width, base)
 
     def _empty_line(self, y: int, width: int) -> Strip:
+        lines = self._empty_lines()
+        spans = lines[y] if 0 <= y < len(lines) else ()
+        return self._strip([*spans], self.rich_style, width)
+
+    def _empty_lines(self) -> list[Cell]:
+        """What stands in place of rows, wrapped."""
         text = f"nothing matches “{self.needle}”" if self.needle else self.table.empty
-        lines = text.split("\n")
-        tone: Tone = "dim"
-        line = lines[y] if 0 <= y < len(lines) else ""
-        return self._strip([Span(line, tone)], self.rich_style, width)
+        room = max(20, self._width)
+        return [part for line in text.split("\n") for part in wrapped_cell(cell(line, "dim"), room)]
 
     # Keys and mouse
 
