@@ -27,6 +27,8 @@ from elconsole.ui.signals import SignalTrap
 
 REPAINT_EVERY_S = 0.25
 QUALITY_EVERY_S = 60.0
+DEMO_CHOSEN = "demo"
+"""What the app returns when the welcome screen's demo plant was chosen."""
 WRITING = frozenset({"sync", "full_refresh", "cancel_sync", "freeze_baseline"})
 
 
@@ -80,7 +82,10 @@ class ConsoleApp(App[str]):
     ]
 
     def __init__(self, options: ConsoleOptions) -> None:
+        themes.heed_no_color()
         super().__init__()
+        if self.no_color:
+            self._filters = [*themes.without_colours(self._filters)]
         self.options = options
         self.state = store.started(options.connections)
         self.shown_state = self.state
@@ -93,6 +98,7 @@ class ConsoleApp(App[str]):
         self._repaint_pending = False
         self._signals = SignalTrap(self)
         self._greeted = False
+        self.crash: Exception | None = None
         for theme in themes.OWN:
             self.register_theme(theme)
         self.theme = themes.choose(self, options.preferences_path)
@@ -289,6 +295,18 @@ class ConsoleApp(App[str]):
         """Fold the reason."""
         self.fold(store.failed(self.state, message.question, message.error))
 
+    def on_detail_read(self, message: messages.DetailRead) -> None:
+        """Hand an answer to the screen that asked."""
+        from elconsole.ui.screens.detail import DetailScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, DetailScreen):
+                screen.deliver(message.key, message.value, message.error)
+
+    def on_told(self, message: messages.Told) -> None:
+        """Show a toast."""
+        self.tell(message.title, message.words, message.severity)
+
     def on_logged(self, message: messages.Logged) -> None:
         """Fold a line of the program's log."""
         self.fold(store.logged(self.state, message.entry))
@@ -331,9 +349,9 @@ class ConsoleApp(App[str]):
         """The selection that the cursor stands on; empty means everything."""
         from elconsole.ui.opening import selection_of
 
-        screen = self.screen
-        grid = screen.grid() if isinstance(screen, PageScreen) else None
-        if grid is None or not grid.has_focus:
+        page = next(item for item in reversed(self.screen_stack) if isinstance(item, PageScreen))
+        grid = page.grid()
+        if grid is None or page.focused is not grid:
             return ()
         row = grid.row_under_cursor()
         return selection_of(row) if row is not None else ()
@@ -378,7 +396,7 @@ class ConsoleApp(App[str]):
 
     # Other keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """A read-only console has no key that writes; no key acts without effect."""
         if self.options.read_only and action in WRITING:
             return False
@@ -417,6 +435,39 @@ class ConsoleApp(App[str]):
 
         self.push_screen(HelpScreen(self.screen))
 
+    def action_advice(self) -> None:
+        """What the advisors noticed."""
+        from elconsole.ui.screens.advice import AdviceScreen
+
+        self.push_screen(AdviceScreen())
+
+    def action_freeze_baseline(self) -> None:
+        """Keep the present periods as the reference of the control charts."""
+        engine = self.questions.engine
+        if engine is not None and not self.options.read_only:
+            self.questions.do("Baseline", lambda: f"version {engine.freeze_baseline()} is frozen")
+
+    def action_toggle_auto_sync(self) -> None:
+        """Stop the timer, or wind it up."""
+        if self.next_sync_at is None:
+            self._plan_auto_sync()
+        else:
+            self.next_sync_at = None
+        self.repaint()
+
+    def action_demo_live(self) -> None:
+        """Let units appear in the demo plant."""
+        start = self.options.start_demo_live
+        if start is not None:
+            self.background.last(start)
+            self.tell("Demo plant", "units appear in the sources now; sync to see them")
+
+    def show_connection(self, name: str) -> None:
+        """Open a connection."""
+        from elconsole.ui.screens.connection import ConnectionDialog
+
+        self.push_screen(ConnectionDialog(name))
+
     def open_row(self, row: Row) -> None:
         """Open whatever a row stands for."""
         from elconsole.ui.opening import screen_for
@@ -440,8 +491,24 @@ class ConsoleApp(App[str]):
     def _theme_chosen(self, _: object) -> None:
         themes.remember(self.options.preferences_path, self.theme)
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the error for the crash log."""
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback, which prints the values of variables."""
+        self._close_messages_no_wait()
+
     def exit(self, *args: Any, **kwargs: Any) -> None:
         """Stop the sync and every question, then end; nothing is waited for."""
         self.stop_sync()
-        self.background.stop.set()
+        self.background.end()
         super().exit(*args, **kwargs)
+
+
+def run_console(options: ConsoleOptions) -> int:
+    """Run the console until it is left; returns the exit code."""
+    from elconsole.ui.launch import run
+
+    return run(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,14 +96,17 @@ def fitted(cell: Cell, width: int, column: Column) -> Cell:
     """The cell cut or padded to exactly `width` terminal cells."""
     taken = cell_width(cell)
     if taken > width:
-        return _cut(cell, width)
+        return cut(cell, width)
     padding = Span(" " * (width - taken))
     if not padding.text:
         return cell
     return (padding, *cell) if column.align == "right" else (*cell, padding)
 
 
-def _cut(cell: Cell, width: int) -> Cell:
+def cut(cell: Cell, width: int) -> Cell:
+    """The cell, with `…` at its end where it is wider than `width`."""
+    if cell_width(cell) <= width:
+        return cell
     left, out = width, []
     for span in cell:
         length = cell_len(span.text)
@@ -114,3 +118,33 @@ def _cut(cell: Cell, width: int) -> Cell:
             out.append(Span(set_cell_size(span.text, left - 1) + "…", span.tone))
         break
     return tuple(out)
+
+
+def wrapped_cell(cell: Cell, room: int) -> list[Cell]:
+    """The cell as lines of at most `room` terminal cells, broken between words."""
+    lines: list[Cell] = []
+    line: list[Span] = []
+    used = 0
+    for span in cell:
+        for word in re.findall(r"\S+\s*|\s+", span.text):
+            for piece in _pieces(word, room):
+                if used and used + cell_len(piece.rstrip()) > room:
+                    lines.append(_without_end_space(line))
+                    line, used = [Span("    ")], 4
+                line.append(Span(piece, span.tone))
+                used += cell_len(piece)
+    return [*lines, _without_end_space(line)]
+
+
+def _without_end_space(line: list[Span]) -> Cell:
+    if not line:
+        return ()
+    return (*line[:-1], Span(line[-1].text.rstrip(), line[-1].tone))
+
+
+def _pieces(word: str, room: int) -> list[str]:
+    """A word that is longer than a line, in parts."""
+    most = max(8, room - 4)
+    if cell_len(word) <= most:
+        return [word]
+    return [word[start : start + most // 2] for start in range(0, len(word), most // 2)]

@@ -38,10 +38,10 @@ class Background:
         self.stop = threading.Event()
         """Set once, when the console ends."""
 
-    @property
-    def busy(self) -> bool:
-        """Whether a question is under way."""
-        return bool(self._asked)
+    def waiting(self) -> frozenset[str]:
+        """The questions under way."""
+        with self._lock:
+            return frozenset(self._asked)
 
     def post(self, message: Message) -> None:
         """Hand a message to the app; quietly nothing once the app has ended."""
@@ -114,7 +114,7 @@ class Background:
     ) -> None:
         try:
             message = work()
-        except Exception as error:  # noqa: BLE001 - the one catch of this thread
+        except Exception as error:
             if not isinstance(error, ElconsoleError):
                 log.exception("%s failed", question)
             message = refused(error_info(error))

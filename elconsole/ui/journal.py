@@ -266,6 +266,11 @@ def error_line(error: ErrorInfo | None) -> str:
     return safe(error.message) + (f" ({error.sqlstate})" if error.sqlstate else "")
 
 
+def error_text(error: ErrorInfo) -> str:
+    """An error at length, as one paragraph."""
+    return safe(error.message, 4000) + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
+
+
 def _of_failure(event: TableFailed) -> LogEntry:
     text, tone, level = event.status, "bad", "error"
     if event.will_retry:
@@ -305,9 +310,11 @@ def _ended(
     seconds: float | None,
 ) -> LogEntry:
     parts = [tables_text(tables)] if tables else []
-    parts += [f"{count(rows)} rows", span_of(seconds)]
     if tables_failed:
-        parts.insert(0, f"{tables_failed} failed")
+        parts = [
+            f"{tables_failed} of {tables_text(tables)}" if tables else f"{tables_failed} failed"
+        ]
+    parts += [f"{count(rows)} rows", span_of(seconds)]
     tones: dict[str, Tone] = {"succeeded": "ok", "failed": "bad"}
     return LogEntry(
         at=at,

@@ -116,3 +116,23 @@ class Logged(Message):
     def __init__(self, entry: LogEntry) -> None:
         super().__init__()
         self.entry = entry
+
+
+class DetailRead(Message):
+    """An answer for one screen, or the reason why there is none."""
+
+    def __init__(self, key: str, value: Any, error: ErrorInfo | None) -> None:
+        super().__init__()
+        self.key = key
+        self.value = value
+        self.error = error
+
+
+class Told(Message):
+    """Something done in a thread has ended: a toast."""
+
+    def __init__(self, title: str, words: str, severity: str = "information") -> None:
+        super().__init__()
+        self.title = title
+        self.words = words
+        self.severity = severity

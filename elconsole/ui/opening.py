@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.screen import Screen
 
+from elconsole.api import RawTable, RunSummary, TableDrift
 from elconsole.api_types import ErrorInfo
-from elconsole.api import RunSummary, TableDrift
 from elconsole.ui.cells import Row
 from elconsole.ui.journal import LogEntry
 from elconsole.ui.store import ConnectionState, ConsoleState, TableProgress
@@ -19,12 +21,14 @@ def selection_of(row: Row) -> tuple[str, ...]:
             return (info.name,)
         case TableProgress(table=table):
             return (f"{table.source}.{table.table}",)
-        case TableDrift(source=source, table=table_name):
+        case (
+            TableDrift(source=source, table=table_name) | RawTable(source=source, table=table_name)
+        ):
             return (f"{source}.{table_name}",)
     return ()
 
 
-def screen_for(row: Row, state: ConsoleState) -> Screen[object] | None:
+def screen_for(row: Row, state: ConsoleState) -> Screen[Any] | None:
     """The screen that shows a row in full; None where the row says all."""
     match row.data:
         case ConnectionState():
@@ -52,18 +56,22 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[object] | None:
             from elconsole.ui.screens.connection import ConnectionDialog
 
             return ConnectionDialog(subject)
-        case TableDrift(error=ErrorInfo() as error):
-            return _error_dialog(f"{row.data.source}.{row.data.table}", error)
+        case TableDrift(source=source, table=name):
+            from elconsole.ui.screens.drift import DriftDialog
+
+            plans = state.plan.tables if state.plan else ()
+            planned = next((p for p in plans if (p.source, p.table) == (source, name)), None)
+            return DriftDialog(row.data, planned)
     return None
 
 
-def _run_screen(run_id: str) -> Screen[object]:
+def _run_screen(run_id: str) -> Screen[Any]:
     from elconsole.ui.screens.run import RunScreen
 
     return RunScreen(run_id)
 
 
-def _error_dialog(title: str, error: ErrorInfo) -> Screen[object]:
+def _error_dialog(title: str, error: ErrorInfo) -> Screen[Any]:
     from elconsole.ui.screens.dialogs import ErrorDialog
 
     return ErrorDialog(title, error)

@@ -20,6 +20,11 @@ LONGEST_BACKOFF_S = 60.0
 HISTORY_LIMIT = 200
 
 
+def backoff_s(first_s: float, failures: int, longest_s: float) -> float:
+    """How long to rest: doubled with each failure after the first."""
+    return min(first_s * 2.0 ** min(max(0, failures - 1), 16), longest_s)
+
+
 class Questions:
     """Starts threads; every answer comes back as a message."""
 
@@ -64,7 +69,7 @@ class Questions:
                 )
             self._background.post(messages.ProbeAnswered(health))
             failures = failures + 1 if health.status == "down" else 0
-            return min(self._options.probe_every_s * 2 ** max(0, failures - 1), LONGEST_BACKOFF_S)
+            return backoff_s(self._options.probe_every_s, failures, LONGEST_BACKOFF_S)
 
         return probe
 
@@ -83,7 +88,7 @@ class Questions:
             except Exception as error:  # noqa: BLE001 - the one catch of this thread
                 self._background.post(messages.WatchBroken(error_info(error)))
             failures += 1
-            return min(2.0 * 2 ** (failures - 1), 30.0)
+            return backoff_s(2.0, failures, 30.0)
 
         self._background.repeat("watch", watch)
 
@@ -115,6 +120,22 @@ class Questions:
             lambda error: messages.Unanswered(question, error),
         )
 
+    def read_detail(self, key: str, work: Callable[[], object]) -> None:
+        """Ask for one screen."""
+        self._background.ask(
+            key,
+            lambda: messages.DetailRead(key, work(), None),
+            lambda error: messages.DetailRead(key, None, error),
+        )
+
+    def do(self, name: str, work: Callable[[], str]) -> None:
+        """Do something and tell in a toast how it ended."""
+        self._background.ask(
+            name,
+            lambda: messages.Told(name, work()),
+            lambda error: messages.Told(f"{name}: failed", error.message, "error"),
+        )
+
     def sync(self, request: SyncRequest, stop: threading.Event) -> bool:
         """Run a sync to its end; False where one is under way."""
         engine = self.engine
@@ -133,12 +154,8 @@ class Questions:
             "sync", work, lambda error: messages.SyncEnded(None, error, self._options.clock())
         )
 
-    def end(self, grace_s: float = 0.0) -> None:
-        """Free every blocked call and close; waits at most `grace_s` for a sync's end."""
-        deadline = time.monotonic() + grace_s
+    def wait_for_sync(self, longest_s: float) -> None:
+        """Wait for a cancelled sync to end, but not for ever."""
+        deadline = time.monotonic() + longest_s
         while self._background.asking("sync") and time.monotonic() < deadline:
             time.sleep(0.02)
-        self._background.end()
-        engine = self.engine
-        if engine is not None:
-            self._background.last(engine.close)

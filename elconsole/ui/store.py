@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from elconsole.api_types import ErrorInfo, TableStatus
 from elconsole.api import (
     AdviceReport,
     ConnectionHealth,
@@ -23,6 +22,7 @@ from elconsole.api import (
     SchemaReport,
     TableRun,
 )
+from elconsole.api_types import ErrorInfo, TableStatus
 from elconsole.events import (
     DataExtracted,
     DataLoaded,

@@ -6,16 +6,23 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
-from elconsole.humanize import clean_text as clean
+from elconsole import humanize
 from elconsole.ui.cells import Cell, Span, Tone
 
 SPARKS = "▁▂▃▄▅▆▇█"
-NOTHING = "–"
+NOTHING = humanize.NOTHING
 
 
 def safe(text: str | None, limit: int = 300) -> str:
     """Text of a server as one harmless line of at most `limit` characters."""
-    return NOTHING if text is None else clean(text, limit)
+    return humanize.clean_text(text, limit)
+
+
+def safe_lines(text: str, limit: int = 4000) -> str:
+    """Text of a server with its line breaks, each line harmless."""
+    lines = [humanize.clean_text(line) for line in text[:limit].splitlines()]
+    cut = "…" if len(text) > limit else ""
+    return "\n".join(lines).rstrip() + cut
 
 
 def count(number: int) -> str:
@@ -37,49 +44,23 @@ def count_short(number: int | float) -> str:
 
 
 def size(number: int | None) -> str:
-    """Bytes in units of 1024, as `pg_size_pretty` names them."""
-    if number is None:
-        return NOTHING
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1023.5 or unit == "TB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 9.95 else f"{value:.1f} {unit}"
+    """Bytes: `412 MB`."""
+    return humanize.bytes_size(number)
 
 
 def span_of(seconds: float | None) -> str:
-    """A duration: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d`."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 9.95:
-        return f"{max(0.0, seconds):.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
-    if whole < 86400:
-        hours, rest = divmod(whole // 60, 60)
-        return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"
-    return f"{whole // 86400} d"
+    """A duration: `45 ms`, `3.2 s`, `1 m 05 s`."""
+    return humanize.seconds(seconds)
+
+
+def whole_seconds(seconds: float) -> str:
+    """A duration that is still growing: no decimals that flicker."""
+    return f"{max(0, int(seconds))} s" if seconds < 60 else humanize.seconds(seconds)
 
 
 def ago(then: datetime | None, now: datetime) -> str:
     """How long ago, coarsely; `never` where it never was."""
-    if then is None:
-        return "never"
-    seconds = (now - then).total_seconds()
-    if seconds < 1.5:
-        return "now"
-    if seconds < 60:
-        return f"{seconds:.0f} s ago"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min ago"
-    if seconds < 86400:
-        return f"{seconds // 3600:.0f} h ago"
-    return f"{seconds // 86400:.0f} d ago"
+    return "never" if then is None else humanize.age((now - then).total_seconds())
 
 
 def clock(when: datetime | None) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.color import Color
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.theme import Theme
 
 if TYPE_CHECKING:
@@ -86,6 +88,17 @@ def remember(path: Path | None, name: str) -> None:
         unfinished.replace(path)
     except OSError:
         return
+
+
+def heed_no_color() -> None:
+    """An empty `NO_COLOR` means nothing (no-color.org); Textual takes it for a yes."""
+    if os.environ.get("NO_COLOR") == "":
+        del os.environ["NO_COLOR"]
+
+
+def without_colours(filters: Iterable[LineFilter]) -> list[LineFilter]:
+    """Leave no colour code at all, where Textual would make greys."""
+    return [*(item for item in filters if not isinstance(item, Monochrome)), NoColor()]
 
 
 def choose(app: App[Any], path: Path | None) -> str:

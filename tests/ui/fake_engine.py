@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-
 from typing import TypeVar
 
 from elconsole.api import (
@@ -51,7 +50,8 @@ NOW = datetime(2026, 3, 14, 12, 4, 31, tzinfo=UTC)
 SOURCES = ("refills", "bodies", "springs")
 LOST = ErrorInfo(
     "source_unavailable",
-    "server closed the connection unexpectedly: terminating connection due to administrator command",
+    "server closed the connection unexpectedly: terminating connection due to "
+    "administrator command",
     "Check that the server at localhost:5433 is up, then sync again; the old rows stand.",
     "57P01",
 )
@@ -62,7 +62,7 @@ REFUSED = ErrorInfo(
 )
 
 _HEADS: tuple[tuple[str, Role], ...] = (
-    *((name, "source") for name in SOURCES),  # type: ignore[misc]
+    *((name, "source") for name in SOURCES),
     ("warehouse", "warehouse"),
 )
 CONNECTIONS = tuple(
@@ -244,7 +244,13 @@ _LINES = {
 _OTHERS = {
     "refills": (
         "ink_color",
-        (("black", 22, 21), ("blue", 21, 20), ("green", 19, 18), ("purple", 18, 17), ("red", 20, 19)),
+        (
+            ("black", 22, 21),
+            ("blue", 21, 20),
+            ("green", 19, 18),
+            ("purple", 18, 17),
+            ("red", 20, 19),
+        ),
     ),
     "bodies": ("material", (("bamboo", 29, 29), ("metal", 31, 27), ("plastic", 40, 35))),
     "springs": (
@@ -369,7 +375,16 @@ def chart_rows(value: str) -> tuple[QualityRow, ...]:
 
 
 UNITS = UnitsPage(
-    ("id", "timestamp", "line_id", "machine_id", "shift_id", "material", "defect_type", "_airbyte_raw_id"),
+    (
+        "id",
+        "timestamp",
+        "line_id",
+        "machine_id",
+        "shift_id",
+        "material",
+        "defect_type",
+        "_airbyte_raw_id",
+    ),
     tuple(
         (
             str(9000 - number * 7),
@@ -378,7 +393,9 @@ UNITS = UnitsPage(
             f"MACHINE-B-0{1 + number % 5}",
             ("SHIFT-MORNING", "SHIFT-NIGHT", "SHIFT-AFTERNOON")[number % 3],
             ("metal", "plastic")[number % 2],
-            ("surface_defect", "crack", "surface_defect", "dimensional", "wall_thickness")[number % 5],
+            ("surface_defect", "crack", "surface_defect", "dimensional", "wall_thickness")[
+                number % 5
+            ],
             f"0190-{number:04d}",
         )
         for number in range(24)
@@ -387,16 +404,18 @@ UNITS = UnitsPage(
 )
 DRIFT = SchemaReport(
     (
-        TableDrift(
-            source="refills", table="refills_production", target="raw.refills_production"
-        ),
+        TableDrift(source="refills", table="refills_production", target="raw.refills_production"),
         TableDrift(
             source="bodies",
             table="bodies_production",
             target="raw.bodies_production",
             changes=(
-                SchemaChange("coating", "added", "varchar(40)", None, "adds the column; old rows hold NULL"),
-                SchemaChange("material", "widened", "varchar(80)", "varchar(50)", "alters in place"),
+                SchemaChange(
+                    "coating", "added", "varchar(40)", None, "adds the column; old rows hold NULL"
+                ),
+                SchemaChange(
+                    "material", "widened", "varchar(80)", "varchar(50)", "alters in place"
+                ),
             ),
         ),
         TableDrift(
@@ -490,7 +509,9 @@ class FakeEngine:
         self.requests.append(request)
         if self.on_sync is not None:
             return self.on_sync(request, emit, stop)
-        result = run_of(tuple(table_run(name) for name in SOURCES), number=43, age_s=0, user="", host="")
+        result = run_of(
+            tuple(table_run(name) for name in SOURCES), number=43, age_s=0, user="", host=""
+        )
         for event in events_of(result):
             emit(event)
         return result
@@ -550,7 +571,7 @@ class FakeEngine:
             subject="refills.refills_production",
             finding="reads 1,000,000 rows each run of which 0.4 % changed",
             evidence={"changed_share": 0.004},
-            command="mode = \"incremental\"",
+            command='mode = "incremental"',
         )
         return self._or_problem(AdviceReport((finding,)))
 
@@ -594,7 +615,12 @@ def _table_events(run_id: str, table: TableRun) -> list[Event]:
     where = {"run_id": run_id, "source": table.source, "table": table.table, "target": table.target}
     rows, size = table.records_extracted, table.bytes
     started = TableStarted(
-        **where, at=before(1), mode="full", strategy="full", attempt=1, rows_estimated=rows  # type: ignore[arg-type]
+        **where,
+        at=before(1),
+        mode="full",
+        strategy="full",
+        attempt=1,
+        rows_estimated=rows,
     )
     if table.error is not None:
         failed = TableFailed(**where, at=NOW, status=table.status, attempt=1, error=table.error)  # type: ignore[arg-type]
@@ -602,10 +628,19 @@ def _table_events(run_id: str, table: TableRun) -> list[Event]:
     return [
         started,
         ProgressMade(
-            **where, at=before(0.8), rows_total=rows // 2, bytes_total=size // 2, rows_estimated=rows  # type: ignore[arg-type]
+            **where,
+            at=before(0.8),
+            rows_total=rows // 2,
+            bytes_total=size // 2,
+            rows_estimated=rows,
         ),
         DataExtracted(
-            **where, at=before(0.5), rows_total=rows, bytes_total=size, extract_seconds=0.3, columns=("id",)  # type: ignore[arg-type]
+            **where,
+            at=before(0.5),
+            rows_total=rows,
+            bytes_total=size,
+            extract_seconds=0.3,
+            columns=("id",),
         ),
         DataLoaded(
             **where,  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from textual.containers import Horizontal, Vertical
 
 from elconsole.ui.cells import Table
 from elconsole.ui.screens.page import PageScreen
-from elconsole.ui.tables import activity, connections, quality, sync
+from elconsole.ui.tables import activity, connections, quality, raw, sync
+from elconsole.ui.text import clock, safe
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.line_bar import LineBar, Part
 
@@ -34,17 +35,26 @@ class DashboardScreen(PageScreen):
             with Horizontal(id="rates"):
                 yield Grid(nothing, id="first")
                 yield Grid(nothing, id="others")
-            yield Grid(nothing, id="activity", header=False)
+            with Horizontal(id="bottom"):
+                yield Grid(nothing, id="activity", header=False)
+                yield Grid(nothing, id="raw")
 
     def paint_page(self) -> None:
         """Redraw the panels that changed."""
         state, now = self.console.shown_state, self.console.now()
         read_only = self.console.options.read_only
-        self.query_one("#connections", Grid).show(connections.table(state, now))
-        self.query_one("#sync", Grid).show(sync.table(state, now, read_only=read_only))
+        compact, wide = self.has_class("-narrow"), self.has_class("-wide")
+        self.query_one("#connections", Grid).show(
+            connections.table(state, now, compact=compact or wide)
+        )
+        self.query_one("#sync", Grid).show(
+            sync.table(state, now, read_only=read_only, compact=compact)
+        )
         self.query_one("#first", Grid).show(quality.panel(state, now, first=True))
         self.query_one("#others", Grid).show(quality.panel(state, now, first=False))
         self.query_one("#activity", Grid).show(activity.panel(state, now))
+        if wide:
+            self.query_one("#raw", Grid).show(raw.panel(state, now))
         self._arrange()
         self._paint_summary()
 
@@ -57,7 +67,7 @@ class DashboardScreen(PageScreen):
         tops = [min(grids[name], room // 3) + frame for name in ("connections", "sync")]
         rates = max(grids["first"], grids["others"]) + frame
         top = sum(tops) if narrow else max(tops)
-        left = room - top - (5 if narrow else 6)
+        left = room - top - (4 if narrow else 6)
         self.query_one("#top").styles.height = top
         self.query_one("#rates").styles.height = max(3 + frame, min(rates, left))
         for name, lines in zip(("connections", "sync"), tops, strict=True):
@@ -66,13 +76,14 @@ class DashboardScreen(PageScreen):
     def _paint_summary(self) -> None:
         state, now = self.console.shown_state, self.console.now()
         health = connections.overall(state, now)
-        parts = [Part(f"{health.symbol} {health.word}", health.tone)]
+        name = safe(self.console.options.environment, 20) or "elconsole"
+        parts = [Part(f"{name}  ", "strong"), Part(f"{health.symbol} {health.word}", health.tone)]
         run = state.shown_run()
         if run is not None:
             mark, tone = sync.MARKS[run.run.status]
             rows = sum(item.rows() for item in run.tables)
             parts.append(Part(f"  {mark} {run.run.status} {rows:,} rows", tone))
-        self.query_one("#summary", LineBar).show(tuple(parts))
+        self.query_one("#summary", LineBar).show(tuple(parts), (Part(f"  {clock(now)}", "dim"),))
 
     def action_enter_panels(self) -> None:
         """Put the cursor into the first panel."""

@@ -22,13 +22,13 @@ class PageScreen(Screen[None]):
     """A page between the bars; `paint` redraws it from the app's state."""
 
     AUTO_FOCUS = ""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-slim"),
         (60, "-narrow"),
         (100, "-normal"),
         (160, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-tiny"),
         (16, "-low"),
         (30, "-tall"),
@@ -110,7 +110,7 @@ class PageScreen(Screen[None]):
         from textual.widgets import Input
 
         line = Input(grid.needle, placeholder="filter: words that rows must contain", id="filter")
-        await self.mount(line)
+        await self.mount(line, before=self.query_one(KeyBar))
         self._filtered = grid
         line.focus()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
 from elconsole.ui.journal import error_line
 from elconsole.ui.store import ConnectionState, ConsoleState
-from elconsole.ui.text import NOTHING, clock, safe, size, span_of, spark
+from elconsole.ui.text import NOTHING, clock, safe, size, spark, whole_seconds
 
 STALE_AFTER_S = 3.0
 """A probe under way for longer than this makes its row stale."""
@@ -67,10 +68,10 @@ def overall(state: ConsoleState, now: datetime) -> Standing:
     return Standing(worst.symbol, text, worst.tone, worst.rank)
 
 
-def table(state: ConsoleState, now: datetime) -> Table:
-    """The panel."""
+def table(state: ConsoleState, now: datetime, *, compact: bool = False) -> Table:
+    """The panel; `compact` leaves out what has no room on a small terminal."""
     rows = tuple(_row(item, now) for item in state.connections)
-    facts = _warehouse_facts(state)
+    facts = "" if compact else _warehouse_facts(state)
     if facts:
         rows = (*rows, Row("facts", (cell(f"   {facts}", "dim"),), heading=True))
     answers = [item.health.checked_at for item in state.connections if item.health is not None]
@@ -99,7 +100,7 @@ def _row(item: ConnectionState, now: datetime) -> Row:
     silent_s = silence_s(item, now)
     latency = NOTHING
     if silent_s is not None:
-        latency = span_of(float(int(silent_s)))
+        latency = whole_seconds(silent_s)
     elif health is not None and health.latency_ms is not None:
         latency = _milliseconds(health.latency_ms)
     calm = stands.rank < 2
@@ -133,7 +134,7 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     """The last latencies on one scale, or what the server said."""
     item, stands = value
     if item.health is not None and item.health.status == "down":
-        return (Span(error_line(item.health.error) or "no reason given", "bad"),)
+        return (Span(reason_in_short(item.health.error), "bad"),)
     if stands.word == "degraded" and item.health is not None:
         return (Span(safe("; ".join(item.health.reasons)), "warn"),)
     known = item.latencies[-min(width, 24) :]
@@ -141,6 +142,13 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     top = max([*numbers, 20.0])
     tone: Tone = "warn" if stands.rank >= 2 else "dim"
     return (Span(spark(known, 0.0, top), tone),)
+
+
+def reason_in_short(error: ErrorInfo | None) -> str:
+    """What matters of a refusal: libpq begins with the address, which the row shows."""
+    words = error_line(error) or "no reason given"
+    words = words.rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip()
+    return words.removeprefix("Connection ") if len(words) < 24 else words
 
 
 def _warehouse_facts(state: ConsoleState) -> str:

@@ -36,11 +36,10 @@ class QualityItem:
 def split(report: QualityReport) -> tuple[tuple[QualityTable, ...], tuple[QualityTable, ...]]:
     """The first dimension of every production table, and all others."""
     first: dict[tuple[str, str], QualityTable] = {}
-    others = []
     for item in report.tables:
-        if first.setdefault((item.source, item.table), item) is not item:
-            others.append(item)
-    return tuple(first.values()), tuple(others)
+        first.setdefault((item.source, item.table), item)
+    heads = tuple(first.values())
+    return heads, tuple(item for item in report.tables if item not in heads)
 
 
 def rate_tone(row: QualityRow) -> Tone:
@@ -135,16 +134,17 @@ def _defect(row: QualityRow) -> str:
 def panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
     """One of the dashboard's panels: the first dimensions, or the others."""
     report = state.quality
+    title = "Pass rate" if first else "Pass rate, other dimensions"
     if report is None:
         problem = state.problem("quality")
         empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Counting units…"
-        return Table(_columns("", True), title="Pass rate", empty=empty)
+        return Table(_columns("", True), title=title, empty=empty if first else "")
     tables = split(report)[0 if first else 1]
     names = _names(tables)
     tables = tuple(sorted(tables, key=lambda item: names.index(dimension_name(item.dimension))))
     if not tables:
-        empty = "No second dimension is configured." if report.tables else _no_quality()
-        return Table(_columns("", True), title="Pass rate", empty=empty)
+        empty = "No second dimension is configured." if report.tables else ""
+        return Table(_columns("", True), title=title, empty=_no_quality() if first else empty)
     uniform = len(names) == 1 and first
     rows: list[Row] = []
     for item in tables:
@@ -159,7 +159,6 @@ def panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
         title=f"Pass rate by {names[0]}",
         note=_note(tables, now, first),
         empty=_nothing_inspected(),
-        alert=any(row.judged == "signal" for item in tables for row in item.rows),
     )
 
 
@@ -216,13 +215,13 @@ def page(state: ConsoleState, now: datetime) -> Table:
         Column("failed", align="right", keep=4),
         Column("pass", align="right"),
         Column("95 %", keep=2),
-        Column("limits", keep=6),
+        Column("limits", keep=8),
         Column("trend", min_width=7, max_width=TREND_PERIODS, drawn=_trend, keep=3),
         Column("± pp", align="right", keep=7),
         Column("base ± pp", align="right", keep=9),
         Column("ppm", align="right", keep=10),
-        Column("top defect", keep=5, max_width=34),
-        Column("judged", keep=8, min_width=12, max_width=70, grows=True),
+        Column("top defect", keep=6, max_width=34),
+        Column("judged", keep=5, min_width=12, max_width=70, grows=True),
     )
     report = state.quality
     if report is None:
@@ -230,8 +229,11 @@ def page(state: ConsoleState, now: datetime) -> Table:
         empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Counting units…"
         return Table(columns, title="Pass rates", empty=empty)
     rows: list[Row] = []
+    said = ""
     for item in report.tables:
-        rows.append(_page_heading(item, now))
+        facts = _facts(item, now)
+        rows.append(_page_heading(item, facts if facts != said else ""))
+        said = facts
         rows += [_page_row(QualityItem(item, row)) for row in item.rows]
     signals = sum(row.judged == "signal" for item in report.tables for row in item.rows)
     return Table(
@@ -244,15 +246,20 @@ def page(state: ConsoleState, now: datetime) -> Table:
     )
 
 
-def _page_heading(item: QualityTable, now: datetime) -> Row:
-    parts = [f"{safe(item.source, 40)} by {dimension_name(item.dimension)}"]
+def _facts(item: QualityTable, now: datetime) -> str:
+    parts = []
     if item.newest_unit_at is not None:
         parts.append(f"newest unit {moment(item.newest_unit_at, now)}")
     if item.baseline:
         parts.append(f"reference: {safe(item.baseline, 80)}")
     if item.changed_rows:
         parts.append(f"{count(item.changed_rows)} rows changed on the way")
-    spans = (*cell(parts[0], "accent"), *cell("".join(f" · {part}" for part in parts[1:]), "dim"))
+    return "".join(f" · {part}" for part in parts)
+
+
+def _page_heading(item: QualityTable, facts: str) -> Row:
+    name = f"{safe(item.source, 40)} by {dimension_name(item.dimension)}"
+    spans = (*cell(name, "accent"), *cell(facts, "dim"))
     return Row(f"{item.source}/{item.table}/{item.dimension}", (spans,), heading=True)
 
 

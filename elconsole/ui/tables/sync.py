@@ -8,15 +8,14 @@ from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
 from elconsole.ui.journal import error_line, mode_text, run_name, started_by
 from elconsole.ui.store import ConsoleState, RunState, TableProgress
 from elconsole.ui.text import (
-    NOTHING,
     ago,
     bar,
     clock,
     count_short,
-    percent,
     safe,
     size,
     span_of,
+    whole_seconds,
 )
 
 MARKS: dict[str, tuple[str, Tone]] = {
@@ -36,7 +35,7 @@ SORTED_FROM = 8
 COLUMNS = (
     Column("table", min_width=14, max_width=48),
     Column(
-        "", grows=True, min_width=6, max_width=46, drawn=lambda value, width: _bar(value, width)
+        "", grows=True, min_width=8, max_width=46, drawn=lambda value, width: _bar(value, width)
     ),
     Column("", align="right", keep=3),
     Column("rows", align="right"),
@@ -47,8 +46,10 @@ COLUMNS = (
 )
 
 
-def table(state: ConsoleState, now: datetime, *, read_only: bool = False) -> Table:
-    """The panel."""
+def table(
+    state: ConsoleState, now: datetime, *, read_only: bool = False, compact: bool = False
+) -> Table:
+    """The panel; `compact` leaves out what has no room on a small terminal."""
     run = state.shown_run()
     start_keys = "" if read_only else "s sync · f full refresh"
     if state.starting and (run is None or not run.running):
@@ -58,7 +59,7 @@ def table(state: ConsoleState, now: datetime, *, read_only: bool = False) -> Tab
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
     rows = tuple(_row(item, now) for item in _ordered(run))
-    rows += tuple(_footer(run, now))
+    rows += tuple(_footer(run, now))[: -1 if compact else None]
     note = start_keys
     if run.running:
         note = "x cancel" if run.here and not read_only else f"run by {started_by(run.run)}"
@@ -98,7 +99,7 @@ def _title(state: ConsoleState, run: RunState, now: datetime) -> str:
 
 
 def _seconds_since(run: RunState, now: datetime) -> str:
-    return span_of(float(int(max(0.0, (now - run.run.started_at).total_seconds()))))
+    return whole_seconds((now - run.run.started_at).total_seconds())
 
 
 def _ordered(run: RunState) -> tuple[TableProgress, ...]:
@@ -150,7 +151,7 @@ def _status(item: TableProgress, now: datetime, mark: str, tone: Tone) -> Cell:
         return cell(f"▲ try {entry.attempts + 1}", "warn")
     left = item.seconds_left(now)
     if left is not None:
-        return cell(f"{span_of(max(1.0, float(round(left))))} left".replace(".0 s", " s"), "dim")
+        return cell(f"{whole_seconds(max(1.0, round(left)))} left", "dim")
     if entry.rows_estimated and entry.records_extracted >= entry.rows_estimated:
         return cell("publishing", "accent")
     return cell("reading", "accent")

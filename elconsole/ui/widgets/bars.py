@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from rich.cells import cell_len
+
 from elconsole.ui.store import ConsoleState
 from elconsole.ui.tables.connections import overall
 from elconsole.ui.text import clock, safe
@@ -27,16 +29,19 @@ KEY_ORDER = (
     "cancel_sync",
     "filter",
     "open",
-    "copy",
-    "export",
-    "toggle_pause",
+    "next_signal",
     "follow",
     "level",
+    "source",
+    "toggle_pause",
     "back",
+    "pages",
     "help",
     "command_palette",
     "quit",
 )
+EXPENDABLE = ("1-5", "space", "^p", "c", "e", "u", "n", "f", "/")
+"""Keys that the bar drops first where there is no room; the help screen has them all."""
 SHORT = {"space": "space", "slash": "/", "question_mark": "?", "ctrl+p": "^p", "escape": "esc"}
 
 
@@ -82,25 +87,24 @@ class KeyBar(LineBar):
 
     def paint(self) -> None:
         """Show the keys of the focused widget, the screen and the app."""
-        found: dict[str, tuple[str, str, str]] = {}
+        if self.screen.query("#filter"):
+            keys = [("enter", "keep the filter", ""), ("esc", "clear it", "screen.back")]
+        else:
+            keys = self._bound()
+        self.show(self._fitting(keys))
+
+    def _bound(self) -> list[tuple[str, str, str]]:
+        """Triples of key, words and action, in the order of use."""
+        found: dict[str, tuple[str, str, str]] = {"pages": ("1-5", "Pages", "")}
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             action = binding.action.split("(")[0].split(".")[-1]
-            if not (binding.show and active.enabled) or action not in KEY_ORDER or key == "ctrl+q":
+            if action not in KEY_ORDER or not (binding.show and active.enabled) or key == "ctrl+q":
                 continue
-            if action not in found:
-                shown = SHORT.get(key, binding.key_display or key)
-                found[action] = (shown, self._words(action, binding.description), binding.action)
-        ordered = [found[action] for action in KEY_ORDER if action in found]
-        parts: list[Part] = []
-        for key, words, action in ordered:
-            target = action if "." in action else f"app.press_action('{action}')"
-            parts += [Part(key, "page", target), Part(f" {words}   ", "dim", target)]
-        if self.screen.id != "dialog":
-            pages = [Part("1-5", "page"), Part(" Pages   ", "dim")]
-            at = next((i for i, part in enumerate(parts) if part.text == "?"), len(parts))
-            parts[at:at] = pages
-        self.show(tuple(self._fitting(parts)))
+            shown = SHORT.get(key, binding.key_display or key)
+            words = self._words(action, binding.description)
+            found.setdefault(action, (shown, words, f"app.press_action('{binding.action}')"))
+        return [found[action] for action in KEY_ORDER if action in found]
 
     def _words(self, action: str, description: str) -> str:
         app = cast("ConsoleApp", self.app)
@@ -108,16 +112,17 @@ class KeyBar(LineBar):
             return f"Sync {safe(app.sync_target_words(), 30)}"
         return description
 
-    def _fitting(self, parts: list[Part]) -> list[Part]:
-        """Drop spacing, then keys from the middle, until the line fits."""
+    def _fitting(self, keys: list[tuple[str, str, str]]) -> tuple[Part, ...]:
+        """Less air, then fewer keys, until the line fits."""
         room = max(0, self.app.size.width - 2)
-        tight = parts
-        if sum(len(part.text) for part in tight) > room:
-            tight = [
-                Part(part.text.rstrip() + " ", part.look, part.action) if number % 2 else part
-                for number, part in enumerate(parts)
-            ]
-        while len(tight) > 4 and sum(len(part.text) for part in tight) > room:
-            middle = max(0, len(tight) - 8)
-            del tight[middle - middle % 2 : middle - middle % 2 + 2]
-        return tight
+        for expendable in (None, *EXPENDABLE):
+            keys = [item for item in keys if item[0] != expendable]
+            length = sum(cell_len(key) + cell_len(words) + 1 for key, words, _ in keys)
+            air = (room - length) // max(1, len(keys))
+            if air >= 2:
+                break
+        gap = " " * min(3, max(1, air))
+        parts: list[Part] = []
+        for key, words, action in keys:
+            parts += [Part(key, "page", action), Part(f" {words}{gap}", "dim", action)]
+        return tuple(parts)

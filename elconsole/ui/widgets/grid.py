@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from elconsole.ui.arrange import GAP, Sort, fitted, shown, widths
-from elconsole.ui.cells import TONES, Cell, Row, Span, Table, Tone
+from elconsole.ui.arrange import GAP, Sort, cut, fitted, shown, widths, wrapped_cell
+from elconsole.ui.cells import TONES, Cell, Row, Span, Table, cell
 
 
 class Grid(ScrollView, can_focus=True):
@@ -76,6 +76,7 @@ class Grid(ScrollView, can_focus=True):
         self.cursor = 0
         self._columns: tuple[tuple[int, int], ...] = ()
         self._width = -1
+        self._framed = ("", "")
         self._styles_known: dict[str, Style] = {}
         self._apply(table, None)
 
@@ -113,11 +114,11 @@ class Grid(ScrollView, can_focus=True):
                 return
 
     def _apply(self, table: Table, selected: Row | None, *, force: bool = False) -> None:
-        old_rows, old_table = self.rows, self.table
+        old_rows = self.rows
         self.table = table
         self.rows = shown(table.rows, self.sort, self.needle)
         self._restore_cursor(selected)
-        self._frame(old_table, force)
+        self._frame()
         columns = widths(table, self._width) if self._width > 0 else ()
         height = self.line_count
         if height != self.virtual_size.height:
@@ -140,15 +141,16 @@ class Grid(ScrollView, can_focus=True):
                 if self.has_header <= line < self.size.height:
                     self.refresh_line(line + top)
 
-    def _frame(self, old: Table, force: bool) -> None:
+    def _frame(self) -> None:
         table = self.table
-        note = table.note
+        title = table.title
         if self.needle:
             total = sum(not row.heading for row in table.rows)
-            note = f"/{self.needle} · {len(self.rows)} of {total} · esc clears"
-        if force or table.title != old.title or self.border_title is None:
-            self.border_title = Content(table.title) if table.title else None
-        self.border_subtitle = Content(note) if note else None
+            title += f" · /{self.needle} · {len(self.rows)} of {total}"
+        if (title, table.note) != self._framed:
+            self._framed = (title, table.note)
+            self.border_title = Content(title) if title else None
+            self.border_subtitle = Content(table.note) if table.note else None
         self.set_class(table.alert, "-alert")
         self.set_class(table.busy, "-busy")
 
@@ -163,11 +165,13 @@ class Grid(ScrollView, can_focus=True):
     @property
     def line_count(self) -> int:
         """The lines that header and rows take."""
-        return max(1, len(self.rows)) + self.has_header
+        if not self.rows:
+            return len(self._empty_lines())
+        return len(self.rows) + self.has_header
 
     # Drawing
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """As many lines as there are rows."""
         return self.line_count
 
@@ -176,9 +180,10 @@ class Grid(ScrollView, can_focus=True):
         self._fit()
 
     def _fit(self) -> None:
-        if self.size.width != self._width:
-            self._width = self.size.width
-            self._columns = widths(self.table, self._width)
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            self._width = width
+            self._columns = widths(self.table, width)
 
     def notify_style_update(self) -> None:
         """Forget the colours of the old theme."""
@@ -194,18 +199,23 @@ class Grid(ScrollView, can_focus=True):
         """One line of the widget."""
         self._fit()
         width = self.size.width
+        if not self.rows:
+            return self._empty_line(y, width)
         if self.has_header and y == 0:
             return self._strip(self._header(), self.rich_style, width)
-        if not self.rows:
-            return self._empty_line(y - self.has_header, width)
         index = y - self.has_header + self.scroll_offset.y
         if index >= len(self.rows):
             return Strip.blank(width, self.rich_style)
         row = self.rows[index]
         base = self.rich_style
+        spans = self._cells(row)
         if index == self.cursor and self.has_focus and not row.heading:
             base = base + self._style("cursor")
-        return self._strip(self._cells(row), base, width)
+            if self.app.current_theme.ansi:
+                return Strip([Segment(item.text, base) for item in spans]).crop_extend(
+                    0, width, base
+                )
+        return self._strip(spans, base, width)
 
     def _header(self) -> list[Span]:
         spans: list[Span] = []
@@ -219,7 +229,7 @@ class Grid(ScrollView, can_focus=True):
 
     def _cells(self, row: Row) -> list[Span]:
         if row.heading:
-            return list(row.cells[0])
+            return list(cut(row.cells[0], self._width))
         spans: list[Span] = []
         for index, width in self._columns:
             column = self.table.columns[index]
@@ -235,11 +245,15 @@ class Grid(ScrollView, can_focus=True):
         return strip.crop_extend(0, width, base)
 
     def _empty_line(self, y: int, width: int) -> Strip:
+        lines = self._empty_lines()
+        spans = lines[y] if 0 <= y < len(lines) else ()
+        return self._strip([*spans], self.rich_style, width)
+
+    def _empty_lines(self) -> list[Cell]:
+        """What stands in place of rows, wrapped."""
         text = f"nothing matches “{self.needle}”" if self.needle else self.table.empty
-        lines = text.split("\n")
-        tone: Tone = "dim"
-        line = lines[y] if 0 <= y < len(lines) else ""
-        return self._strip([Span(line, tone)], self.rich_style, width)
+        room = max(20, self._width)
+        return [part for line in text.split("\n") for part in wrapped_cell(cell(line, "dim"), room)]
 
     # Keys and mouse
 

@@ -1,0 +1,26 @@
+"""Copying: the terminal's clipboard where it takes that much, else a file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+LARGEST_OSC52 = 74_000
+"""Characters; terminals and tmux drop longer OSC 52 sequences without a word."""
+
+
+def copy(app: App[Any], text: str) -> None:
+    """Copy by OSC 52; what is too long for that goes to a file that is named."""
+    if len(text.encode()) * 4 // 3 <= LARGEST_OSC52:
+        app.copy_to_clipboard(text)
+        app.notify("Copied, where the terminal allows it (OSC 52).", markup=False)
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="elconsole-copy-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    app.notify(f"Too long for the clipboard; written to {Path(file.name)}", markup=False)

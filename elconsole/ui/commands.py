@@ -1,0 +1,73 @@
+"""The palette: every action, and one command a source and table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from elconsole.api import SyncRequest
+from elconsole.ui.text import safe
+from elconsole.ui.widgets.bars import PAGES
+
+if TYPE_CHECKING:
+    from elconsole.ui.app import ConsoleApp
+
+Command = tuple[str, str, Callable[[], Any]]
+"""Title, what it does, the deed."""
+
+
+def commands(app: ConsoleApp) -> Iterator[Command]:
+    """Everything that can be done from here."""
+    for mode, title in PAGES:
+        yield f"Go to {title}", f"The page {title}", partial(app.run_action, f"page('{mode}')")
+    yield "Help", "All keys of this place", app.action_help
+    yield "Ask every database again", "Probe and read everything now", app.action_refresh_all
+    yield "Pause or go on", "Freeze the screen; the work goes on", app.action_toggle_pause
+    yield "Advice", "What the advisors noticed", app.action_advice
+    for item in app.state.connections:
+        name = safe(item.info.name, 60)
+        yield f"Show {name}", "The connection in full", partial(app.show_connection, item.info.name)
+    if not app.options.read_only:
+        yield from _writing(app)
+
+
+def _writing(app: ConsoleApp) -> Iterator[Command]:
+    everything = partial(app.start_sync, SyncRequest())
+    yield "Sync everything", "As configured, every source", everything
+    yield "Full refresh…", "Read everything anew; asks first", app.action_full_refresh
+    if app.sync_stop is not None:
+        yield "Cancel the sync", "Rolls back; the old rows stand", app.action_cancel_sync
+    for item in app.state.connections:
+        if item.info.role == "source":
+            request = SyncRequest(selection=(item.info.name,))
+            name = safe(item.info.name, 60)
+            yield f"Sync {name}", "This source only", partial(app.start_sync, request)
+    for table in app.state.raw_tables:
+        selection = f"{table.source}.{table.table}"
+        request = SyncRequest(selection=(selection,))
+        yield f"Sync {safe(selection, 100)}", "This table only", partial(app.start_sync, request)
+    yield "Freeze the baseline", "Keep the present periods as reference", app.action_freeze_baseline
+    if app.options.auto_sync_s:
+        yield "Auto-sync on or off", "The interval of the settings", app.action_toggle_auto_sync
+    if app.options.start_demo_live is not None:
+        yield "Let the demo plant run", "New units appear in the sources", app.action_demo_live
+
+
+class ConsoleCommands(Provider):
+    """Offers the commands to Textual's palette."""
+
+    async def discover(self) -> Hits:
+        """All of them, before a letter is typed."""
+        for title, words, deed in commands(cast("ConsoleApp", self.app)):
+            yield DiscoveryHit(title, deed, help=words)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for title, words, deed in commands(cast("ConsoleApp", self.app)):
+            score = matcher.match(title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), deed, help=words)

@@ -1,0 +1,54 @@
+"""Runs the app, and leaves a terminal and a log file behind whatever happens."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from elconsole.ui.app import DEMO_CHOSEN, ConsoleApp
+from elconsole.ui.options import ConsoleOptions
+
+SYNC_GRACE_S = 1.5
+"""How long the end waits for a cancelled sync to roll back and say so."""
+
+
+def run(options: ConsoleOptions) -> int:
+    """Run the console until it is left; returns the exit code."""
+    app = ConsoleApp(options)
+    chosen = app.run()
+    app.questions.wait_for_sync(SYNC_GRACE_S)
+    if app.crash is not None:
+        path = write_crash(app.crash, crash_folder(), datetime.now(UTC))
+        where = f"; the traceback is in {path}" if path else ""
+        sys.stderr.write(f"elconsole: the console crashed: {_headline(app.crash)}{where}\n")
+        return 1
+    if chosen == DEMO_CHOSEN and options.welcome is not None:
+        return options.welcome.open_demo()
+    return app.return_code or 0
+
+
+def _headline(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def crash_folder() -> Path:
+    """Where crash logs go."""
+    from platformdirs import user_log_path
+
+    return user_log_path("elconsole", appauthor=False)
+
+
+def write_crash(error: BaseException, folder: Path, now: datetime) -> Path | None:
+    """Write the traceback, without the values of variables: one may be a password."""
+    path = folder / f"crash-{now:%Y%m%d-%H%M%S}.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+    except OSError:
+        sys.stderr.write(text)
+        return None
+    return path

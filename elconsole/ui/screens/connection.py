@@ -1,0 +1,78 @@
+"""A connection in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from elconsole.ui.screens.dialogs import Dialog, line
+from elconsole.ui.tables.connections import standing
+from elconsole.ui.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
+
+if TYPE_CHECKING:
+    from elconsole.ui.app import ConsoleApp
+
+TONES = {"ok": "$success", "warn": "$warning", "bad": "$error", "dim": "$dim"}
+
+
+class ConnectionDialog(Dialog):
+    """Address, version, size, transactions, replication, latency, reasons."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "ask_now", "Ask now")]
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.title_words = safe(name, 60)
+
+    def foot(self) -> str:
+        """Keys."""
+        return "r ask now · esc close"
+
+    def action_ask_now(self) -> None:
+        """Probe at once."""
+        app = cast("ConsoleApp", self.app)
+        app.background.hurry(f"probe-{self._name}")
+        self.notify("Asked.", timeout=2)
+
+    def words(self) -> ComposeResult:
+        """Everything a probe tells."""
+        app = cast("ConsoleApp", self.app)
+        item = next(item for item in app.state.connections if item.info.name == self._name)
+        health, stands = item.health, standing(item, app.now())
+        known = [ms for ms in item.latencies if ms is not None]
+        facts: list[tuple[str, str, str]] = [
+            ("state", f"{stands.symbol} {stands.word}", TONES.get(stands.tone, "$foreground")),
+            ("role", item.info.role, "$foreground"),
+            ("address", safe(item.info.address, 200), "$foreground"),
+        ]
+        if health is not None:
+            replica = health.replication_role or NOTHING
+            if health.replay_lag_seconds is not None:
+                replica += f", {span_of(health.replay_lag_seconds)} behind"
+            facts += [
+                ("server", f"PostgreSQL {safe(health.server_version, 40)}", "$foreground"),
+                ("database", size(health.database_bytes), "$foreground"),
+                ("oldest transaction", span_of(health.oldest_transaction_seconds), "$foreground"),
+                ("replication", replica, "$foreground"),
+                ("last answer", clock(health.checked_at), "$foreground"),
+            ]
+        if known:
+            words = f"{known[-1]:,.1f} ms now, {min(known):,.1f}–{max(known):,.1f} ms lately"
+            facts.append(("latency", words, "$foreground"))
+            facts.append(("", spark(item.latencies[-40:], 0.0, max(*known, 20.0)), "$accent"))
+        yield line(*(p for name, text, tone in facts for p in _fact(name, text, tone)))
+        for reason in health.reasons if health else ():
+            yield line(("▲ ", "$warning"), (safe(reason), "$foreground"))
+        if health is not None and health.error is not None:
+            yield line(("\n✗ ", "$error"), (safe_lines(health.error.message), "$foreground"))
+            if health.error.hint:
+                yield line(
+                    ("\nWhat to do\n", "$accent"), (safe_lines(health.error.hint), "$foreground")
+                )
+
+
+def _fact(name: str, text: str, tone: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (f"{name:<20}", "$dim"), (f"{text}\n", tone)

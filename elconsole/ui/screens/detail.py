@@ -1,0 +1,44 @@
+"""Screens that are opened over a page and ask something of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from elconsole.api_types import ErrorInfo
+from elconsole.ui.screens.page import PageScreen
+
+
+class DetailScreen(PageScreen):
+    """A page over a page; esc goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
+
+    def ask(self, key: str, work: Callable[[], Any]) -> None:
+        """Ask the engine in a thread; the answer arrives in `answered`."""
+        self.console.questions.read_detail(f"{id(self)}/{key}", work)
+
+    def deliver(self, key: str, value: Any, error: ErrorInfo | None) -> None:
+        """Take an answer, if it is this screen's."""
+        owner, _, question = key.partition("/")
+        if owner == str(id(self)) and self.is_mounted:
+            if error is not None:
+                self.refused(question, error)
+            else:
+                self.answered(question, value)
+
+    def answered(self, question: str, value: Any) -> None:
+        """Show the answer."""
+
+    def refused(self, question: str, error: ErrorInfo) -> None:
+        """Show why there is none."""
+
+    def action_back(self) -> None:
+        """Out of the filter, else back to the page."""
+        grid = self.grid()
+        if self.query("#filter") or (grid is not None and grid.needle):
+            super().action_back()
+        else:
+            self.dismiss(None)

@@ -1,0 +1,182 @@
+"""Modal boxes: errors, questions. Each choice has a key, a line and a reason."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from elconsole.api_types import ErrorInfo
+from elconsole.ui.cells import Column, Row, Table, cell
+from elconsole.ui.store import ConsoleState
+from elconsole.ui.text import count, safe, safe_lines, span_of
+from elconsole.ui.widgets.grid import Grid
+
+Choice = tuple[str, str, str, str]
+"""Key, answer, label, what it means."""
+
+
+class Choices(Grid):
+    """The answers of a dialog, one a line."""
+
+    def __init__(self, choices: tuple[Choice, ...]) -> None:
+        rows = tuple(
+            Row(
+                answer,
+                (cell(key, "accent"), cell(label, "strong"), cell(meaning, "dim")),
+                data=answer,
+            )
+            for key, answer, label, meaning in choices
+        )
+        columns = (Column(""), Column(""), Column("", grows=True, min_width=8, max_width=200))
+        super().__init__(Table(columns, rows), id="choices", header=False)
+
+
+class Dialog(ModalScreen[str | None]):
+    """A box in the middle; esc closes it without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
+    title_words = ""
+    choices: tuple[Choice, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Words, then choices."""
+        with Vertical(id="box") as box:
+            box.border_title = Content(self.title_words)
+            box.border_subtitle = Content(self.foot())
+            with VerticalScroll(classes="words", can_focus=not self.choices):
+                yield from self.words()
+            if self.choices:
+                yield Choices(self.choices)
+
+    def words(self) -> ComposeResult:
+        """What the dialog says."""
+        yield from ()
+
+    def foot(self) -> str:
+        """The keys, in the lower border."""
+        return "enter choose · esc close" if self.choices else "esc close"
+
+    def on_key(self, event: Key) -> None:
+        """A choice by its key."""
+        for key, answer, *_ in self.choices:
+            if event.key == key:
+                event.stop()
+                self.dismiss(answer)
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A choice by enter or mouse."""
+        event.stop()
+        self.dismiss(cast("str", event.row.data))
+
+    def action_close(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+
+def line(*parts: tuple[str, str]) -> Static:
+    """A paragraph of styled pieces; nothing in it is markup."""
+    return Static(Content.assemble(*parts))
+
+
+class ErrorDialog(Dialog):
+    """An error in full: the server's words, its code, what to do next."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy_error", "Copy")]
+
+    def __init__(self, title: str, error: ErrorInfo) -> None:
+        super().__init__(classes="-bad")
+        self.title_words = f"✗ {safe(title, 70)}"
+        self.error = error
+
+    def words(self) -> ComposeResult:
+        """Message, code, hint."""
+        error = self.error
+        yield line((safe_lines(error.message), "$foreground"), ("\n", ""))
+        facts = [("kind      ", "$dim"), (safe(error.kind), "$foreground")]
+        if error.sqlstate:
+            facts += [("\nSQLSTATE  ", "$dim"), (safe(error.sqlstate), "$foreground")]
+        yield line(*facts)
+        if error.hint:
+            yield line(("\nWhat to do\n", "$accent"), (safe_lines(error.hint), "$foreground"))
+
+    def foot(self) -> str:
+        """Keys."""
+        return "c copy · esc close"
+
+    def action_copy_error(self) -> None:
+        """Copy everything the dialog says."""
+        from elconsole.ui.clipboard import copy
+
+        error = self.error
+        parts = [self.title_words, error.message, f"SQLSTATE {error.sqlstate}", error.hint]
+        copy(self.app, "\n".join(part for part in parts if part and part != "SQLSTATE None"))
+
+
+class QuitDialog(Dialog):
+    """Quitting while a sync of this console runs."""
+
+    title_words = "A sync is running"
+    choices = (
+        ("c", "cancel", "Cancel and quit", "rolls back; the old rows stand"),
+        ("w", "wait", "Keep watching", "quits when the sync has ended"),
+        ("s", "stay", "Stay", "back to the console"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__(classes="-warn")
+
+    def words(self) -> ComposeResult:
+        """The question."""
+        yield line(("This console runs it: it ends when the console ends.", "$foreground"))
+
+
+class RefreshDialog(Dialog):
+    """Before a full refresh: what it will read."""
+
+    title_words = "Full refresh"
+    choices = (
+        ("y", "refresh", "Refresh", "readers keep the old rows until the new ones are complete"),
+        ("n", "stay", "Don't", ""),
+    )
+
+    def __init__(self, target: tuple[str, ...], state: ConsoleState) -> None:
+        super().__init__(classes="-warn")
+        self._target = target
+        self._state = state
+
+    def words(self) -> ComposeResult:
+        """Tables, rows, last duration."""
+        tables = [
+            item
+            for item in self._state.raw_tables
+            if not self._target
+            or item.source in self._target
+            or f"{item.source}.{item.table}" in self._target
+        ]
+        what = safe(", ".join(self._target), 200) or "every configured table"
+        yield line(
+            ("Reads ", "$foreground"),
+            (what, "bold $foreground"),
+            (" anew, every row.\n", "$foreground"),
+        )
+        if tables:
+            rows = sum(item.rows for item in tables)
+            yield line(
+                ("tables      ", "$dim"), (f"{len(tables)}", "$foreground"),
+                ("\nrows        ", "$dim"), (f"~{count(rows)}", "$foreground"),
+                ("\nlast time   ", "$dim"), (self._last(), "$foreground"),
+            )  # fmt: skip
+
+    def _last(self) -> str:
+        full = [run for run in self._state.history or () if run.mode == "full"]
+        last = next((run for run in full if run.status == "succeeded"), None)
+        if last is None:
+            return "no full refresh is known"
+        return f"{span_of(last.duration_seconds)} for {count(last.records_loaded)} rows"

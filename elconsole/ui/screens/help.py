@@ -1,0 +1,67 @@
+"""All keys of the place where help was asked for, told from the bindings themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from elconsole.ui.screens.dialogs import Dialog, line
+
+KEYS = {
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+tab": "⇧tab",
+    "slash": "/",
+    "question_mark": "?",
+    "escape": "esc",
+    "ctrl+p": "^p",
+    "ctrl+q": "^q",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+
+def bound_keys(screen: Screen[Any]) -> list[tuple[str, str, str]]:
+    """Triples of place, keys and description, as they act on `screen` right now."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for key, active in screen.active_bindings.items():
+        binding = active.binding
+        if not binding.description or not active.enabled or binding.system or "super" in key:
+            continue
+        place = "everywhere" if active.node is screen.app else "here"
+        name = KEYS.get(key, key)
+        found.setdefault((place, binding.description), []).append(name)
+    return [(place, " ".join(keys), words) for (place, words), keys in found.items()]
+
+
+class HelpScreen(Dialog):
+    """The keys, and what the symbols mean."""
+
+    title_words = "Keys"
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__()
+        self._keys = bound_keys(screen)
+
+    def words(self) -> ComposeResult:
+        """Two groups of keys, then the symbols."""
+        for place in ("here", "everywhere"):
+            rows = [(keys, words) for where, keys, words in self._keys if where == place]
+            if rows:
+                parts: list[tuple[str, str]] = [(f"{place}\n", "bold $accent")]
+                for keys, words in rows:
+                    parts += [(f"  {keys:<18}", "bold $foreground"), (f"{words}\n", "$dim")]
+                yield line(*parts)
+        yield line(
+            ("symbols\n", "bold $accent"),
+            ("  ● ", "$success"), ("well   ", "$dim"),
+            ("▲ ", "$warning"), ("look   ", "$dim"),
+            ("✗ ", "$error"), ("broken   ", "$dim"),
+            ("▼ ", "$error"), ("out of control, low   ", "$dim"),
+            ("▲ ", "$accent"), ("out of control, high", "$dim"),
+            ("\n  ~ ", "$foreground"), ("an estimate of the source's catalog", "$dim"),
+        )  # fmt: skip

@@ -1,0 +1,81 @@
+"""Page 5: everything that happened."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from elconsole.ui.cells import Table
+from elconsole.ui.journal import LEVELS, Level
+from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.tables import activity
+from elconsole.ui.widgets.grid import Grid
+
+
+class LogScreen(PageScreen):
+    """Events and log lines; follows the end until told otherwise."""
+
+    AUTO_FOCUS = "#log"
+    main_grid = "log"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "level", "Level"),
+        Binding("u", "source", "Source"),
+        Binding("space", "follow", "Follow"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level: Level = "info"
+        self.source: str | None = None
+
+    def compose_page(self) -> ComposeResult:
+        """One table."""
+        yield Grid(Table(()), id="log", follow=True)
+
+    def paint_page(self) -> None:
+        """Redraw it, unless it stands still."""
+        console, grid = self.console, self.query_one("#log", Grid)
+        grid.show(
+            activity.page(
+                console.shown_state if grid.follow else self._frozen,
+                console.now(),
+                level=self.level,
+                source=self.source,
+                following=grid.follow,
+            )
+        )
+
+    def action_follow(self) -> None:
+        """Stand still, or follow the end."""
+        grid = self.query_one("#log", Grid)
+        grid.follow = not grid.follow
+        self._frozen = self.console.shown_state
+        self.paint_page()
+
+    def action_level(self) -> None:
+        """Show one level less, round and round."""
+        self.level = LEVELS[(LEVELS.index(self.level) + 1) % len(LEVELS)]
+        self.paint_page()
+
+    def action_source(self) -> None:
+        """Show one source after the other, then all."""
+        names: list[str | None] = [
+            None,
+            *(item.info.name for item in self.console.state.connections),
+        ]
+        at = names.index(self.source) if self.source in names else 0
+        self.source = names[(at + 1) % len(names)]
+        self.paint_page()
+
+    def on_grid_moved(self, event: Grid.Moved) -> None:
+        """Moving up stands still; the end follows again."""
+        grid = event.grid
+        at_end = grid.cursor >= len(grid.rows) - 1
+        if grid.follow != at_end:
+            self.action_follow()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open what the line is about."""
+        self.console.open_row(event.row)

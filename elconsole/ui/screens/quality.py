@@ -1,0 +1,30 @@
+"""Page 2: every value of every dimension."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from elconsole.ui.cells import Table
+from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.tables import quality
+from elconsole.ui.widgets.grid import Grid
+
+
+class QualityScreen(PageScreen):
+    """Pass rates, sortable; enter opens the control chart."""
+
+    AUTO_FOCUS = "#quality"
+    main_grid = "quality"
+
+    def compose_page(self) -> ComposeResult:
+        """One table."""
+        yield Grid(Table(()), id="quality")
+
+    def paint_page(self) -> None:
+        """Redraw it."""
+        console = self.console
+        self.query_one("#quality", Grid).show(quality.page(console.shown_state, console.now()))
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open the chart."""
+        self.console.open_row(event.row)

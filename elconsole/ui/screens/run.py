@@ -1,0 +1,92 @@
+"""One run in full: its tables, its errors, the run before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+
+from elconsole.api import RunDetail, RunSummary
+from elconsole.api_types import ErrorInfo
+from elconsole.ui.cells import Table
+from elconsole.ui.journal import run_name
+from elconsole.ui.screens.detail import DetailScreen
+from elconsole.ui.tables import runs
+from elconsole.ui.text import safe
+from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.lines import Lines
+
+
+class RunScreen(DetailScreen):
+    """Head, errors with hints, tables beside the run before."""
+
+    AUTO_FOCUS = "#tables"
+    main_grid = "tables"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.detail: RunDetail | None = None
+        self.before: RunDetail | None = None
+
+    def compose_page(self) -> ComposeResult:
+        """Facts above, tables below."""
+        yield Lines("Run", id="facts")
+        yield Grid(Table((), title="Tables", empty="Reading the run…"), id="tables")
+
+    def on_mount(self) -> None:
+        """Ask for the run and for the one before."""
+        super().on_mount()
+        engine, earlier = self.console.questions.engine, self._run_before()
+        if engine is None:
+            return
+        self.ask("run", lambda: engine.run(self.run_id))
+        if earlier is not None:
+            self.ask("before", lambda: engine.run(earlier.run_id))
+
+    def _run_before(self) -> RunSummary | None:
+        """The newest successful run that ended before this one began."""
+        history = self.console.state.history or ()
+        known = [*(item.run for item in self.console.state.runs), *history]
+        mine = next((run for run in known if run.run_id == self.run_id), None)
+        if mine is None:
+            return None
+        earlier = [run for run in history if run.started_at < mine.started_at]
+        return next((run for run in earlier if run.status == "succeeded"), None)
+
+    def answered(self, question: str, value: Any) -> None:
+        """Show the run, or compare."""
+        if question == "run":
+            self.detail = value
+        else:
+            self.before = value
+        self.paint_page()
+
+    def refused(self, question: str, error: ErrorInfo) -> None:
+        """Say why."""
+        if question == "run":
+            words = f"Can't be read: {safe(error.message)}"
+            self.query_one("#tables", Grid).show(Table((), title="Tables", empty=words))
+
+    def paint_page(self) -> None:
+        """Redraw; a run that goes on is drawn from the live state."""
+        live = next(
+            (r for r in self.console.shown_state.runs if r.run.run_id == self.run_id and r.running),
+            None,
+        )
+        detail = live.detail() if live is not None else self.detail
+        if detail is None:
+            return
+        lines = runs.summary_cells(detail, self.console.now())
+        self.query_one("#facts", Lines).show_lines(
+            lines, run_name(detail.run.run_number).capitalize()
+        )
+        self.query_one("#tables", Grid).show(runs.tables(detail, self.before))
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open a table's error."""
+        table = event.row.data
+        if table is not None and table.error is not None:
+            from elconsole.ui.screens.dialogs import ErrorDialog
+
+            self.app.push_screen(ErrorDialog(f"{table.source}.{table.table}", table.error))

@@ -1,0 +1,30 @@
+"""Page 3: the history of runs."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from elconsole.ui.cells import Table
+from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.tables import runs
+from elconsole.ui.widgets.grid import Grid
+
+
+class RunsScreen(PageScreen):
+    """Runs, newest first; enter opens one."""
+
+    AUTO_FOCUS = "#runs"
+    main_grid = "runs"
+
+    def compose_page(self) -> ComposeResult:
+        """One table."""
+        yield Grid(Table(()), id="runs")
+
+    def paint_page(self) -> None:
+        """Redraw it."""
+        console = self.console
+        self.query_one("#runs", Grid).show(runs.history(console.shown_state, console.now()))
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open the run."""
+        self.console.open_row(event.row)

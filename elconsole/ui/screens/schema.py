@@ -1,0 +1,35 @@
+"""Page 4: drift between sources and raw tables."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from elconsole.ui.cells import Table
+from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.tables import schema
+from elconsole.ui.widgets.grid import Grid
+
+
+class SchemaScreen(PageScreen):
+    """Tables and the columns that differ."""
+
+    AUTO_FOCUS = "#schema"
+    main_grid = "schema"
+
+    def compose_page(self) -> ComposeResult:
+        """One table."""
+        yield Grid(Table(()), id="schema")
+
+    def on_screen_resume(self) -> None:
+        """Compare anew whenever the page is opened."""
+        self.console.questions.read("schema")
+        self.console.questions.read("plan")
+        super().on_screen_resume()
+
+    def paint_page(self) -> None:
+        """Redraw it."""
+        self.query_one("#schema", Grid).show(schema.page(self.console.shown_state))
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open a conflict's error."""
+        self.console.open_row(event.row)

@@ -1,0 +1,114 @@
+"""The first start: no configuration, and nothing answers at the default addresses."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from elconsole.errors import ElconsoleError
+from elconsole.ui.background import error_info
+from elconsole.ui.options import Welcome
+from elconsole.ui.screens.dialogs import Dialog, ErrorDialog, line
+from elconsole.ui.text import safe
+from elconsole.ui.widgets.grid import Grid
+
+
+class WelcomeScreen(Dialog):
+    """Three ways on."""
+
+    title_words = "Welcome to elconsole"
+    choices = (
+        (
+            "d",
+            "demo",
+            "Open the demo plant",
+            "four real databases, in seconds",
+        ),
+        ("w", "write", "Write a configuration", "a commented file for your own databases"),
+        ("l", "looked", "Where is it looked for?", "the places, the first one found wins"),
+    )
+
+    def __init__(self, welcome: Welcome) -> None:
+        super().__init__()
+        self._welcome = welcome
+
+    def words(self) -> ComposeResult:
+        """What is the matter."""
+        yield line(
+            ("No configuration was found, and no database answers at the\n", "$foreground"),
+            ("default addresses of the pen plant (localhost:5432–5435).", "$foreground"),
+        )
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Choose by enter or mouse."""
+        event.stop()
+        self._choose(str(event.row.data))
+
+    def on_key(self, event: object) -> None:
+        """Choose by key."""
+        key = getattr(event, "key", "")
+        for own, answer, *_ in self.choices:
+            if own == key:
+                event.stop()  # type: ignore[attr-defined]
+                self._choose(answer)
+
+    def _choose(self, answer: str) -> None:
+        if answer == "demo":
+            from elconsole.ui.app import DEMO_CHOSEN
+
+            self.app.exit(DEMO_CHOSEN)
+        elif answer == "write":
+            self._write()
+        else:
+            self.app.push_screen(PlacesDialog(self._welcome))
+
+    def _write(self) -> None:
+        try:
+            path = self._welcome.write_configuration()
+        except ElconsoleError as error:
+            self.app.push_screen(ErrorDialog("No file was written", error_info(error)))
+            return
+        self.app.push_screen(WrittenDialog(str(path)))
+
+
+class PlacesDialog(Dialog):
+    """Where configuration is looked for."""
+
+    title_words = "Where configuration is looked for"
+
+    def __init__(self, welcome: Welcome) -> None:
+        super().__init__()
+        self._welcome = welcome
+
+    def words(self) -> ComposeResult:
+        """The order."""
+        yield line(("The first that says something wins:\n", "$dim"))
+        places = [
+            "the command line",
+            "the environment: ELCONSOLE_…",
+            ".env in the working directory",
+            *(safe(str(path), 200) for path in self._welcome.searched),
+            "the defaults: the pen plant's four addresses",
+        ]
+        yield line(
+            *((f"{number}  {place}\n", "$foreground") for number, place in enumerate(places, 1))
+        )
+
+
+class WrittenDialog(Dialog):
+    """The file was written."""
+
+    title_words = "Written"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def words(self) -> ComposeResult:
+        """Where, and what next."""
+        yield line(
+            (safe(self._path, 300), "bold $foreground"),
+            (
+                "\n\nSet your servers and passwords there, then start elconsole again.",
+                "$foreground",
+            ),
+        )

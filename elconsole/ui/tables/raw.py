@@ -1,0 +1,53 @@
+"""The raw tables of the warehouse: how much, how fresh."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from elconsole.api import RawTable
+from elconsole.ui.cells import Column, Row, Table, cell
+from elconsole.ui.store import ConsoleState
+from elconsole.ui.text import NOTHING, ago, count, safe, size
+
+
+def panel(state: ConsoleState, now: datetime) -> Table:
+    """The wide dashboard's panel."""
+    total = sum(item.bytes for item in state.raw_tables)
+    return Table(
+        columns=(
+            Column("raw table", min_width=12, max_width=48),
+            Column("from", max_width=20, keep=3),
+            Column("rows", align="right"),
+            Column("size", align="right", keep=1),
+            Column("generation", align="right", keep=4),
+            Column("synced", align="right"),
+        ),
+        rows=tuple(_row(item, now) for item in state.raw_tables),
+        title="Warehouse",
+        note=f"{len(state.raw_tables)} tables · {size(total)}" if state.raw_tables else "",
+        empty="No table was synced yet.",
+    )
+
+
+def _row(item: RawTable, now: datetime) -> Row:
+    synced = item.last_synced_at
+    return Row(
+        key=item.target,
+        cells=(
+            cell(safe(item.target, 120)),
+            cell(safe(item.source, 60), "dim"),
+            cell(count(item.rows), "strong"),
+            cell(size(item.bytes), "dim"),
+            cell(str(item.generation) if item.generation is not None else NOTHING, "dim"),
+            cell(ago(synced, now), "plain"),
+        ),
+        values=(
+            item.target,
+            item.source,
+            item.rows,
+            item.bytes,
+            item.generation,
+            synced.timestamp() if synced else None,
+        ),
+        data=item,
+    )

@@ -1,0 +1,32 @@
+"""A few lines of cells, without cursor."""
+
+from __future__ import annotations
+
+from elconsole.ui.arrange import wrapped_cell
+from elconsole.ui.cells import Cell, Row, Table
+from elconsole.ui.widgets.grid import Grid
+
+
+class Lines(Grid, can_focus=False):
+    """Text in tones inside a frame."""
+
+    def __init__(self, title: str = "", *, id: str | None = None) -> None:
+        super().__init__(Table((), title=title), id=id, header=False)
+
+        self._lines: tuple[Cell, ...] = ()
+
+    def show_lines(self, lines: tuple[Cell, ...], title: str = "") -> None:
+        """Show other lines, wrapped to the width."""
+        self._lines = lines
+        self._wrap(title or self.table.title)
+
+    def _wrap(self, title: str) -> None:
+        room = self.size.width or 10_000
+        wrapped = [part for item in self._lines for part in wrapped_cell(item, room)]
+        rows = tuple(Row(str(number), (item,), heading=True) for number, item in enumerate(wrapped))
+        self.show(Table((), rows=rows, title=title))
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        super().on_resize()
+        self._wrap(self.table.title)

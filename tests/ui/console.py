@@ -1,0 +1,98 @@
+"""Builds consoles on the fake engine, and waits until one has nothing left to do."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from textual.pilot import Pilot
+
+from elconsole.ui.app import ConsoleApp
+from elconsole.ui.options import ConsoleOptions
+from tests.ui import fake_engine as fake
+
+PATIENCE_S = 20.0
+
+
+def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp:
+    """A console on a fake engine, with the clock standing still."""
+    used = engine if engine is not None else fake.FakeEngine()
+    given: dict[str, Any] = {
+        "engine_factory": lambda: used,
+        "connections": fake.CONNECTIONS,
+        "environment": "pen plant",
+        "colour": "blue",
+        "clock": lambda: fake.NOW,
+        "tick_s": 0.0,
+        **options,
+    }
+    return ConsoleApp(ConsoleOptions(**given))
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Wait until every question is answered, folded and painted."""
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
+    async with asyncio.timeout(PATIENCE_S):
+        await pilot.pause()
+        while app.background.waiting() - held(app):
+            await pilot.pause(0.005)
+        await pilot.pause()
+    app.repaint()
+    await pilot.pause()
+    await pilot.pause()
+
+
+def held(app: ConsoleApp) -> set[str]:
+    """What never ends by itself: probes that a test holds back, a watch that sees no run."""
+    engine = app.questions.engine
+    if not isinstance(engine, fake.FakeEngine):
+        return set()
+    endless = {"watch"} if not engine.watched else set()
+    return endless | {f"probe-{name}" for name in engine.hung}
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys, each on a settled screen."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+WAVE = (
+    2.0,
+    2.2,
+    1.9,
+    2.4,
+    3.1,
+    2.0,
+    2.1,
+    2.6,
+    1.8,
+    2.0,
+    2.9,
+    2.2,
+    2.0,
+    2.1,
+    2.3,
+    1.9,
+    2.0,
+    2.4,
+    2.2,
+)
+
+
+def with_latencies(app: ConsoleApp) -> None:
+    """Give every connection a past, as after a minute of probes."""
+    connections = []
+    for number, item in enumerate(app.state.connections):
+        health = item.health
+        wave = tuple(ms + number / 2 for ms in WAVE[number:] + WAVE[:number])
+        if health is not None and health.status == "degraded" and health.latency_ms:
+            top = health.latency_ms
+            wave = (*wave[:9], top * 0.3, top * 0.8, top * 0.5, top * 0.9, top * 0.95, top)
+        elif health is not None and health.status == "down":
+            wave = wave[:12]
+        connections.append(replace(item, latencies=wave[-18:]))
+    app.fold(replace(app.state, connections=tuple(connections)))
