@@ -1,0 +1,311 @@
+"""Prometheus metrics of syncs, connections and pass rates (extra `metrics`).
+
+Two ways out: a text file for node_exporter's textfile collector, which suits cron, and a
+port, which suits a console or a long run. Neither can fail a sync.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from elconsole.errors import UsageError
+from elconsole.events import (
+    DataExtracted,
+    DataLoaded,
+    Event,
+    QualitySignal,
+    SchemaChanged,
+    SyncCompleted,
+    SyncStarted,
+    TableFailed,
+)
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from elconsole.api import ConnectionHealth, QualityTable
+
+LOG = logging.getLogger("elconsole.metrics")
+
+_TABLE = ("source", "table")
+_UNIT = ("source", "table", "dimension", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: its name, meaning and labels."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+DEFINITIONS = (
+    Definition("elconsole_rows_extracted_total", "counter", "Rows read from sources.", _TABLE),
+    Definition("elconsole_rows_loaded_total", "counter", "Rows written to raw tables.", _TABLE),
+    Definition("elconsole_rows_deleted_total", "counter", "Rows swept from raw tables.", _TABLE),
+    Definition("elconsole_extracted_bytes_total", "counter", "Bytes read from sources.", _TABLE),
+    Definition(
+        "elconsole_table_failures_total",
+        "counter",
+        "Tables that were not published, by kind of error.",
+        (*_TABLE, "kind"),
+    ),
+    Definition(
+        "elconsole_table_last_success_timestamp_seconds",
+        "gauge",
+        "When a table was last published.",
+        _TABLE,
+    ),
+    Definition(
+        "elconsole_table_last_sync_succeeded",
+        "gauge",
+        "1 after a success, 0 after a failure.",
+        _TABLE,
+    ),
+    Definition(
+        "elconsole_table_extract_duration_seconds",
+        "gauge",
+        "Time the last extraction took.",
+        _TABLE,
+    ),
+    Definition(
+        "elconsole_table_load_duration_seconds",
+        "gauge",
+        "Time the last load took after its last byte.",
+        _TABLE,
+    ),
+    Definition(
+        "elconsole_table_sync_duration_seconds", "gauge", "Time a table's last sync took.", _TABLE
+    ),
+    Definition(
+        "elconsole_schema_changes_total",
+        "counter",
+        "Columns that differed from the raw table.",
+        _TABLE,
+    ),
+    Definition("elconsole_syncs_total", "counter", "Runs that ended, by status.", ("status",)),
+    Definition("elconsole_sync_running", "gauge", "1 while a run of this process lasts."),
+    Definition("elconsole_sync_duration_seconds", "gauge", "Time the last run took."),
+    Definition(
+        "elconsole_sync_last_completed_timestamp_seconds", "gauge", "When the last run ended."
+    ),
+    Definition(
+        "elconsole_connection_up",
+        "gauge",
+        "1 where a database answers, 0 where it does not.",
+        ("name", "role"),
+    ),
+    Definition(
+        "elconsole_connection_latency_seconds",
+        "gauge",
+        "Time a database took to answer.",
+        ("name", "role"),
+    ),
+    Definition("elconsole_units_inspected", "gauge", "Units of a dimension's value.", _UNIT),
+    Definition("elconsole_pass_ratio", "gauge", "Share of units that passed, 0 to 1.", _UNIT),
+    Definition(
+        "elconsole_quality_signal", "gauge", "1 where a control chart's rule fired, else 0.", _UNIT
+    ),
+    Definition(
+        "elconsole_quality_signals_total",
+        "counter",
+        "Signals raised after syncs.",
+        (*_UNIT, "rule"),
+    ),
+    Definition("elconsole_build_info", "gauge", "Always 1; which version runs.", ("version",)),
+)
+
+
+class Metrics:
+    """One registry; its methods take what happened, are thread-safe and never raise."""
+
+    def __init__(self) -> None:
+        """Raises UsageError, naming the pip command, without the extra `metrics`."""
+        try:
+            import prometheus_client
+        except ImportError as error:
+            raise UsageError(
+                "metrics need the package prometheus-client, which is not installed",
+                hint='pip install "elconsole[metrics]"',
+            ) from error
+        # Creation times double every counter and mean nothing in a text file.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry: CollectorRegistry = prometheus_client.CollectorRegistry()
+        kinds = {"counter": prometheus_client.Counter, "gauge": prometheus_client.Gauge}
+        self._metrics: dict[str, Any] = {
+            one.name: kinds[one.kind](one.name, one.meaning, one.labels, registry=self.registry)
+            for one in DEFINITIONS
+        }
+        self._metric("elconsole_build_info", _version()).set(1)
+        self._writing = threading.Lock()
+
+    def observe(self, event: Event) -> None:
+        """Take an event of a sync."""
+        try:
+            self._observe(event)
+        # Numbers about a sync must not end it.
+        except Exception:
+            LOG.exception("metrics: %s was not counted", event.kind)
+
+    def observe_connections(self, connections: Iterable[ConnectionHealth]) -> None:
+        """Take a probe of every connection."""
+        for one in connections:
+            self._metric("elconsole_connection_up", one.name, one.role).set(one.status != "down")
+            if one.latency_ms is not None:
+                latency = self._metric("elconsole_connection_latency_seconds", one.name, one.role)
+                latency.set(one.latency_ms / 1000)
+
+    def observe_quality(self, tables: Iterable[QualityTable]) -> None:
+        """Take pass rates over all data."""
+        for table in tables:
+            for row in table.rows:
+                if row.period is not None:
+                    continue
+                unit = (table.source, table.table, table.dimension, row.value)
+                self._metric("elconsole_units_inspected", *unit).set(row.inspected)
+                signal = row.judged == "signal"
+                self._metric("elconsole_quality_signal", *unit).set(signal)
+                if row.pass_rate is not None:
+                    self._metric("elconsole_pass_ratio", *unit).set(row.pass_rate)
+
+    def continue_file(self, path: Path) -> None:
+        """Go on from what an earlier process wrote: counters keep counting, and tables that
+        this run does not touch keep their last success."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        try:
+            families = list(text_string_to_metric_families(path.read_text("utf-8")))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            LOG.warning("metrics: %s can't be continued: %s", path, error)
+            return
+        for family in families:
+            for sample in family.samples:
+                self._restore(sample.name, sample.labels, sample.value)
+
+    def write_file(self, path: Path) -> bool:
+        """Write the text file in one step; False, with a log line, where that fails."""
+        from prometheus_client import generate_latest
+
+        with self._writing:
+            try:
+                _replace(path, generate_latest(self.registry))
+            except OSError as error:
+                LOG.warning("metrics: %s was not written: %s", path, error)
+                return False
+        return True
+
+    def serve(self, port: int, address: str = "127.0.0.1") -> Callable[[], None]:
+        """Serve the metrics until the returned function is called.
+
+        Raises UsageError where the port can't be had.
+        """
+        from prometheus_client import start_http_server
+
+        try:
+            server, thread = start_http_server(port, address, self.registry)
+        except OSError as error:
+            raise UsageError(
+                f"metrics can't be served on {address}:{port}: {error.strerror}",
+                hint="choose another --metrics-port",
+            ) from error
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop
+
+    def _metric(self, name: str, *labels: str) -> Any:
+        metric = self._metrics[name]
+        return metric.labels(*labels) if labels else metric
+
+    def _observe(self, event: Event) -> None:
+        at = event.at.timestamp()
+        match event:
+            case SyncStarted():
+                self._metric("elconsole_sync_running").set(1)
+            case SchemaChanged():
+                changes = self._metric("elconsole_schema_changes_total", event.source, event.table)
+                changes.inc(len(event.changes))
+            case DataExtracted():
+                table = (event.source, event.table)
+                self._metric("elconsole_rows_extracted_total", *table).inc(event.rows_total)
+                self._metric("elconsole_extracted_bytes_total", *table).inc(event.bytes_total)
+            case DataLoaded():
+                self._loaded(event, at)
+            case TableFailed() if not event.will_retry:
+                table = (event.source, event.table)
+                self._metric("elconsole_table_failures_total", *table, event.error.kind).inc()
+                self._metric("elconsole_table_last_sync_succeeded", *table).set(0)
+            case QualitySignal():
+                unit = (event.source, event.table, event.dimension, event.value)
+                rule = str(event.rule)
+                self._metric("elconsole_quality_signals_total", *unit, rule).inc()
+                self._metric("elconsole_quality_signal", *unit).set(1)
+            case SyncCompleted():
+                self._metric("elconsole_sync_running").set(0)
+                self._metric("elconsole_syncs_total", event.status).inc()
+                self._metric("elconsole_sync_duration_seconds").set(event.duration_seconds)
+                self._metric("elconsole_sync_last_completed_timestamp_seconds").set(at)
+            case _:
+                pass
+
+    def _loaded(self, event: DataLoaded, at: float) -> None:
+        table = (event.source, event.table)
+        self._metric("elconsole_rows_loaded_total", *table).inc(event.rows_total)
+        self._metric("elconsole_rows_deleted_total", *table).inc(event.rows_deleted)
+        self._metric("elconsole_table_last_success_timestamp_seconds", *table).set(at)
+        self._metric("elconsole_table_last_sync_succeeded", *table).set(1)
+        seconds = {
+            "elconsole_table_extract_duration_seconds": event.extract_seconds,
+            "elconsole_table_load_duration_seconds": event.load_seconds,
+            "elconsole_table_sync_duration_seconds": event.duration_seconds,
+        }
+        for name, value in seconds.items():
+            self._metric(name, *table).set(value)
+
+    def _restore(self, name: str, labels: dict[str, str], value: float) -> None:
+        known = next((one for one in DEFINITIONS if one.name == name), None)
+        if known is None or name == "elconsole_build_info" or set(labels) != set(known.labels):
+            return
+        metric = self._metric(name, *(labels[label] for label in known.labels))
+        if known.kind == "counter":
+            metric.inc(max(0.0, value))
+        elif name != "elconsole_sync_running":
+            metric.set(value)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put content in a file's place so that no reader sees half of it."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # The collector runs as another user than cron's.
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _version() -> str:
+    try:
+        return version("elconsole")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,159 @@
+"""Notifications of a run's end and of signals: commands and ping URLs.
+
+Their failure is logged and never fails a sync; each is bounded in time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+LOG = logging.getLogger("elconsole.notify")
+DEFAULT_TIMEOUT_S = 10.0
+PingKind = Literal["start", "success", "fail"]
+
+
+class NotifyWanted(Protocol):
+    """Who wants to hear of what, as settings give it."""
+
+    @property
+    def on_failure(self) -> tuple[str, ...]: ...
+    @property
+    def on_signal(self) -> tuple[str, ...]: ...
+    @property
+    def on_success(self) -> tuple[str, ...]: ...
+    @property
+    def ping_url(self) -> str | None: ...
+
+
+class Notifier:
+    """Tells whoever settings name; methods return True where all heard and never raise."""
+
+    def __init__(self, wanted: NotifyWanted, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self._wanted = wanted
+        self._timeout_s = timeout_s
+
+    def started(self) -> bool:
+        """A run began."""
+        return self._ping("start")
+
+    def ended(self, document: Mapping[str, Any]) -> bool:
+        """A run ended; `document` is what `sync --json` prints."""
+        succeeded = document.get("status") == "succeeded"
+        commands = self._wanted.on_success if succeeded else self._wanted.on_failure
+        jobs: list[Callable[[], bool]] = [
+            lambda command=command: run_command(command, document, self._timeout_s)  # type: ignore[misc]
+            for command in commands
+        ]
+        jobs.append(lambda: self._ping("success" if succeeded else "fail"))
+        return _all_at_once(jobs, self._timeout_s)
+
+    def signalled(self, signals: Sequence[Mapping[str, Any]]) -> bool:
+        """Pass rates raised signals; nothing happens without one."""
+        if not signals:
+            return True
+        document = {"signals": list(signals)}
+        return _all_at_once(
+            [
+                lambda command=command: run_command(command, document, self._timeout_s)  # type: ignore[misc]
+                for command in self._wanted.on_signal
+            ],
+            self._timeout_s,
+        )
+
+    def _ping(self, kind: PingKind) -> bool:
+        if self._wanted.ping_url is None:
+            return True
+        return _all_at_once(
+            [lambda: fetch(ping_address(str(self._wanted.ping_url), kind), self._timeout_s)],
+            self._timeout_s,
+        )
+
+
+def ping_address(url: str, kind: PingKind) -> str:
+    """The URL for a start, a success or a failure, its query kept."""
+    if kind == "success":
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{kind}"))
+
+
+def run_command(command: str, document: Mapping[str, Any], timeout_s: float) -> bool:
+    """Run a command, split as a shell would but without one, with JSON on its stdin."""
+    name = command.split()[0] if command.split() else command
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            input=json.dumps(document, ensure_ascii=False, default=str),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        LOG.warning("notify: %s was ended after %g s", name, timeout_s)
+        return False
+    except (OSError, ValueError, IndexError) as error:
+        LOG.warning("notify: %s could not be run: %s", name, error)
+        return False
+    if done.returncode:
+        LOG.warning(
+            "notify: %s ended with %d: %s", name, done.returncode, done.stderr[:500].strip()
+        )
+    return done.returncode == 0
+
+
+def fetch(url: str, timeout_s: float) -> bool:
+    """GET a URL. Its path may be a secret: logs name its host alone."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        LOG.warning("notify: ping_url must begin with http:// or https://")
+        return False
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310
+            answer.read(1024)
+    except urllib.error.HTTPError as error:
+        LOG.warning("notify: %s answered %d", parts.hostname, error.code)
+        error.close()
+        return False
+    except (OSError, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        LOG.warning("notify: %s could not be reached: %s", parts.hostname, reason)
+        return False
+    return True
+
+
+def _all_at_once(jobs: Sequence[Callable[[], bool]], timeout_s: float) -> bool:
+    """Run jobs side by side, so that together they take no longer than one may.
+
+    Threads, because a slow name server or a trickling answer outlives socket time-outs.
+    """
+    answers: list[bool] = []
+
+    def run(job: Callable[[], bool]) -> None:
+        try:
+            answers.append(job())
+        # Whatever a notification does, the sync's own result stands.
+        except Exception:
+            LOG.exception("notify: a notification failed")
+
+    threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        # A killed command needs a moment to be reaped.
+        thread.join(timeout_s + 1)
+        if thread.is_alive():
+            LOG.warning("notify: no answer within %g s", timeout_s)
+    return len(answers) == len(jobs) and all(answers)

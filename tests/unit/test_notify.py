@@ -1,0 +1,160 @@
+"""Notifications: they carry the run, stay in their time, and fail nothing."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elconsole.notify import Notifier, fetch, ping_address, run_command
+
+pytestmark = pytest.mark.unit
+
+RUN = {"run_id": "r", "status": "succeeded", "error": "Größe; $(touch pwned) `id`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    on_failure: tuple[str, ...] = ()
+    on_signal: tuple[str, ...] = ()
+    on_success: tuple[str, ...] = ()
+    ping_url: str | None = None
+
+
+def saving(path: Path) -> str:
+    """A command that saves its stdin."""
+    text = "import sys; open(sys.argv[1], 'wb').write(sys.stdin.buffer.read())"
+    return shlex.join([sys.executable, "-c", text, str(path)])
+
+
+class Pinged(http.server.ThreadingHTTPServer):
+    paths: list[str]
+    hold: threading.Event
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Pinged
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        if self.path.startswith("/hang"):
+            self.server.hold.wait(30)
+        self.send_response(500 if "broken" in self.path else 200)
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def pinged() -> Iterator[Pinged]:
+    with Pinged(("127.0.0.1", 0), Handler) as server:
+        server.paths, server.hold = [], threading.Event()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.hold.set()
+        server.shutdown()
+        thread.join()
+
+
+def address(server: Pinged, path: str) -> str:
+    return f"http://127.0.0.1:{server.server_port}{path}"
+
+
+def test_a_command_gets_the_run_as_json_on_stdin_and_no_shell_sees_it(tmp_path: Path) -> None:
+    saved = tmp_path / "a; touch pwned"
+    assert Notifier(Wanted(on_success=(saving(saved),))).ended(RUN)
+    assert json.loads(saved.read_text("utf-8")) == RUN
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a; touch pwned"]
+
+
+def test_success_and_failure_go_to_their_own_commands(tmp_path: Path) -> None:
+    wanted = Wanted(
+        on_success=(saving(tmp_path / "success"),), on_failure=(saving(tmp_path / "failure"),)
+    )
+    assert Notifier(wanted).ended({**RUN, "status": "failed"})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["failure"]
+    assert Notifier(wanted).ended(RUN)
+    assert (tmp_path / "success").exists()
+
+
+def test_signals_are_told_only_where_there_are_any(tmp_path: Path) -> None:
+    notifier = Notifier(Wanted(on_signal=(saving(tmp_path / "signals"),)))
+    assert notifier.signalled([])
+    assert not (tmp_path / "signals").exists()
+    assert notifier.signalled([{"value": "LINE-1", "rule": 1}])
+    assert json.loads((tmp_path / "signals").read_text()) == {
+        "signals": [{"value": "LINE-1", "rule": 1}]
+    }
+
+
+@pytest.mark.parametrize("command", ["/no/such/command", "'unclosed", "  ", "\x00"])
+def test_a_command_that_can_not_be_run_is_logged(
+    command: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not run_command(command, RUN, 5)
+    assert "could not be run" in caplog.text
+
+
+def test_a_command_that_fails_is_logged_with_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    failing = shlex.join([sys.executable, "-c", "import sys; sys.exit('no mail server')"])
+    assert not run_command(failing, RUN, 30)
+    assert "ended with 1: no mail server" in caplog.text
+
+
+def test_a_command_that_hangs_is_ended(caplog: pytest.LogCaptureFixture) -> None:
+    hanging = shlex.join([sys.executable, "-c", "import time; time.sleep(60)"])
+    started = time.monotonic()
+    assert not Notifier(Wanted(on_success=(hanging,) * 3), timeout_s=0.3).ended(RUN)
+    assert time.monotonic() - started < 20
+    assert caplog.text.count("was ended after 0.3 s") == 3
+
+
+def test_pings_say_start_success_and_failure(pinged: Pinged) -> None:
+    notifier = Notifier(Wanted(ping_url=address(pinged, "/ping/uuid?create=1")))
+    assert notifier.started()
+    assert notifier.ended(RUN)
+    assert notifier.ended({**RUN, "status": "failed"})
+    assert pinged.paths == [
+        "/ping/uuid/start?create=1",
+        "/ping/uuid?create=1",
+        "/ping/uuid/fail?create=1",
+    ]
+
+
+def test_a_ping_that_hangs_stays_in_its_time(
+    pinged: Pinged, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = time.monotonic()
+    assert not Notifier(Wanted(ping_url=address(pinged, "/hang")), timeout_s=0.2).ended(RUN)
+    assert time.monotonic() - started < 20
+    assert "127.0.0.1" in caplog.text
+
+
+def test_a_ping_that_fails_is_logged_without_its_secret_path(
+    pinged: Pinged, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not fetch(address(pinged, "/broken/secret"), 5)
+    assert not fetch("http://127.0.0.1:1/secret", 5)
+    assert not fetch("file:///etc/secret", 5)
+    assert "answered 500" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_ping_url_with_a_slash_at_its_end_gets_no_second_one() -> None:
+    assert ping_address("https://hc.example/x/", "start") == "https://hc.example/x/start"
+
+
+def test_nothing_wanted_is_nothing_done() -> None:
+    assert Notifier(Wanted()).started()
+    assert Notifier(Wanted()).ended(RUN)
