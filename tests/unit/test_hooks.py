@@ -16,11 +16,10 @@ import pytest
 from elconsole.api_types import SchemaChange
 from elconsole.errors import ConfigurationError
 from elconsole.events import Event, SyncStarted
+from elconsole.hook_types import HookResult, HookTask
 from elconsole.hooks import (
     QUEUED_EVENTS,
-    HookResult,
     Hooks,
-    HookTask,
     RevocableQuery,
     Veto,
     hookimpl,
