@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from elconsole.advisors import Facts, advise
 from elconsole.api import QualityRequest, SyncRequest
 from elconsole.engine.advice import read_facts
+from elconsole.engine.quality_baselines import store_daily_counts
+from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.service import PostgresEngine
 from elconsole.settings_models import Settings
 from tests.conftest import MakeFactory
@@ -113,3 +116,32 @@ def test_the_index_of_a_cursor_is_seen(plant: Factory) -> None:
 
 def _bodies_cursor(engine: PostgresEngine) -> bool | None:
     return next(t.cursor_indexed for t in facts_of(engine).tables if t.source == "bodies")
+
+
+def test_the_demos_bad_day_is_raised_once_as_an_event(make_factory: MakeFactory) -> None:
+    engine = open_engine(make_factory(rows=20_000, sources=("bodies",)))
+    report = engine.quality(QualityRequest(by="line_id"))
+    bad = report.tables[0].rows[1]
+    assert (bad.value, bad.judged) == ("LINE-BODIES-002", "signal")
+    with engine._warehouse() as session:
+        run_id = str(uuid.uuid4())
+        raised = raise_signals(session, report, run_id, datetime.now(UTC))
+        assert raise_signals(session, report, run_id, datetime.now(UTC)) == ()
+    engine.close()
+    events = [event for event in raised if event.value == "LINE-BODIES-002"]
+    assert [(event.kind, event.rule) for event in events] == [("quality_signal", 1)]
+    assert events[0].period == bad.signal_period
+    assert events[0].pass_rate == bad.signal_pass_rate
+    assert "beyond a control limit" in events[0].finding
+
+
+def test_a_page_after_storing_daily_counts_is_the_same(engine: PostgresEngine) -> None:
+    before = engine.quality(QualityRequest())
+    with engine._warehouse() as session:
+        for target in engine._units(session):
+            assert target.version is not None
+            store_daily_counts(session, target)
+        stored = session.execute("SELECT count(*) FROM elconsole.quality_daily").fetchone()
+    assert stored is not None
+    assert stored[0] > 0
+    assert engine.quality(QualityRequest()) == before
