@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from elconsole.api import RunDetail, RunSummary, TableRun
 from elconsole.api_types import ErrorInfo, SchemaChange
-from elconsole.engine.migrations import LOCK_CLASS, ledger_version
+from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, ledger_version
 from elconsole.engine.naming import assign_names
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.state import TableKey, read_targets
@@ -23,7 +23,6 @@ from elconsole.errors import UsageError
 
 CHANNEL = "elconsole"
 NAMES_LOCK = 1
-RUN_LOCK_CLASS = LOCK_CLASS + 3
 
 
 def start_run(session: Session, run: RunSummary) -> int:

@@ -16,11 +16,12 @@ from datetime import datetime
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Strategy
 from elconsole.engine import adopt, extract, layout, merge
 from elconsole.engine.faults import table_error
-from elconsole.engine.migrations import LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
@@ -35,6 +36,8 @@ from elconsole.hook_types import HookResult
 
 TABLE_LOCK_CLASS = LOCK_CLASS + 2
 ANALYZE_SHARE = 0.1
+DEAD_HOLDER_WAIT_S = 3.0
+"""How long a killed client's session may take to notice: the server looks twice a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,16 +353,33 @@ def hold_lock(context: LoadContext) -> Iterator[None]:
     session, target = context.warehouse, merge.known_target(context.task)
     keys = [TABLE_LOCK_CLASS, target.target_id]
     with session.within(CATALOG_TIMEOUT_S):
-        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
-        if not row or not row[0]:
-            raise TableLocked(
-                f"{context.task.target_text} is being synced by {_holder(session, context)}",
-                hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
-            )
+        _take_lock(context, keys)
         _check_unmoved(session, context.task)
     yield
+    if session.pgconn.transaction_status != TransactionStatus.IDLE:
+        # The rows are published; tidying up broke off. The lock goes with the session.
+        session.abandon()
+        return
     with session.within(CATALOG_TIMEOUT_S):
         session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+
+
+def _take_lock(context: LoadContext, keys: list[int]) -> None:
+    """A holder that no living run accounts for is a dead one's session, about to end."""
+    session = context.warehouse
+    deadline = time.monotonic() + DEAD_HOLDER_WAIT_S
+    while True:
+        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
+        if row and row[0]:
+            return
+        holder = _holder(session, context)
+        if holder or time.monotonic() > deadline:
+            raise TableLocked(
+                f"{context.task.target_text} is being synced by {holder or 'another session'}",
+                hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
+            )
+        session.check()
+        time.sleep(0.05)
 
 
 def _check_unmoved(session: Session, task: TableTask) -> None:
@@ -380,13 +400,13 @@ def _check_unmoved(session: Session, task: TableTask) -> None:
         )
 
 
-def _holder(session: Session, context: LoadContext) -> str:
+def _holder(session: Session, context: LoadContext) -> str | None:
     row = session.execute(
         statement("lock_holder"),
-        [context.run_id, merge.known_target(context.task).target_id],
+        [context.run_id, merge.known_target(context.task).target_id, RUN_LOCK_CLASS],
     ).fetchone()
     if row is None:
-        return "another session"
+        return None
     number, host, pid, age_s = row
     return f"run {number} on {host} (pid {pid}, started {age_s} s ago)"
 

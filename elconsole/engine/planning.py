@@ -196,7 +196,7 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
 def unreachable(one: Selected, error: ElconsoleError, schema: str, full: bool) -> list[Refused]:
     """A failed entry for each table that settings name, or one for all of them."""
     named = [name for name in (one.patterns or one.settings.tables) if not is_glob(name)]
-    return [_refused(one, name, schema, full, error) for name in named or ["*"]]
+    return [_refused(one, name, schema, full, error) for name in dict.fromkeys(named) or ["*"]]
 
 
 def _missing(one: Selected, catalog: SourceCatalog, schema: str, full: bool) -> list[Refused]:

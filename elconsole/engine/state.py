@@ -36,12 +36,10 @@ class RawRelation:
     oid: int
     name: str
     kind: str
+    is_ours: bool
+    """Whether it is stored the way elconsole stores raw tables."""
     leaf_oid: int | None
     leaf_name: str | None
-
-    @property
-    def is_ours(self) -> bool:
-        return self.kind == "p"
 
 
 @dataclass(frozen=True, slots=True)
