@@ -143,7 +143,6 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         old = leaf_name(target.target_id, 0, task.target_name, secrets.token_hex(3))
         aside = adopt.step_aside(warehouse, task, old)
         ddl = aside + ddl + adopt.inherit(warehouse, task)
-    swap(warehouse, task, ddl, context.lock_wait_s)
     result = LoadResult(
         rows_extracted=moved.rows,
         rows_loaded=moved.rows,
@@ -156,8 +155,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         extracted_at=snapshot.taken_at,
         strategy="full",
     )
-    record(context, snapshot, result)
-    warehouse.execute("COMMIT")
+    swap(warehouse, task, ddl, context.lock_wait_s, records(context, snapshot, result))
     return _tidy(context, result, old_leaf=old)
 
 
@@ -192,8 +190,7 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         extracted_at=snapshot.taken_at,
         strategy=task.strategy,
     )
-    record(context, snapshot, result)
-    warehouse.execute("COMMIT")
+    warehouse.execute(f"{records(context, snapshot, result)}; COMMIT".encode())
     return _tidy(context, result, old_leaf=None)
 
 
@@ -250,62 +247,54 @@ def end_snapshot(source: Session) -> None:
         source.execute("COMMIT")
 
 
-def record(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> None:
-    """Write watermark, target and table run in the transaction that publishes the rows."""
+def records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> str:
+    """SQL that writes watermark, target and table run: part of the publishing transaction."""
     task = context.task
     target = merge.known_target(task)
     cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
     system_identifier, timeline = context.identity or (None, None)
-    session = context.warehouse
-    with session.pipeline():
-        session.execute(
-            statement("record_watermark"),
-            {
-                "target_id": target.target_id,
-                "run_id": context.run_id,
-                "extracted_at": snapshot.taken_at,
-                "snapshot": snapshot.text,
-                "snapshot_xmin": snapshot.xmin,
-                "cursor_column": cursor,
-                "cursor_value": snapshot.cursor_value,
-                "source_oid": task.relation.oid,
-                "leaf_oids": list(snapshot.leaf_oids),
-                "system_identifier": system_identifier,
-                "timeline": timeline,
-                "selection": task.selection,
-                "source_columns": [column.name for column in task.columns],
-            },
-        )
-        session.execute(
-            "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
-            " last_synced_at = clock_timestamp(),"
-            " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END"
-            " WHERE target_id = %s",
-            [
-                result.generation,
-                result.row_count,
-                result.changed,
-                context.run_id,
-                target.target_id,
-            ],
-        )
-        session.execute(
-            statement("record_table_run"),
-            {
-                "run_id": context.run_id,
-                "source": task.source,
-                "table_name": task.label,
-                "strategy": result.strategy,
-                "records_extracted": result.rows_extracted,
-                "records_loaded": result.rows_loaded,
-                "records_deleted": result.rows_deleted,
-                "bytes": result.bytes,
-                "generation": result.generation,
-                "extract_seconds": result.extract_seconds,
-                "duration_seconds": time.monotonic() - context.started,
-                "attempts": context.attempt,
-            },
-        )
+    bind = psycopg.ClientCursor(context.warehouse).mogrify
+    watermark = bind(
+        statement("record_watermark"),
+        {
+            "target_id": target.target_id,
+            "run_id": context.run_id,
+            "extracted_at": snapshot.taken_at,
+            "snapshot": snapshot.text,
+            "snapshot_xmin": snapshot.xmin,
+            "cursor_column": cursor,
+            "cursor_value": snapshot.cursor_value,
+            "source_oid": task.relation.oid,
+            "leaf_oids": list(snapshot.leaf_oids),
+            "system_identifier": system_identifier,
+            "timeline": timeline,
+            "selection": task.selection,
+            "source_columns": [column.name for column in task.columns],
+        },
+    )
+    moved = bind(
+        "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
+        " last_synced_at = clock_timestamp() WHERE target_id = %s",
+        [result.generation, result.row_count, target.target_id],
+    )
+    entry = bind(
+        statement("record_table_run"),
+        {
+            "run_id": context.run_id,
+            "source": task.source,
+            "table_name": task.label,
+            "strategy": result.strategy,
+            "records_extracted": result.rows_extracted,
+            "records_loaded": result.rows_loaded,
+            "records_deleted": result.rows_deleted,
+            "bytes": result.bytes,
+            "generation": result.generation,
+            "extract_seconds": result.extract_seconds,
+            "duration_seconds": time.monotonic() - context.started,
+            "attempts": context.attempt,
+        },
+    )
+    return ";".join([watermark, moved, entry])
 
 
 def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> LoadResult:

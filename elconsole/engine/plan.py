@@ -217,7 +217,7 @@ class Planner:
         what = RELATION_KINDS.get(relation.kind, "table")
         hint = (
             "sync it once with --adopt, which converts it and keeps its grants"
-            if relation.kind in "rp"
+            if relation.kind == "r"
             else "rename or drop it"
         )
         raise TargetTaken(

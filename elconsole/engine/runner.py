@@ -342,6 +342,8 @@ class TableRunner:
     def run(self) -> None:
         """Try, and try again what may pass; never raises for what a server does."""
         self.run_of.book.update(self.key, status="running", started_at=_now())
+        if self.run_of.writer:
+            self.run_of.writer.wake()
         try:
             try:
                 result = self._attempt()

@@ -101,7 +101,9 @@ def read_state(session: Session, schema: str) -> WarehouseState:
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(statement("warehouse_tables"), [schema]).fetchall()
         relations = {relation.name: relation for relation in found}
-        columns = read_raw_columns(session, [relation.oid for relation in found])
+        columns = read_raw_columns(
+            session, [relation.oid for relation in found if relation.is_ours]
+        )
     return WarehouseState(schema, known, targets, relations, columns)
 
 
