@@ -14,6 +14,7 @@ from psycopg import sql
 from elconsole.api_types import Mode, SchemaChange, Strategy
 from elconsole.engine.catalog import SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.drift import METADATA_PREFIX, Drift, PlannedColumn, compare
+from elconsole.engine.naming import can_spell
 from elconsole.engine.state import (
     RawColumn,
     RawRelation,
@@ -178,6 +179,7 @@ class Planner:
         key = self._key(relation)
         where = f"{self.source}.{label}"
         source_columns = self.catalog.columns.get(relation.oid, ())
+        self._check_spelling(where, key, source_columns)
         columns, notes = self._columns(where, source_columns, settings)
         target = self.state.targets.get(key)
         name = self.names[key]
@@ -205,6 +207,17 @@ class Planner:
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
+
+    def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
+        """All names end up in the warehouse, which may have another encoding."""
+        encoding = self.state.encoding
+        names = (*key, *(column.name for column in columns))
+        foreign = [name for name in names if not can_spell([name], encoding)]
+        if foreign:
+            raise PlanError(
+                f"{where}: the warehouse's encoding {encoding} can't write the name {foreign[0]}",
+                hint="use a UTF8 warehouse, rename it, or exclude the table",
+            )
 
     def _parent(self, where: str, name: str, target: Target | None) -> RawRelation | None:
         """The raw table, if it is ours to replace."""

@@ -83,6 +83,8 @@ class Target:
 class WarehouseState:
     schema: str
     known_types: frozenset[int]
+    encoding: str = "UTF8"
+    """The warehouse's, as PostgreSQL names it."""
     targets: Mapping[TableKey, Target] = field(default_factory=dict)
     relations: Mapping[str, RawRelation] = field(default_factory=dict)
     columns: Mapping[int, Mapping[str, RawColumn]] = field(default_factory=dict)
@@ -104,7 +106,7 @@ def read_state(session: Session, schema: str) -> WarehouseState:
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]
         )
-    return WarehouseState(schema, known, targets, relations, columns)
+    return WarehouseState(schema, known, session.encoding, targets, relations, columns)
 
 
 def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, RawColumn]]:

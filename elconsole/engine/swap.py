@@ -93,7 +93,7 @@ def _pause(session: Session, seconds: float) -> None:
 
 def _blocker(session: Session, task: TableTask) -> str:
     """Who holds the raw table or its leaf, as far as this role may see."""
-    table = task.parent or task.adopted
+    table = task.parent
     oids = [table.oid, table.leaf_oid or 0] if table else []
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
