@@ -93,16 +93,15 @@ def _pause(session: Session, seconds: float) -> None:
 
 def _blocker(session: Session, task: TableTask) -> str:
     """Who holds the raw table or its leaf, as far as this role may see."""
-    table = task.parent
-    oids = [table.oid, table.leaf_oid or 0] if table else []
+    leaf = task.parent.leaf_oid if task.parent else None
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
         " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation = ANY (%s::oid[]) AND l.granted AND l.pid <> pg_backend_pid()"
+        " WHERE l.relation IN (to_regclass(%s), %s) AND l.granted AND l.pid <> pg_backend_pid()"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [oids],
+        [_table(task), leaf or 0],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"
