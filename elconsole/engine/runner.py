@@ -25,6 +25,7 @@ from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.load import LoadContext, LoadResult, load_table
 from elconsole.engine.migrations import prepare_warehouse
+from elconsole.engine.naming import can_spell
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import (
     Survey,
@@ -164,7 +165,8 @@ class SyncRun:
         return detail
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
-        ledger.assign_targets(session, self.schema, found.keys())
+        keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
+        ledger.assign_targets(session, self.schema, keys)
         return plan_tables(self.settings, found, read_state(session, self.schema), self.request)
 
     def read_state(self) -> WarehouseState:
@@ -342,6 +344,8 @@ class TableRunner:
     def run(self) -> None:
         """Try, and try again what may pass; never raises for what a server does."""
         self.run_of.book.update(self.key, status="running", started_at=_now())
+        if self.run_of.writer:
+            self.run_of.writer.wake()
         try:
             try:
                 result = self._attempt()
