@@ -25,7 +25,7 @@ from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, STORAGE_SCHE
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.quality import read_flags
+from elconsole.engine.quality_baselines import store_daily_counts
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
@@ -326,7 +326,8 @@ def _flags(context: LoadContext, target: Target, result: LoadResult) -> Mapping[
         return {}
     if not result.changed and target.units_passed is not None:
         return {"passed": target.units_passed, "failed": target.units_failed or 0}
-    flags = read_flags(context.warehouse, quality)
+    published = replace(quality, version=context.run_id)
+    flags = store_daily_counts(context.warehouse, published)
     if flags:
         context.warehouse.execute(
             "UPDATE elconsole.targets SET units_passed = %s, units_failed = %s"

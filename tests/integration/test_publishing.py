@@ -183,7 +183,7 @@ def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None
         "ALTER TABLE raw.t ADD CHECK (price > 0);"
         "CREATE TABLE public.seen (n serial, tag text, locked boolean, indexes bigint);"
         f'GRANT ALL ON public.seen, public.seen_n_seq TO "{role}";'
-        """CREATE FUNCTION public.see() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        r"""CREATE FUNCTION public.see() RETURNS event_trigger LANGUAGE plpgsql AS $$
         BEGIN
           INSERT INTO public.seen (tag, locked, indexes) SELECT tg_tag,
             EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid()
