@@ -91,11 +91,11 @@ def test_a_finished_run_reads_back_as_it_was_reported(units: Link) -> None:
 def test_an_unknown_run_is_a_usage_error(units: Link) -> None:
     engine = units.engine()
     assert engine.runs() == ()
-    for wanted in ("7", "feed", "%", "99999999999999999999999", "' OR true --"):
+    for wanted in ("7", "feed", "%", "99999999999999999999999", "' OR true --", ""):
         with pytest.raises(UsageError):
             engine.run(wanted)
     units.synced()
-    for wanted in ("7", "not-hex", "zz"):
+    for wanted in ("7", "not-hex", "%", "_"):
         with pytest.raises(UsageError):
             engine.run(wanted)
 
@@ -178,11 +178,6 @@ def test_two_syncs_of_different_tables_run_side_by_side(units: Link) -> None:
 def test_watch_sees_the_run_of_another_process(units: Link) -> None:
     first = units.synced()
     stop = threading.Event()
-    seen: list[RunDetail] = []
-
-    def watch() -> None:
-        seen.extend(units.engine().watch(stop))
-
     engine = units.engine()
     updates = engine.watch(stop)
     assert next(updates).run.run_id == first.run.run_id
@@ -193,7 +188,8 @@ def test_watch_sees_the_run_of_another_process(units: Link) -> None:
             statuses.append(detail.run.status)
             if detail.run.status == "succeeded":
                 break
-    updates.close()
+    stop.set()
+    assert list(updates) == []
     assert statuses[0] == "running"
     assert statuses[-1] == "succeeded"
 
@@ -220,7 +216,13 @@ def test_a_cancelled_sync_leaves_the_old_rows_and_says_so(units: Link) -> None:
             )
         )
         syncing.start()
-        until(lambda: by_table(engine.run("2"))["units"].status == "running" if len(engine.runs()) > 1 else False)
+        until(
+            lambda: (
+                by_table(engine.run("2"))["units"].status == "running"
+                if len(engine.runs()) > 1
+                else False
+            )
+        )
         until(lambda: by_table(engine.run("2"))["others"].status == "succeeded")
         stop.set()
         engine.interrupt()

@@ -189,7 +189,7 @@ def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None
             EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid()
                      AND relation = 'raw.t'::regclass AND mode = 'AccessExclusiveLock'),
             (SELECT count(*) FROM pg_index
-              WHERE indrelid = (SELECT oid FROM pg_class WHERE relname LIKE 't1\_g2\_%'
+              WHERE indrelid = (SELECT oid FROM pg_class WHERE relname ~ '^t1_g2_'
                                  AND relkind = 'r'));
         END $$;
         CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION public.see()"""
