@@ -150,8 +150,8 @@ def read_run(session: Session, wanted: str) -> RunDetail:
     with session.within(CATALOG_TIMEOUT_S):
         found: tuple[RunSummary, ...] = ()
         if ledger_version(session):
-            condition = sql.SQL("r.run_id::text LIKE {}").format(
-                sql.Literal(wanted.lower().replace("%", "").replace("_", "") + "%")
+            condition = sql.SQL("{} <> '' AND starts_with(r.run_id::text, {})").format(
+                sql.Literal(wanted), sql.Literal(wanted.lower())
             )
             if wanted.isdecimal() and len(wanted) < 19:
                 by_number = sql.SQL("r.run_number = {}").format(sql.Literal(int(wanted)))

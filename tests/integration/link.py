@@ -26,6 +26,8 @@ class Link:
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Per source, further keys of its settings block."""
     events: list[Event] = field(default_factory=list)
+    grants_wanted: bool = True
+    """Whether to grant before each sync; off while a table is locked."""
     _engines: list[PostgresEngine] = field(default_factory=list)
 
     @property
@@ -64,6 +66,8 @@ class Link:
 
     def grant(self, settings: Settings) -> None:
         """Run what `elconsole grants` prints, and nothing else."""
+        if not self.grants_wanted:
+            return
         for name, source in settings.sources.items():
             self.sources[name].sql(source_grants(name, source))
         self.warehouse.sql(warehouse_grants(settings.warehouse))

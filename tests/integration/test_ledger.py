@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine.service import PostgresEngine
 from elconsole.errors import UsageError
 from elconsole.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
 from tests.conftest import REPOSITORY
@@ -36,7 +37,17 @@ def held_open(link: Link, table: str) -> Iterator[psycopg.Connection[tuple[objec
     """Keep a source table locked, so that a sync of it waits for its first row."""
     with link.source.connect() as connection:
         connection.execute(f"BEGIN; LOCK TABLE {table}")
+        link.grants_wanted = False
         yield connection
+        link.grants_wanted = True
+
+
+def status_of(engine: PostgresEngine, run: int, table: str) -> str | None:
+    """The table's state in the ledger; None before the run has entered it."""
+    if engine.runs(1)[0].run_number != run:
+        return None
+    tables = by_table(engine.run(str(run)))
+    return tables[table].status if table in tables else None
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -116,11 +127,10 @@ def test_rows_are_live_while_a_run_lasts_and_a_notification_follows(units: Link)
     with units.warehouse.connect() as listener, held_open(units, "units"):
         listener.execute("LISTEN elconsole")
         with other_process(units):
-            until(lambda: engine.runs(1)[0].run_number == 2)
+            until(lambda: status_of(engine, 2, "others") == "succeeded")
             run = engine.runs(1)[0]
-            until(lambda: by_table(engine.run(run.run_id))["others"].status == "succeeded")
             assert engine.run("2").run.status == "running"
-            assert by_table(engine.run("2"))["units"].status == "running"
+            until(lambda: status_of(engine, 2, "units") == "running")
             assert run.host
             assert run.pid
             heard += [notice.payload for notice in listener.notifies(timeout=2, stop_after=2)]
@@ -132,8 +142,7 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
     engine = units.engine()
     with held_open(units, "units"):
         with other_process(units) as process:
-            until(lambda: engine.runs(1)[0].run_number == 2)
-            until(lambda: by_table(engine.run("2"))["units"].status == "running")
+            until(lambda: status_of(engine, 2, "units") == "running")
             process.kill()
             process.wait()
             until(lambda: engine.run("2").run.status == "abandoned")
@@ -151,8 +160,7 @@ def test_the_second_sync_of_a_table_is_locked_and_names_the_first(units: Link) -
     units.synced()
     engine = units.engine()
     with held_open(units, "units"), other_process(units) as process:
-        until(lambda: engine.runs(1)[0].run_number == 2)
-        until(lambda: by_table(engine.run("2"))["units"].status == "running")
+        until(lambda: status_of(engine, 2, "units") == "running")
         holder = engine.runs(1)[0]
         detail = units.sync()
         tables = by_table(detail)
@@ -169,8 +177,7 @@ def test_two_syncs_of_different_tables_run_side_by_side(units: Link) -> None:
     units.synced()
     engine = units.engine()
     with held_open(units, "units"), other_process(units):
-        until(lambda: engine.runs(1)[0].run_number == 2)
-        until(lambda: by_table(engine.run("2"))["others"].status == "succeeded")
+        until(lambda: status_of(engine, 2, "others") == "succeeded")
         assert only(units.synced("plant.others")).status == "succeeded"
         assert engine.run("2").run.status == "running"
 
@@ -216,14 +223,8 @@ def test_a_cancelled_sync_leaves_the_old_rows_and_says_so(units: Link) -> None:
             )
         )
         syncing.start()
-        until(
-            lambda: (
-                by_table(engine.run("2"))["units"].status == "running"
-                if len(engine.runs()) > 1
-                else False
-            )
-        )
-        until(lambda: by_table(engine.run("2"))["others"].status == "succeeded")
+        until(lambda: status_of(engine, 2, "units") == "running")
+        until(lambda: status_of(engine, 2, "others") == "succeeded")
         stop.set()
         engine.interrupt()
         syncing.join(10)
