@@ -148,16 +148,10 @@ def test_tables_whose_labels_would_be_alike_keep_separate_entries(link: Link) ->
 def test_a_dropped_table_is_named_with_the_nearest_that_is_there(link: Link) -> None:
     make_table(link, "public", "refills", "n")
     link.tables["plant"] = ["refills"]
-    settings = link.settings()
-    link.grant(settings)
+    link.engine()
     link.tables["plant"] = ["refils", "refils"]
-    from elconsole.engine.service import PostgresEngine
-
-    engine = PostgresEngine(link.settings())
-    try:
-        (table,) = engine.plan(SyncRequest()).tables
-    finally:
-        engine.close()
+    link.grants_wanted = False
+    (table,) = link.engine().plan(SyncRequest()).tables
     assert table.error is not None
     assert "refils" in table.error.message
     assert table.error.hint == "did you mean refills?"

@@ -9,6 +9,7 @@ import uuid
 import psycopg
 import pytest
 
+from elconsole.api import RunDetail, SyncRequest
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
@@ -236,6 +237,42 @@ def test_a_reader_always_sees_one_whole_generation(link: Link) -> None:
     assert {low for low, _, _ in seen} >= {1, 2, 3}
 
 
+def test_a_source_that_stalls_mid_copy_locks_nobody_out(link: Link) -> None:
+    link.source.sql(
+        "CREATE VIEW t AS SELECT n, repeat('x', 100) AS filler, CASE WHEN n > 5000"
+        " THEN pg_advisory_xact_lock_shared(42)::text END AS waits FROM generate_series(1, 9999) n"
+    )
+    link.tables["plant"] = ["t"]
+    link.synced()
+    engine = link.engine()
+    details: list[RunDetail] = []
+    with link.source.connect() as holder:
+        holder.execute("SELECT pg_advisory_lock(42)")
+        syncing = threading.Thread(
+            target=lambda: details.append(
+                engine.sync(SyncRequest(), emit=link.events.append, stop=threading.Event())
+            )
+        )
+        syncing.start()
+        copying = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND objid = 42 AND objsubid = 1"
+        )
+        deadline = time.monotonic() + 20
+        while not link.source.scalar(copying):
+            assert time.monotonic() < deadline, "the copy never began"
+            time.sleep(0.02)
+        held = link.warehouse.sql(
+            f"SELECT mode FROM pg_locks WHERE relation IN ('raw.t'::regclass, {LEAF})"
+            " AND pid <> pg_backend_pid()"
+        )
+        with link.warehouse.connect() as connection:
+            connection.execute("BEGIN; SET LOCAL lock_timeout = '1ms'; LOCK TABLE raw.t; ROLLBACK")
+    syncing.join(30)
+    assert held == []
+    assert details[0].run.status == "succeeded"
+
+
 def test_an_older_snapshot_never_sees_an_empty_table(published: Link) -> None:
     published.source.sql("CREATE TABLE newcomer AS SELECT 1 AS n")
     with published.warehouse.connect() as old:
@@ -399,8 +436,6 @@ def test_a_missing_privilege_in_the_warehouse_is_told(link: Link) -> None:
         f'REVOKE ALL ON DATABASE "{link.warehouse.name}" FROM PUBLIC, "{link.roles["warehouse"]}";'
         f'GRANT CONNECT ON DATABASE "{link.warehouse.name}" TO "{link.roles["warehouse"]}"'
     )
-    from elconsole.api import SyncRequest
-
     detail = engine.sync(SyncRequest(), emit=link.events.append, stop=threading.Event())
     error = only(detail).error
     assert error is not None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from elconsole.engine.service import PostgresEngine
+from elconsole.api import SyncRequest
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
@@ -163,11 +165,6 @@ def test_a_table_that_the_role_may_not_read_fails_alone(link: Link) -> None:
     link.source.sql("CREATE TABLE secret (id int); CREATE TABLE plain (id int)")
     engine = link.engine()
     link.source.sql(f'REVOKE ALL ON secret FROM "{link.roles["plant"]}"')
-    assert isinstance(engine, PostgresEngine)
-    import threading
-
-    from elconsole.api import SyncRequest
-
     tables = by_table(engine.sync(SyncRequest(), emit=lambda e: None, stop=threading.Event()))
     assert tables["plain"].status == "succeeded"
     error = tables["secret"].error
