@@ -6,6 +6,7 @@ import argparse
 import datetime
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import full, incremental
@@ -21,7 +22,7 @@ EPILOG = """examples:
   python -m tests.benchmarks --rows 350,100000,1000000 --rounds 5
   python -m tests.benchmarks --rows 10000000 --tables 1
   python -m tests.benchmarks incremental --rows 1000000 --rounds 5
-  python -m tests.benchmarks --also 'tool=/venv/bin/tool --from "$SOURCE" --to "$WAREHOUSE" "$TABLE"'
+  python -m tests.benchmarks --also 'tool=/venv/bin/tool --from "$SOURCE" --table "$TABLE"'
 """
 
 
@@ -117,7 +118,7 @@ def _full(chosen: argparse.Namespace, policy: Policy, rows: int) -> list[Result]
         if chosen.ways:
             words = chosen.ways.split(",")
             ways = [w for w in ways if w.name == full.PIPE or any(x in w.name for x in words)]
-        attempts = [(way.name, lambda way=way: full.run_once(plant, way)) for way in ways]
+        attempts = [(way.name, partial(full.run_once, plant, way)) for way in ways]
         for _, attempt in attempts:
             attempt()
         return alternate(attempts, policy, plant.row_count(), _narrate)

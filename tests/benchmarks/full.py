@@ -21,6 +21,7 @@ from tests.benchmarks.scripts import METADATA
 from tests.postgres import Database
 
 PIPE = "psql │ psql"
+BARE_PIPE = "psql │ psql, no metadata"
 ELCONSOLE = "elconsole"
 BATCH_ROWS_MAX = 100_000
 """Above this many rows a table, rows as Python objects only cost time."""
@@ -39,7 +40,7 @@ class Contender:
 
 def contenders(plant: Plant, rows: int, also: Mapping[str, str]) -> list[Contender]:
     """The ways to copy every table whole, each to a warehouse of its own."""
-    found = [_elconsole(plant), _pipe(plant), _script(plant, "copy-blocks")]
+    found = [_elconsole(plant), _pipe(plant), _bare_pipe(plant), _script(plant, "copy-blocks")]
     if rows <= BATCH_ROWS_MAX:
         found += [_script(plant, "copy-rows"), _script(plant, "insert-batches")]
     return found + [_other(plant, name, command) for name, command in also.items()]
@@ -64,15 +65,26 @@ def _elconsole(plant: Plant) -> Contender:
 
 
 def _pipe(plant: Plant) -> Contender:
-    target = make_plain_tables(plant)
+    """The yardstick: the same rows with the same metadata, into plain tables without keys."""
+    return _pipes(
+        plant, PIPE, make_plain_tables(plant), f"{METADATA}, ", METADATA_EXPRESSIONS + ", "
+    )
+
+
+def _bare_pipe(plant: Plant) -> Contender:
+    """What no copy in one piece can beat by much: the source's columns alone."""
+    return _pipes(plant, BARE_PIPE, make_plain_tables(plant, metadata=False), "", "")
+
+
+def _pipes(plant: Plant, name: str, target: Database, metadata: str, expressions: str) -> Contender:
     pipelines: list[Pipeline] = []
-    for name, source in plant.sources.items():
-        columns = ", ".join(column_names(source, name))
-        select = f"SELECT {METADATA_EXPRESSIONS}, {columns} FROM {table(name)}"
+    for source_name, source in plant.sources.items():
+        columns = ", ".join(column_names(source, source_name))
+        select = f"SELECT {expressions}{columns} FROM {table(source_name)}"
         copy_out = f"COPY ({select}) TO STDOUT (FORMAT binary)"
-        copy_in = f"COPY {table(name)} ({METADATA}, {columns}) FROM STDIN (FORMAT binary)"
+        copy_in = f"COPY {table(source_name)} ({metadata}{columns}) FROM STDIN (FORMAT binary)"
         pipelines.append([_psql(plant, source, copy_out), _psql(plant, target, copy_in)])
-    return _into_plain_tables(plant, PIPE, target, pipelines)
+    return _into_plain_tables(plant, name, target, pipelines)
 
 
 def _psql(plant: Plant, database: Database, command: str) -> list[str]:

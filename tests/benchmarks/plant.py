@@ -80,12 +80,13 @@ def open_plant(rows: int | None, sources: tuple[str, ...] = SOURCES) -> Iterator
     """Both servers, with `rows` rows a source (None: the demo's 350), gone at the end."""
     with reachable_folder() as folder, contextlib.ExitStack() as stack:
         (folder / "home").mkdir()
-        servers = [_server(folder / name, stack) for name in ("sources", "warehouse")]
-        databases = {name: servers[0].create_database(name) for name in sources}
+        source_server = _server(folder / "sources", stack)
+        warehouse_server = _server(folder / "warehouse", stack)
+        databases = {name: source_server.create_database(name) for name in sources}
         for name, database in databases.items():
             seed_source(database, name, rows)
             database.sql(f"VACUUM (FREEZE, ANALYZE) {table(name)}")
-        yield Plant(folder, *servers, databases)
+        yield Plant(folder, source_server, warehouse_server, databases)
 
 
 def _server(folder: Path, stack: contextlib.ExitStack) -> PostgresServer:
@@ -110,8 +111,8 @@ def column_names(database: Database, source: str) -> list[str]:
     return [str(name) for (name,) in found]
 
 
-def make_plain_tables(plant: Plant, *, keys: bool = False) -> Database:
-    """A warehouse database with the four metadata columns and the source's in plain tables."""
+def make_plain_tables(plant: Plant, *, metadata: bool = True) -> Database:
+    """A warehouse database with the source's columns, and the metadata's, in plain tables."""
     warehouse = plant.warehouse_server.create_database("plain")
     for name, database in plant.sources.items():
         columns = database.sql(
@@ -120,29 +121,22 @@ def make_plain_tables(plant: Plant, *, keys: bool = False) -> Database:
             " FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
             table(name),
         )
-        listed = ", ".join([METADATA_COLUMNS, *(str(column) for (column,) in columns)])
-        key = ", PRIMARY KEY (id)" if keys else ""
-        warehouse.sql(f"CREATE TABLE {table(name)} ({listed}{key})")
+        first = [METADATA_COLUMNS] if metadata else []
+        listed = ", ".join([*first, *(str(column) for (column,) in columns)])
+        warehouse.sql(f"CREATE TABLE {table(name)} ({listed})")
     return warehouse
 
 
 def write_settings(
     plant: Plant, warehouse_name: str, table_settings: Mapping[str, Any] | None = None
 ) -> Path:
-    """A settings file for a warehouse of its own, under the roles that `grants` makes.
-
-    Call it once a warehouse; `rewrite_settings` changes what stands for its tables."""
+    """A settings file for a new warehouse of its own, under the roles that `grants` makes."""
     roles = {name: plant.source_server.create_role(name) for name in plant.sources}
     roles["warehouse"] = plant.warehouse_server.create_role("warehouse")
     warehouse = plant.warehouse_server.create_database(warehouse_name)
     factory = Factory(dict(plant.sources), warehouse, roles)
     grant_least(factory)
-    return rewrite_settings(plant.folder / f"{warehouse_name}.toml", factory, table_settings)
-
-
-def rewrite_settings(
-    place: Path, factory: Factory, table_settings: Mapping[str, Any] | None
-) -> Path:
+    place = plant.folder / f"{warehouse_name}.toml"
     lines = ["[warehouse]", *_toml(factory.connection("warehouse"))]
     for name in factory.sources:
         tables = {"tables": [table(name)]}
