@@ -11,7 +11,7 @@ from textual.content import Content
 
 from elconsole.api import Period, QualityReport, QualityRequest
 from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Table
+from elconsole.ui.cells import Table, cell
 from elconsole.ui.screens.detail import DetailScreen
 from elconsole.ui.tables import units
 from elconsole.ui.tables.quality import QualityItem
@@ -103,4 +103,7 @@ class ChartScreen(DetailScreen):
 
     def on_plot_moved(self, event: Plot.Moved) -> None:
         """Show the numbers of the period under the cursor."""
-        self.query_one("#period", Lines).show_lines(units.period_cells(event.row))
+        lines = units.period_cells(event.row)
+        if (signal := self.item.row.signal) is not None:
+            lines = (*lines, (*cell("over all  ", "dim"), *cell(safe(signal, 600), "bad")))
+        self.query_one("#period", Lines).show_lines(lines)
