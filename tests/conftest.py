@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.pairs import Pair
 from tests.postgres import (
     SOURCES,
     Database,
@@ -137,6 +138,15 @@ def make_factory(make_database: MakeDatabase, make_role: MakeRole) -> MakeFactor
 def factory(make_factory: MakeFactory) -> Factory:
     """The pen plant's 350 units and an empty warehouse."""
     return make_factory()
+
+
+@pytest.fixture
+def pair(make_database: MakeDatabase, make_role: MakeRole) -> Iterator[Pair]:
+    """An empty source, an empty warehouse and the engine between them."""
+    roles = make_role("reader"), make_role("loader")
+    made = Pair.of(make_database("source"), make_database("warehouse"), *roles)
+    yield made
+    made.close()
 
 
 @pytest.fixture
