@@ -140,13 +140,24 @@ def factory(make_factory: MakeFactory) -> Factory:
     return make_factory()
 
 
+@pytest.fixture(scope="module")
+def module_pair(server: PostgresServer) -> Iterator[Pair]:
+    """A source, a warehouse and two roles that the tests of a module share."""
+    roles = server.create_role("reader"), server.create_role("loader")
+    databases = server.create_database("source"), server.create_database("warehouse")
+    yield Pair.of(*databases, *roles)
+    for database in databases:
+        server.drop_database(database)
+    for role in roles:
+        server.drop_role(role)
+
+
 @pytest.fixture
-def pair(make_database: MakeDatabase, make_role: MakeRole) -> Iterator[Pair]:
+def pair(module_pair: Pair) -> Iterator[Pair]:
     """An empty source, an empty warehouse and the engine between them."""
-    roles = make_role("reader"), make_role("loader")
-    made = Pair.of(make_database("source"), make_database("warehouse"), *roles)
-    yield made
-    made.close()
+    module_pair.clear()
+    yield module_pair
+    module_pair.close()
 
 
 @pytest.fixture

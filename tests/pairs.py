@@ -46,6 +46,21 @@ class Pair:
         grant_warehouse(warehouse, warehouse_role)
         return cls(source, warehouse, source_role, warehouse_role)
 
+    def clear(self) -> None:
+        """Empty both databases, whoever uses them."""
+        self.close()
+        self.source_address, self.warehouse_address = {}, {}
+        for database in (self.source, self.warehouse):
+            database.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        self.source.sql(
+            "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+            f'GRANT USAGE ON SCHEMA public TO "{self.source_role}"'
+        )
+        self.warehouse.sql("DROP SCHEMA IF EXISTS raw, elconsole, elconsole_storage CASCADE")
+
     def settings(
         self, table: Mapping[str, Mapping[str, Any]] | None = None, **top: Any
     ) -> Settings:

@@ -8,8 +8,9 @@ the session, so a killed client leaves none.
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -19,20 +20,23 @@ from psycopg import sql
 from elconsole.api_types import Strategy
 from elconsole.engine import adopt, extract, layout, merge
 from elconsole.engine.faults import table_error
-from elconsole.engine.migrations import LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.publish import TABLE_LOCK_CLASS, commit
 from elconsole.engine.quality import read_flags
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
-from elconsole.engine.swap import swap
+from elconsole.engine.swap import pause, swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
 from elconsole.errors import ElconsoleError, TableLocked
 
-TABLE_LOCK_CLASS = LOCK_CLASS + 2
+LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
+GHOST_S = 5.0
+LOCK_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class LoadContext:
     """Monotonic time at which the table's run began."""
     on_progress: Progress
     on_extracted: Callable[[Transferred], None]
+    on_commit: Callable[[LoadResult], None]
+    """Takes what the COMMIT that follows is to publish."""
     before_publish: Callable[[Session, str, Transferred], None]
     """Takes the warehouse session, the unpublished table and what arrived; may raise."""
 
@@ -98,17 +104,31 @@ def _attempt(context: LoadContext) -> LoadResult:
         snapshot = extract.begin_snapshot(source, task)
         if task.settings.hash_columns and context.hash_salt:
             extract.set_salt(source, context.hash_salt)
-        if task.mode == "incremental" and task.settings.strategy == "cursor":
-            value = extract.read_cursor(source, task, snapshot)
-            snapshot = replace(snapshot, cursor_value=value)
+        if task.follows_cursor:
+            snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
             extract.check_continuity(task, snapshot, context.identity)
         except extract.FullRefreshNeeded as reason:
+            LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":
         return _refresh(context, snapshot)
     return _merge(context, snapshot)
+
+
+def _with_cursor(context: LoadContext, snapshot: extract.Snapshot) -> extract.Snapshot:
+    task = context.task
+    timeout_s = max(context.stall_timeout_s, CATALOG_TIMEOUT_S)
+    found = extract.read_cursor(context.source, task, snapshot, timeout_s)
+    if found.has_rows_ahead:
+        LOG.warning(
+            "%s.%s: rows whose %s lies in the future, or is infinite, are read at every sync",
+            task.source,
+            task.label,
+            task.settings.cursor,
+        )
+    return replace(snapshot, cursor_value=found.value)
 
 
 def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
@@ -121,11 +141,9 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     layout.remove_leftovers(warehouse, target.target_id, task.parent)
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, generation)
     warehouse.execute(f"BEGIN; {layout.create_leaf(task, leaf)}".encode())
-    moved = _copy(
-        context,
-        extract.copy_statement(task, None),
-        layout.copy_into(leaf, task.columns, ", FREEZE"),
-    )
+    with _source_side(task):
+        statements = extract.copy_statements(context.source, task, snapshot, None)
+    moved = _copy(context, statements, layout.copy_into(leaf, task.columns, ", FREEZE"))
     loading = time.monotonic()
     end_snapshot(context.source)
     context.on_extracted(moved)
@@ -150,7 +168,8 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         strategy="full",
     )
     record(context, snapshot, result)
-    warehouse.execute("COMMIT")
+    context.on_commit(result)
+    commit(warehouse)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:
         old = leaf_name(target.target_id, 0, task.target_name)
@@ -163,12 +182,11 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     leaf = merge.leaf_of(task)
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
     warehouse.execute(f"BEGIN; {merge.create_stage(task)}".encode())
-    moved = _copy(
-        context,
-        extract.copy_statement(task, extract.changed_since(task, snapshot)),
-        layout.copy_into(merge.STAGE, task.columns),
-    )
-    keys = _copy_keys(context) if task.settings.deletes == "sweep" else None
+    condition = extract.changed_since(task, snapshot)
+    with _source_side(task):
+        statements = extract.copy_statements(context.source, task, snapshot, condition)
+    moved = _copy(context, statements, layout.copy_into(merge.STAGE, task.columns))
+    keys = _copy_keys(context, snapshot) if task.settings.deletes == "sweep" else None
     loading = time.monotonic()
     end_snapshot(context.source)
     context.on_extracted(moved)
@@ -189,22 +207,45 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         strategy=task.strategy,
     )
     record(context, snapshot, result)
-    warehouse.execute("COMMIT")
+    context.on_commit(result)
+    commit(warehouse)
     return _tidy(context, result, old_leaf=None)
 
 
-def _copy_keys(context: LoadContext) -> Transferred:
+def _copy_keys(context: LoadContext, snapshot: extract.Snapshot) -> Transferred:
     task = context.task
+    with _source_side(task):
+        statements = extract.keys_statements(context.source, task, snapshot)
     context.warehouse.execute(merge.create_key_stage(task).encode())
     return _copy(
         context,
-        extract.keys_statement(task),
+        statements,
         layout.copy_into(merge.KEYS, extract.key_columns(task)),
         quiet=True,
     )
 
 
-def _copy(context: LoadContext, copy_out: str, copy_in: str, *, quiet: bool = False) -> Transferred:
+def _copy(
+    context: LoadContext, statements: Sequence[str], copy_in: str, *, quiet: bool = False
+) -> Transferred:
+    """Run the parts of a COPY one after the other, each proved by its own counts."""
+    moved = Transferred(0, 0, 0.0)
+    report = _unreported if quiet else context.on_progress
+    for copy_out in statements:
+        moved = moved.plus(_copy_part(context, copy_out, copy_in, _after(moved, report)))
+    return moved
+
+
+def _after(moved: Transferred, report: Progress) -> Progress:
+    def progress(rows: int, size: int) -> None:
+        report(moved.rows + rows, moved.bytes + size)
+
+    return progress
+
+
+def _copy_part(
+    context: LoadContext, copy_out: str, copy_in: str, on_progress: Progress
+) -> Transferred:
     task = context.task
     try:
         return transfer(
@@ -213,7 +254,7 @@ def _copy(context: LoadContext, copy_out: str, copy_in: str, *, quiet: bool = Fa
             context.warehouse,
             copy_in.encode(),
             stall_timeout_s=context.stall_timeout_s,
-            on_progress=_unreported if quiet else context.on_progress,
+            on_progress=on_progress,
         )
     except SourceFault as fault:
         raise _cause(fault, task.source, "source") from fault
@@ -261,6 +302,7 @@ def record(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult)
                 "timeline": timeline,
                 "selection": task.selection,
                 "source_columns": [column.name for column in task.columns],
+                "source_numbers": [column.number for column in task.columns],
             },
         )
         session.execute(
@@ -340,16 +382,31 @@ def hold_lock(context: LoadContext) -> Iterator[None]:
     session, target = context.warehouse, merge.known_target(context.task)
     keys = [TABLE_LOCK_CLASS, target.target_id]
     with session.within(CATALOG_TIMEOUT_S):
-        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
-        if not row or not row[0]:
+        if not _try_lock(session, keys, GHOST_S if context.attempt > 1 else 0.0):
             raise TableLocked(
                 f"{context.task.target_text} is being synced by {_holder(session, context)}",
                 hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
             )
         _check_unmoved(session, context.task)
     yield
-    with session.within(CATALOG_TIMEOUT_S):
-        session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+    try:
+        with session.within(CATALOG_TIMEOUT_S):
+            session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+    except (psycopg.Error, ElconsoleError):
+        # The rows are published whatever happens now; the lock goes with the session.
+        session.abandon()
+
+
+def _try_lock(session: Session, keys: list[int], patience_s: float) -> bool:
+    """Take the lock; after a lost connection its old session may hold it for a moment more."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
+        if row and row[0]:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        pause(session, LOCK_POLL_S)
 
 
 def _check_unmoved(session: Session, task: TableTask) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from elconsole.api import PlannedTable, SyncRequest, TableRun
 from elconsole.engine.catalog import SourceCatalog, SourceRelation, matches, read_source
-from elconsole.engine.extract import cursor_column
+from elconsole.engine.cursors import cursor_notes
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.naming import assign_names
 from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table
@@ -180,7 +180,7 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
     if isinstance(planned, TableTask) and planned.mode == "incremental":
         try:
             if planned.settings.strategy == "cursor":
-                cursor_column(planned)
+                return replace(planned, notes=(*planned.notes, *cursor_notes(planned)))
         except ElconsoleError as error:
             return Refused(
                 planned.source,

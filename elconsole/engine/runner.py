@@ -24,6 +24,7 @@ from elconsole.engine import ledger
 from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.load import LoadContext, LoadResult, load_table
+from elconsole.engine.merge import known_target
 from elconsole.engine.migrations import prepare_warehouse
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import (
@@ -35,6 +36,7 @@ from elconsole.engine.planning import (
     unreachable,
 )
 from elconsole.engine.pools import Pool, Session, open_session
+from elconsole.engine.publish import CommitInDoubt, was_published
 from elconsole.engine.quality_targets import quality_target
 from elconsole.engine.state import WarehouseState, read_state
 from elconsole.engine.transfer import Transferred
@@ -331,6 +333,8 @@ class TableRunner:
         self.key = (task.source, task.label)
         self.started = time.monotonic()
         self.attempt = 0
+        self.unconfirmed: LoadResult | None = None
+        """What the last COMMIT was to publish."""
 
     def run(self) -> None:
         """Try, and try again what may pass; never raises for what a server does."""
@@ -411,8 +415,25 @@ class TableRunner:
             raise Cancelled("the sync was stopped")
         self.attempt += 1
         self._started()
-        with self._sessions() as (source, warehouse):
-            return load_table(self._context(source, warehouse))
+        try:
+            with self._sessions() as (source, warehouse):
+                return load_table(self._context(source, warehouse))
+        except CommitInDoubt:
+            if self.unconfirmed is None or not self._was_published():
+                raise
+            return self.unconfirmed
+
+    def _was_published(self) -> bool:
+        return was_published(
+            self.run_of.pools.warehouse,
+            known_target(self.task).target_id,
+            self.run_of.summary.run_id,
+            stop=self.run_of.stop,
+            rest=self._rest,
+        )
+
+    def _committing(self, result: LoadResult) -> None:
+        self.unconfirmed = result
 
     @contextmanager
     def _sessions(self) -> Iterator[tuple[Session, Session]]:
@@ -447,6 +468,7 @@ class TableRunner:
             started=self.started,
             on_progress=self._progress,
             on_extracted=self._extracted,
+            on_commit=self._committing,
             before_publish=self._before_publish,
         )
 

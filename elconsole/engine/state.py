@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -38,6 +38,8 @@ class RawRelation:
     kind: str
     leaf_oid: int | None
     leaf_name: str | None
+    leaf_key: Sequence[str] | None = None
+    """Columns of the leaf's primary key."""
 
     @property
     def is_ours(self) -> bool:
@@ -59,6 +61,8 @@ class Watermark:
     timeline: int | None
     selection: str
     source_columns: tuple[str, ...]
+    source_numbers: tuple[int, ...]
+    """`attnum` of each of them."""
     run_id: str
     """The run that wrote it."""
 
@@ -146,6 +150,7 @@ def _target(
     timeline: int | None,
     selection: str,
     source_columns: list[str],
+    source_numbers: list[int],
     run_id: str,
 ) -> Target:
     watermark = snapshot and Watermark(
@@ -160,6 +165,7 @@ def _target(
         timeline,
         selection,
         tuple(source_columns),
+        tuple(source_numbers),
         run_id,
     )
     key = (source, source_schema, source_table)

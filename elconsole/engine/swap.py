@@ -33,7 +33,7 @@ def swap(session: Session, task: TableTask, ddl: str, lock_wait_s: float) -> Non
                 hint="end that transaction and sync again; lock_wait sets how long a sync waits",
                 sqlstate="55P03",
             )
-        _pause(session, PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+        pause(session, PAUSES_S[min(tries, len(PAUSES_S) - 1)])
         tries += 1
 
 
@@ -59,7 +59,8 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
     return True
 
 
-def _pause(session: Session, seconds: float) -> None:
+def pause(session: Session, seconds: float) -> None:
+    """Rest between two tries; raises Cancelled as soon as the run is stopped."""
     if session.stop is None:
         time.sleep(seconds)
     elif session.stop.wait(seconds):
