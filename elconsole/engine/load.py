@@ -35,7 +35,8 @@ from elconsole.errors import ElconsoleError, TableLocked
 
 LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
-GHOST_S = 5.0
+GHOST_S, OWN_GHOST_S = 2.0, 10.0
+"""How long the lock of a session whose client is gone may linger; longer where it was ours."""
 LOCK_POLL_S = 0.1
 
 
@@ -382,7 +383,7 @@ def hold_lock(context: LoadContext) -> Iterator[None]:
     session, target = context.warehouse, merge.known_target(context.task)
     keys = [TABLE_LOCK_CLASS, target.target_id]
     with session.within(CATALOG_TIMEOUT_S):
-        if not _try_lock(session, keys, GHOST_S if context.attempt > 1 else 0.0):
+        if not _try_lock(session, keys, OWN_GHOST_S if context.attempt > 1 else GHOST_S):
             raise TableLocked(
                 f"{context.task.target_text} is being synced by {_holder(session, context)}",
                 hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
