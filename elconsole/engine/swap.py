@@ -25,11 +25,15 @@ def swap(session: Session, task: TableTask, ddl: str, lock_wait_s: float) -> Non
     blocker, after `lock_wait_s` seconds; SchemaConflict where a view forbids the change."""
     deadline = time.monotonic() + lock_wait_s
     tries = 0
+    steady: set[int] = set()
     while not _try(session, task, ddl):
+        # Whoever came and went did not block it all the time.
+        holders = _holders(session, task)
+        steady = steady & holders or holders
         if time.monotonic() >= deadline:
             raise SwapBlocked(
                 f"{task.source}.{task.label}: {task.target_text} stayed locked for"
-                f" {lock_wait_s:.0f} s by {_blocker(session, task)}; the old rows stand",
+                f" {lock_wait_s:.0f} s by {_blocker(session, task, steady)}; the old rows stand",
                 hint="end that transaction and sync again; lock_wait sets how long a sync waits",
                 sqlstate="55P03",
             )
@@ -67,17 +71,31 @@ def pause(session: Session, seconds: float) -> None:
         raise Cancelled("the sync was stopped")
 
 
-def _blocker(session: Session, task: TableTask) -> str:
+def _holders(session: Session, task: TableTask) -> set[int]:
+    """The backends that hold the raw table or its leaf."""
+    rows = session.execute(
+        "SELECT pid FROM pg_locks WHERE relation = ANY (%s::oid[]) AND granted"
+        " AND pid <> pg_backend_pid()"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        [_oids(task)],
+    ).fetchall()
+    return {int(row[0]) for row in rows}
+
+
+def _oids(task: TableTask) -> list[int]:
+    return [task.parent.oid, task.parent.leaf_oid or 0] if task.parent else []
+
+
+def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
     """Who holds the raw table or its leaf, as far as this role may see."""
-    oids = [task.parent.oid, task.parent.leaf_oid or 0] if task.parent else []
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
         " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation = ANY (%s::oid[]) AND l.granted AND l.pid <> pg_backend_pid()"
+        " WHERE l.relation = ANY (%s::oid[]) AND l.granted AND l.pid = ANY (%s)"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [oids],
+        [_oids(task), list(steady)],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

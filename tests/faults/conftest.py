@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from elconsole.api import TableRun
+from elconsole.api import RunDetail, TableRun
 from tests.faults.proxy import Proxy
 from tests.pairs import Pair
 from tests.postgres import PostgresServer
@@ -45,6 +47,52 @@ class Wire:
         assert running == 0
         self.pair.close()
         until(lambda: self.pair.advisory_locks() == 0)
+
+
+ROWS = 4000
+GATE = 42
+FILL = f"INSERT INTO t SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, {ROWS}) i"
+
+
+def begin(pair: Pair, mode: str, **top: object) -> None:
+    """One row is synced; the next sync would bring thousands, through a gate half-way."""
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (0, 'first');"
+        "CREATE FUNCTION gate(id int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF id = {ROWS // 2} THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
+        " RETURN true; END $$"
+    )
+    block = {"t": {"mode": mode, "deletes": "sweep", "where": "public.gate(id)"}}
+    pair.configure(block, plant={"tables": ["t"]}, **{"stall_timeout": 4, **top})
+    pair.sync()
+    pair.source.sql(FILL)
+
+
+@contextmanager
+def closed_gate(pair: Pair) -> Iterator[None]:
+    """No copy of `t` gets past its middle before the block's end."""
+    with pair.source.connect() as keeper:
+        keeper.execute(f"SELECT pg_advisory_lock({GATE})".encode())
+        yield
+
+
+class Background:
+    """A sync in a thread of its own."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.stop = threading.Event()
+        self.result: RunDetail | None = None
+        self._pair = pair
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.result = self._pair.run(stop=self.stop)
+
+    def join(self, patience_s: float = 40.0) -> RunDetail:
+        self._thread.join(patience_s)
+        assert self.result is not None, "the sync did not end"
+        return self.result
 
 
 def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:

@@ -4,54 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 
-from elconsole.api import RunDetail
 from elconsole.engine import load
 from elconsole.engine.pools import Session
-from tests.faults.conftest import Wire, only, until
+from tests.faults.conftest import ROWS, Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
 
 pytestmark = pytest.mark.faults
 
-ROWS = 4000
-FILL = f"INSERT INTO t SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, {ROWS}) i"
 SIDES = pytest.mark.parametrize("side", ["source", "warehouse"])
 MODES = pytest.mark.parametrize("mode", ["full", "incremental"])
-
-
-def begin(pair: Pair, mode: str, **top: object) -> None:
-    """One row is synced; the next sync would bring thousands."""
-    pair.source.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (0, 'first')"
-    )
-    block = {"t": {"mode": mode, "deletes": "sweep"}}
-    pair.configure(block, plant={"tables": ["t"]}, **{"stall_timeout": 2, **top})
-    pair.sync()
-    pair.source.sql(FILL)
-
-
-class Background:
-    """A sync in a thread of its own."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.stop = threading.Event()
-        self.result: RunDetail | None = None
-        self._pair = pair
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        self.result = self._pair.run(stop=self.stop)
-
-    def join(self, patience_s: float = 40.0) -> RunDetail:
-        self._thread.join(patience_s)
-        assert self.result is not None, "the sync did not end"
-        return self.result
 
 
 def copying(pair: Pair, side: str) -> list[int]:
@@ -66,21 +34,23 @@ def copying(pair: Pair, side: str) -> list[int]:
     ]
 
 
-def mid_copy(wire: Wire, side: str) -> tuple[Background, int]:
-    """Start a sync over a slow line; returns it and the backend that copies."""
-    wire.source.rate_bytes_s = 300_000
-    running = Background(wire.pair)
-    until(lambda: len(copying(wire.pair, side)) == 1)
-    return running, copying(wire.pair, side)[0]
+@contextmanager
+def mid_copy(pair: Pair, side: str) -> Iterator[tuple[Background, int]]:
+    """A sync that stands in the middle of its copy, and the backend that copies; it goes on
+    at the block's end."""
+    with closed_gate(pair):
+        running = Background(pair)
+        until(lambda: len(copying(pair, side)) == 1)
+        yield running, copying(pair, side)[0]
 
 
 @SIDES
 @MODES
 def test_a_terminated_backend_leaves_the_old_rows(wire: Wire, side: str, mode: str) -> None:
     begin(wire.pair, mode, retries=0)
-    running, backend = mid_copy(wire, side)
-    wire.pair.source.sql(f"SELECT pg_terminate_backend({backend})")
-    failed = only(running.join().tables)
+    with mid_copy(wire.pair, side) as (running, backend):
+        wire.pair.source.sql(f"SELECT pg_terminate_backend({backend})")
+        failed = only(running.join().tables)
     assert failed.status == "failed"
     assert failed.error is not None
     assert "terminating connection" in failed.error.message
@@ -92,9 +62,8 @@ def test_a_terminated_backend_leaves_the_old_rows(wire: Wire, side: str, mode: s
 @SIDES
 def test_a_terminated_backend_is_made_good_by_a_retry(wire: Wire, side: str) -> None:
     begin(wire.pair, "incremental", retries=3)
-    running, backend = mid_copy(wire, side)
-    wire.pair.source.sql(f"SELECT pg_terminate_backend({backend})")
-    wire.source.rate_bytes_s = None
+    with mid_copy(wire.pair, side) as (running, backend):
+        wire.pair.source.sql(f"SELECT pg_terminate_backend({backend})")
     table = only(running.join().tables)
     assert (table.status, table.attempts) == ("succeeded", 2)
     wire.assert_healed()
@@ -105,12 +74,12 @@ def test_a_terminated_backend_is_made_good_by_a_retry(wire: Wire, side: str) -> 
 def test_a_stopped_backend_fails_after_stall_timeout(wire: Wire, side: str, mode: str) -> None:
     """It ignores cancels, and keeps the connection open."""
     begin(wire.pair, mode, retries=3, stall_timeout=1)
-    running, backend = mid_copy(wire, side)
-    os.kill(backend, signal.SIGSTOP)
-    try:
-        failed = only(running.join().tables)
-    finally:
-        os.kill(backend, signal.SIGCONT)
+    with mid_copy(wire.pair, side) as (running, backend):
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            failed = only(running.join().tables)
+        finally:
+            os.kill(backend, signal.SIGCONT)
     assert failed.error is not None
     assert (failed.status, failed.error.kind) == ("failed", "stalled")
     until(lambda: not copying(wire.pair, side))
@@ -139,8 +108,10 @@ def test_a_column_dropped_while_a_sync_plans_is_seen_before_a_row_moves(
 
 def test_a_change_of_the_source_waits_for_the_copy_and_not_for_publishing(wire: Wire) -> None:
     begin(wire.pair, "full")
-    running, _ = mid_copy(wire, "source")
-    with wire.pair.source.connect() as owner:
+    with (
+        mid_copy(wire.pair, "source") as (running, _),
+        wire.pair.source.connect() as owner,
+    ):
         owner.execute("SET lock_timeout = '50ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             owner.execute("ALTER TABLE t ADD COLUMN late int")
@@ -209,12 +180,12 @@ def test_a_commit_that_never_happened_is_not_believed(
 
 def test_the_ledgers_own_connection_may_die_too(wire: Wire) -> None:
     begin(wire.pair, "full")
-    running, copier = mid_copy(wire, "warehouse")
-    wire.pair.warehouse.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name = 'elconsole'"
-        f" AND pid <> {copier}"
-    )
+    with mid_copy(wire.pair, "warehouse") as (running, copier):
+        wire.pair.warehouse.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'elconsole'"
+            f" AND pid <> {copier}"
+        )
     detail = running.join()
     assert only(detail.tables).status == "succeeded"
     assert wire.pair.engine is not None
