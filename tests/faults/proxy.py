@@ -72,6 +72,11 @@ class Proxy:
         for one in sockets:
             _reset(one)
 
+    def freeze(self) -> None:
+        """Carry not one byte more, on any connection, and keep them all open."""
+        self._refuses = True
+        self.delay_s = 3600.0
+
     def swallow(self) -> None:
         """Accept new connections, and never say a word on them."""
         self._refuses = True
