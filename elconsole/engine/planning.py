@@ -18,7 +18,7 @@ from elconsole.engine.naming import assign_names
 from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table
 from elconsole.engine.pools import Pool
 from elconsole.engine.state import TableKey, WarehouseState
-from elconsole.errors import ElconsoleError, UsageError
+from elconsole.errors import Cancelled, ElconsoleError, UsageError
 from elconsole.settings_models import is_glob
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
             target=planned.target,
             mode=planned.mode,
             strategy=planned.strategy,
-            status="failed",
+            status="cancelled" if isinstance(planned.error, Cancelled) else "failed",
             error=error_info(planned.error),
         )
     return TableRun(

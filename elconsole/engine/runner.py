@@ -193,7 +193,8 @@ class SyncRun:
         )
         for one in planned:
             if isinstance(one, Refused):
-                self.fail((one.source, one.label), one.error, "failed", 0, final=True)
+                status = as_table_run(one).status
+                self.fail((one.source, one.label), one.error, status, 0, final=True)
 
     def _work(self, tasks: list[TableTask]) -> None:
         """Sync the tables, the largest first, on worker threads.
