@@ -31,13 +31,19 @@ from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
 from elconsole.engine.swap import pause, swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
-from elconsole.errors import ElconsoleError, TableLocked
+from elconsole.errors import ElconsoleError, TableLocked, TransientFault
 
 LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
 GHOST_S, OWN_GHOST_S = 2.0, 10.0
 """How long the lock of a session whose client is gone may linger; longer where it was ours."""
 LOCK_POLL_S = 0.1
+
+
+class TargetMoved(TransientFault):
+    """Another sync published the table between this one's plan and its lock."""
+
+    kind = "locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,8 +429,10 @@ def _check_unmoved(session: Session, task: TableTask) -> None:
     ).fetchone()
     standing = (task.parent.oid, task.parent.leaf_oid) if task.parent else (None, None)
     if not task.adopt and now != (target.generation, mark and mark.run_id, *standing):
-        raise extract.SchemaMoved(
-            f"{task.target_text} changed while the sync was being planned", hint="sync again"
+        raise TargetMoved(
+            f"{task.target_text} changed while the sync was being planned:"
+            " another sync came between",
+            hint="sync again",
         )
 
 

@@ -23,7 +23,7 @@ from elconsole.api_types import RunStatus, TableStatus
 from elconsole.engine import ledger
 from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.load import LoadContext, LoadResult, load_table
+from elconsole.engine.load import LoadContext, LoadResult, TargetMoved, load_table
 from elconsole.engine.merge import known_target
 from elconsole.engine.migrations import prepare_warehouse
 from elconsole.engine.plan import Refused, TableTask
@@ -347,7 +347,7 @@ class TableRunner:
                 if not error.retryable:
                     raise
                 result = self._retry(error)
-        except TableLocked as error:
+        except (TableLocked, TargetMoved) as error:
             self._end(error, "locked")
         except Vetoed as error:
             self._end(error, "skipped")
