@@ -23,7 +23,7 @@ pytestmark = pytest.mark.faults
 def own_server() -> Iterator[PostgresServer]:
     """A server that these tests may crash."""
     with reachable_folder() as folder:
-        postgres = PostgresServer(folder, settings={"fsync": "on"})
+        postgres = PostgresServer(folder, settings={"synchronous_commit": "on"})
         postgres.start()
         try:
             yield postgres
