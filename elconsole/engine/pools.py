@@ -7,6 +7,7 @@ own, and by the stop flag of the run that holds it. Sources are opened read-only
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -24,6 +25,7 @@ _RV = TypeVar("_RV")
 
 CATALOG_TIMEOUT_S = 30.0
 CANCEL_GRACE_S = 0.4
+STOP_POLL_S = 0.1
 MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
 
 COMMON_SETTINGS = {
@@ -84,6 +86,9 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     server: Server
     stop: threading.Event | None = None
     deadline: float | None = None
+    grace_s: float = 0.0
+    """How long a statement may go on after the run was stopped."""
+    _stopped_at: float | None = None
 
     def wait(self, gen: Generator[Any, Any, _RV], *args: Any, **kwargs: Any) -> _RV:
         return super().wait(self._watched(gen), *args, **kwargs)
@@ -108,7 +113,10 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     def check(self) -> None:
         """Raise Cancelled or Stalled where this session's time is over."""
         if self.stop is not None and self.stop.is_set():
-            raise Cancelled("the sync was stopped")
+            now = time.monotonic()
+            self._stopped_at = self._stopped_at or now
+            if now - self._stopped_at >= self.grace_s:
+                raise Cancelled("the sync was stopped")
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise Stalled(
                 f"{self.server.name} did not answer in time",
@@ -144,7 +152,7 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         "connect_timeout": max(1, round(server.connect_timeout_s)),
     }
     try:
-        session = Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+        session = _connect(parameters, stop)
     except psycopg.Error as error:
         raise connection_error(error, server.name, server.role, server.address) from error
     session.server = server
@@ -159,6 +167,38 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         session.abandon()
         raise
     return session
+
+
+def _connect(parameters: Mapping[str, Any], stop: threading.Event | None) -> Session:
+    """Connect; raises Cancelled as soon as the run is stopped.
+
+    psycopg can't be interrupted while it connects, so with a stop flag it does so in a
+    thread of its own, which is left behind with a server that does not answer."""
+    if stop is None:
+        return Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+    outcome: queue.SimpleQueue[Session | BaseException] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            session = Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+            outcome.put(error)
+            return
+        outcome.put(session)
+        if stop.is_set():
+            session.abandon()
+
+    threading.Thread(target=attempt, name="connect", daemon=True).start()
+    while True:
+        try:
+            connected = outcome.get(timeout=STOP_POLL_S)
+        except queue.Empty:
+            if stop.is_set():
+                raise Cancelled("the sync was stopped") from None
+            continue
+        if isinstance(connected, BaseException):
+            raise connected
+        return connected
 
 
 def _settle(session: Session, server: Server) -> None:
@@ -207,8 +247,11 @@ class Pool:
         session.deadline = None
         try:
             yield session
-        finally:
-            self._give_back(session)
+        except BaseException:
+            # It may hold an advisory lock or settings of what failed.
+            session.abandon()
+            raise
+        self._give_back(session)
 
     def _take(self) -> Session | None:
         with self._lock:
