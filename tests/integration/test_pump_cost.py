@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from elconsole.api_types import Role
 from elconsole.engine.pools import Server, Session, open_session
 from elconsole.engine.transfer import BLOCK_BYTES, Transferred, transfer
 from tests.conftest import MakeDatabase
@@ -49,7 +50,7 @@ def copy_rows(make_database: MakeDatabase) -> Iterator[Callable[[int], Transferr
 
 @contextmanager
 def _session(database: Database, name: str) -> Iterator[Session]:
-    role = "source" if name == "source" else "warehouse"
+    role: Role = "source" if name == "source" else "warehouse"
     session = open_session(Server(name, role, database.params, name, 10.0))
     try:
         yield session
