@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +79,8 @@ def _narrate(text: str) -> None:
 
 def main(given: Sequence[str] | None = None) -> None:
     """Measure what the arguments ask for, and print Markdown."""
+    # As Ctrl-C does: stop the servers, remove their folders.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = _arguments(given)
     policy = (
         Policy(1, chosen.noise, 0)
@@ -121,7 +125,9 @@ def _full(chosen: argparse.Namespace, policy: Policy, rows: int) -> list[Result]
         attempts = [(way.name, partial(full.run_once, plant, way)) for way in ways]
         for _, attempt in attempts:
             attempt()
-        return alternate(attempts, policy, plant.row_count(), _narrate)
+        results = alternate(attempts, policy, plant.row_count(), _narrate)
+    starts = {way.name for way in ways if way.rowless}
+    return [replace(r, rows=0) if r.name in starts else r for r in results]
 
 
 def _incremental(chosen: argparse.Namespace, policy: Policy, rows: int) -> list[str]:

@@ -36,6 +36,8 @@ class Contender:
     prepare: Callable[[], None]
     check: Callable[[Cost], None]
     environment: Mapping[str, str]
+    rowless: bool = False
+    """Whether it moves no rows."""
 
 
 def contenders(plant: Plant, rows: int, also: Mapping[str, str]) -> list[Contender]:
@@ -154,7 +156,7 @@ def startup(plant: Plant) -> list[Contender]:
         "elconsole --help": [sys.executable, "-m", "elconsole", "--help"],
     }
     return [
-        Contender(name, [[command]], _nothing, _unchecked, plant.environment)
+        Contender(name, [[command]], _nothing, _unchecked, plant.environment, rowless=True)
         for name, command in commands.items()
     ]
 

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.integration
 
 FEW_ROWS, MANY_ROWS = 2_000, 22_000
 COLUMNS = 26
-CALLS_PER_ROW_MAX = 2.5
-"""One call of libpq and one of `len` or its like; 0.0 to 2.0 where this was written, by
-whether the interpreter reports calls into Cython. Decoding would take one a column."""
+CALLS_PER_ROW_MAX = 1.5
+"""0.13 measured, by block; one more where the interpreter reports calls into Cython (libpq's
+`get_copy_data`). Handling rows in Python would take several, decoding one a column."""
 HELD_BYTES_MAX = 4 * BLOCK_BYTES
 
 
