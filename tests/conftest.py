@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.pairs import Pair
 from tests.postgres import (
     SOURCES,
     Database,
@@ -135,6 +136,26 @@ def make_factory(make_database: MakeDatabase, make_role: MakeRole) -> MakeFactor
 def factory(make_factory: MakeFactory) -> Factory:
     """The pen plant's 350 units and an empty warehouse."""
     return make_factory()
+
+
+@pytest.fixture(scope="module")
+def module_pair(server: PostgresServer) -> Iterator[Pair]:
+    """A source, a warehouse and two roles that the tests of a module share."""
+    roles = server.create_role("reader"), server.create_role("loader")
+    databases = server.create_database("source"), server.create_database("warehouse")
+    yield Pair.of(*databases, *roles)
+    for database in databases:
+        server.drop_database(database)
+    for role in roles:
+        server.drop_role(role)
+
+
+@pytest.fixture
+def pair(module_pair: Pair) -> Iterator[Pair]:
+    """An empty source, an empty warehouse and the engine between them."""
+    module_pair.clear()
+    yield module_pair
+    module_pair.close()
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ class SourceColumn:
     """1-based place in the primary key."""
     has_missing: bool
     """Whether it was added with a default to rows that existed."""
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

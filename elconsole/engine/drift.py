@@ -42,6 +42,9 @@ class PlannedColumn:
     source_type: str
     has_missing: bool = False
     """Whether old rows got its default without being rewritten."""
+    number: int = 0
+    """`attnum`: another one where a column of the name was dropped and added again."""
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +65,26 @@ def compare(
     raw: Mapping[str, RawColumn],
     *,
     full: bool,
-    known_columns: Sequence[str] = (),
+    known_columns: Mapping[str, int | None] | None = None,
 ) -> Drift:
-    """`known_columns` are the source's at the last sync: a column dropped before it is no news."""
+    """`known_columns` are the source's at the last sync, with their numbers: a column dropped
+    before it is no news, and one that came back since has other values than the raw table's."""
+    known = known_columns or {}
     added = tuple(column for column in columns if column.name not in raw)
     changes = [_added(column, full) for column in added]
     names = {column.name for column in columns}
     dropped = tuple(name for name in raw if name not in names and name not in METADATA)
-    changes += [
-        _dropped(raw[name], full)
-        for name in dropped
-        if full or name in known_columns or not known_columns
-    ]
+    changes += [_dropped(raw[name], full) for name in dropped if full or name in known or not known]
     retyped = tuple(c for c in columns if c.name in raw and not same_type(c.type, raw[c.name]))
     severity: Severity = "in_place"
     reason = None
     for column in added:
         if column.has_missing and not full:
             severity, reason = "full_refresh", f"column {column.name} was added with a default"
+    for column in columns:
+        if column.name in raw and _came_back(column, known) and not full:
+            severity = "full_refresh"
+            reason = f"column {column.name} is another one than before (dropped, added or renamed)"
     for column in retyped:
         how = widening(raw[column.name], column.type)
         changes.append(_retyped(column, raw[column.name], how, full))
@@ -90,6 +95,11 @@ def compare(
                 f" {raw[column.name].type_text} in the raw table"
             )
     return Drift(tuple(changes), added, dropped, retyped, severity, reason)
+
+
+def _came_back(column: PlannedColumn, known: Mapping[str, int | None]) -> bool:
+    """Whether the raw column's values are those of another column of the name."""
+    return bool(known) and known.get(column.name, -1) not in (None, column.number)
 
 
 def same_type(planned: TypePlan, raw: RawColumn) -> bool:

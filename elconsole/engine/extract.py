@@ -10,19 +10,23 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from elconsole.engine.cursors import (
+    CursorRead,
+    beyond_watermark,
+    cursor_column,
+    past,
+    watermark_limit,
+)
 from elconsole.engine.drift import PlannedColumn
 from elconsole.engine.plan import SALT_SETTING, TableTask, identifier
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ranges import page_conditions
 from elconsole.engine.statements import statement
 from elconsole.engine.typeplan import copy_format
-from elconsole.errors import PlanError, TransientFault
+from elconsole.errors import TransientFault
 
 XID_MODULUS = 2**32
 XID_HALF = 2**31
-TIME_TYPES = frozenset({1082, 1114, 1184})
-NUMBER_TYPES = frozenset({20, 21, 23, 700, 701, 1700})
-FLOATING_TYPES = frozenset({700, 701, 1700})
-DEFAULT_LOOKBACK = "1 day"
 
 
 class SchemaMoved(TransientFault):
@@ -44,6 +48,8 @@ class Snapshot:
     xmax: int
     taken_at: datetime
     leaf_oids: tuple[int, ...]
+    pages: int = 0
+    """Size of the table or of its largest partition; 0 where it can't be read in parts."""
     cursor_value: str | None = None
     """Highest cursor within the snapshot, as exact text."""
 
@@ -58,14 +64,14 @@ def begin_snapshot(session: Session, task: TableTask) -> Snapshot:
             # Column-level grants allow SELECT but not LOCK TABLE.
             session.execute("ROLLBACK")
             row = _open(session, task, lock=False)
-    text, xmin, xmax, taken_at, columns, leaf_oids, unmoved = row
+    text, xmin, xmax, taken_at, columns, leaf_oids, unmoved, pages = row
     found = tuple((str(name), int(oid), int(typmod)) for name, oid, typmod in columns or ())
     if found != task.fingerprint or not unmoved:
         raise SchemaMoved(
             f"{task.source}.{task.label} changed while the sync was being planned",
             hint="sync again",
         )
-    return Snapshot(text, xmin, xmax, taken_at, tuple(leaf_oids or ()))
+    return Snapshot(text, xmin, xmax, taken_at, tuple(leaf_oids or ()), pages or 0)
 
 
 def _open(session: Session, task: TableTask, *, lock: bool) -> tuple[Any, ...]:
@@ -87,7 +93,8 @@ def _open(session: Session, task: TableTask, *, lock: bool) -> tuple[Any, ...]:
 
 def set_salt(session: Session, salt: str) -> None:
     """Give the session the salt of hashed columns, as a bound value."""
-    session.execute("SELECT set_config(%s, %s, true)", [SALT_SETTING, salt])
+    with session.within(CATALOG_TIMEOUT_S):
+        session.execute("SELECT set_config(%s, %s, true)", [SALT_SETTING, salt])
 
 
 def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, int] | None) -> None:
@@ -110,23 +117,35 @@ def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, i
         raise FullRefreshNeeded("the last sync is more than 2^31 transactions ago")
 
 
-def copy_statement(task: TableTask, condition: str | None) -> str:
-    """`COPY (SELECT …) TO STDOUT` of the planned columns."""
-    expressions = ", ".join(column.expression for column in task.columns) or "NULL::boolean"
-    return _copy_out(task, expressions, condition, copy_format(c.type for c in task.columns))
+def copy_statements(
+    session: Session, task: TableTask, snapshot: Snapshot, condition: str | None
+) -> list[str]:
+    """`COPY (SELECT …) TO STDOUT` of the planned columns, in as many parts as it needs."""
+    return _copy_parts(session, task, snapshot, task.columns, condition)
 
 
-def keys_statement(task: TableTask) -> str:
+def keys_statements(session: Session, task: TableTask, snapshot: Snapshot) -> list[str]:
     """`COPY` of the key columns of every row, for a sweep of deletes."""
-    expressions = ", ".join(column.expression for column in key_columns(task))
-    return _copy_out(task, expressions, None, copy_format(c.type for c in key_columns(task)))
+    return _copy_parts(session, task, snapshot, key_columns(task), None)
 
 
-def _copy_out(task: TableTask, expressions: str, condition: str | None, shape: str) -> str:
-    return (
-        f"COPY (SELECT {expressions} FROM {from_clause(task)}{_where(task, condition)})"
-        f" TO STDOUT (FORMAT {shape})"
-    )
+def _copy_parts(
+    session: Session,
+    task: TableTask,
+    snapshot: Snapshot,
+    columns: Sequence[PlannedColumn],
+    condition: str | None,
+) -> list[str]:
+    expressions = ", ".join(column.expression for column in columns) or "NULL::boolean"
+    select = f"SELECT {expressions} FROM {from_clause(task)}"
+    where = _where(task, condition)
+    shape = copy_format(column.type for column in columns)
+    # Without a condition the rows themselves come without a pause.
+    pages = snapshot.pages if where else 0
+    return [
+        f"COPY ({select}{_where(task, condition, part)}) TO STDOUT (FORMAT {shape})"
+        for part in page_conditions(session, select + where, pages)
+    ]
 
 
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
@@ -143,8 +162,8 @@ def _only(task: TableTask) -> sql.SQL:
     return sql.SQL("ONLY " if task.relation.kind == "r" else "")
 
 
-def _where(task: TableTask, condition: str | None) -> str:
-    conditions = [f"({part})" for part in (task.settings.where, condition) if part]
+def _where(task: TableTask, *further: str | None) -> str:
+    conditions = [f"({part})" for part in (task.settings.where, *further) if part]
     return " WHERE " + " AND ".join(conditions) if conditions else ""
 
 
@@ -160,73 +179,43 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     if task.strategy == "xmin":
         condition = written_since
     else:
-        condition = _cursor_condition(task, mark.cursor_value, written_since)
+        same = mark.cursor_column == task.settings.cursor
+        condition = beyond_watermark(task, mark.cursor_value if same else None, written_since)
     new_leaves = sorted(set(snapshot.leaf_oids) - set(mark.leaf_oids))
     if new_leaves:
         listed = ", ".join(str(oid) for oid in new_leaves)
         condition = f"{condition} OR tableoid IN ({listed})"
+    for column in task.columns:
+        if mark.source_columns and column.name not in mark.source_columns:
+            # A rename, or a default that a rewrite made permanent, changes no row version.
+            condition = f"{condition} OR {identifier(column.name)} IS NOT NULL"
     return condition
 
 
-def _cursor_condition(task: TableTask, value: str | None, written_since: str) -> str:
+def read_cursor(
+    session: Session, task: TableTask, snapshot: Snapshot, timeout_s: float
+) -> CursorRead:
+    """The highest cursor in the snapshot that may become a watermark; never behind the last
+    one. Each part of the table must answer within `timeout_s` seconds."""
     column = cursor_column(task)
+    mark = task.watermark
+    value = mark.cursor_value if mark and mark.cursor_column == column.name else None
     name = identifier(column.name)
-    if value is None:
-        return "true"
-    mark = f"{sql.Literal(value).as_string()}::{column.source_type}"
-    beyond = f"{name} > {mark} OR {name} IS NULL"
-    if not task.relation.has_xmin:
-        late = _back(column.type.oid, task.settings.lookback)
-        return f"{name} > {mark}{late} OR {name} IS NULL" if late else beyond
-    back = _back(column.type.oid, task.settings.lookback)
-    if not back:
-        return f"{beyond} OR {written_since}"
-    return f"{beyond} OR ({name} > {mark}{back} AND {written_since})"
-
-
-def _back(type_oid: int, lookback: str | None) -> str:
-    """SQL that takes the lookback off a watermark; empty where none can be taken."""
-    if type_oid in TIME_TYPES:
-        return f" - {sql.Literal(lookback or DEFAULT_LOOKBACK).as_string()}::interval"
-    if type_oid in NUMBER_TYPES and lookback:
-        return f" - {sql.Literal(lookback).as_string()}::numeric"
-    return ""
-
-
-def cursor_column(task: TableTask) -> PlannedColumn:
-    """The planned cursor column; raises PlanError where there is none of the name."""
-    for column in task.columns:
-        if column.name == task.settings.cursor:
-            return column
-    raise PlanError(
-        f"{task.source}.{task.label}: the cursor column {task.settings.cursor} is not among"
-        " its columns",
-        hint="correct cursor in settings, or select the column",
-    )
-
-
-def read_cursor(session: Session, task: TableTask, snapshot: Snapshot) -> str | None:
-    """The new watermark: the highest cursor in the snapshot that is neither in the future
-    nor infinite, as text that reads back exactly; never behind the last one."""
-    column = cursor_column(task)
-    name, kind = identifier(column.name), column.type.oid
-    conditions = [f"{name} IS NOT NULL"]
-    if kind in TIME_TYPES:
-        now = sql.Literal(snapshot.taken_at.isoformat()).as_string()
-        conditions.append(f"{name} <= {now}::timestamptz::{column.source_type}")
-    elif kind in FLOATING_TYPES:
-        limit = "NaN" if kind == 1700 and session.info.server_version < 140000 else "Infinity"
-        conditions.append(f"{name} < '{limit}'::{column.source_type}")
-    if task.settings.where:
-        conditions.append(f"({task.settings.where})")
-    old = task.watermark.cursor_value if task.watermark else None
-    keep = task.watermark is not None and task.watermark.cursor_column == column.name
-    if old is not None and keep:
-        conditions.append(f"{name} > {sql.Literal(old).as_string()}::{column.source_type}")
-    row = session.execute(
-        f"SELECT {name}::text FROM {from_clause(task)}"
-        f" WHERE {' AND '.join(conditions)} ORDER BY {name} DESC LIMIT 1".encode()
-    ).fetchone()
-    if row is not None:
-        return str(row[0])
-    return old if keep else None
+    limit = watermark_limit(column, snapshot.taken_at, session.info.server_version)
+    source = from_clause(task)
+    whole = _where(task, f"{name} IS NOT NULL", limit, past(column, value))
+    newest = f"ORDER BY {name} DESC LIMIT 1"
+    parts = page_conditions(session, f"SELECT {name} FROM {source}{whole} {newest}", snapshot.pages)
+    ahead = False
+    for part in parts:
+        within = _where(task, f"{name} IS NOT NULL", limit, past(column, value), part)
+        beyond = _where(task, f"NOT ({limit})", part) if limit else " WHERE false"
+        with session.within(timeout_s):
+            row = session.execute(
+                # Without a name of its own the text would be what ORDER BY sorts by.
+                f"SELECT (SELECT {name}::text AS watermark FROM {source}{within} {newest}),"
+                f" EXISTS (SELECT FROM {source}{beyond})".encode()
+            ).fetchone()
+        if row is not None:
+            value, ahead = row[0] or value, ahead or bool(row[1])
+    return CursorRead(value, ahead)

@@ -8,36 +8,43 @@ the session, so a killed client leaves none.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Strategy
 from elconsole.engine import adopt, extract, layout, merge
 from elconsole.engine.faults import table_error
-from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.migrations import RUN_LOCK_CLASS, STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.publish import TABLE_LOCK_CLASS, commit
 from elconsole.engine.quality_baselines import store_daily_counts
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
 from elconsole.engine.swap import swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
-from elconsole.errors import ElconsoleError, TableLocked
+from elconsole.errors import ElconsoleError, TableLocked, TransientFault
 from elconsole.hook_types import HookResult
 
-TABLE_LOCK_CLASS = LOCK_CLASS + 2
+LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
 DEAD_HOLDER_WAIT_S = 3.0
 """How long a killed client's session may take to notice: the server looks twice a second."""
+
+
+class TargetMoved(TransientFault):
+    """Another sync published the table between this one's plan and its lock."""
+
+    kind = "locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,8 @@ class LoadContext:
     """Monotonic time at which the table's run began."""
     on_progress: Progress
     on_extracted: Callable[[Transferred], None]
+    on_commit: Callable[[LoadResult], None]
+    """Takes what the COMMIT that follows is to publish."""
     before_publish: Callable[[Session, str, HookResult], None]
     """Takes the warehouse session, the unpublished table and what arrived; may raise."""
 
@@ -103,17 +112,31 @@ def _attempt(context: LoadContext) -> LoadResult:
         snapshot = extract.begin_snapshot(source, task)
         if task.settings.hash_columns and context.hash_salt:
             extract.set_salt(source, context.hash_salt)
-        if task.mode == "incremental" and task.settings.strategy == "cursor":
-            value = extract.read_cursor(source, task, snapshot)
-            snapshot = replace(snapshot, cursor_value=value)
+        if task.follows_cursor:
+            snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
             extract.check_continuity(task, snapshot, context.identity)
         except extract.FullRefreshNeeded as reason:
+            LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":
         return _refresh(context, snapshot)
     return _merge(context, snapshot)
+
+
+def _with_cursor(context: LoadContext, snapshot: extract.Snapshot) -> extract.Snapshot:
+    task = context.task
+    timeout_s = max(context.stall_timeout_s, CATALOG_TIMEOUT_S)
+    found = extract.read_cursor(context.source, task, snapshot, timeout_s)
+    if found.has_rows_ahead:
+        LOG.warning(
+            "%s.%s: rows whose %s lies in the future, or is infinite, are read at every sync",
+            task.source,
+            task.label,
+            task.settings.cursor,
+        )
+    return replace(snapshot, cursor_value=found.value)
 
 
 def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
@@ -126,16 +149,15 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     layout.remove_leftovers(warehouse, target.target_id, task.parent)
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, generation)
     warehouse.execute(f"BEGIN; {layout.create_leaf(task, leaf)}".encode())
-    moved = _copy(
-        context,
-        extract.copy_statement(task, None),
-        layout.copy_into(leaf, task.columns, ", FREEZE"),
-    )
+    with _source_side(task):
+        statements = extract.copy_statements(context.source, task, snapshot, None)
+    moved = _copy(context, statements, layout.copy_into(leaf, task.columns, ", FREEZE"))
     loading = time.monotonic()
     end_snapshot(context.source)
     context.on_extracted(moved)
-    warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
-    layout.match_parent(warehouse, task, leaf)
+    with warehouse.attended(context.stall_timeout_s):
+        warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
+        layout.match_parent(warehouse, task, leaf)
     context.before_publish(warehouse, leaf, _hook_result(moved, moved.rows))
     ddl = layout.exchange(task, parent, leaf)
     old = task.parent.leaf_name if task.parent else None
@@ -155,6 +177,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         extracted_at=snapshot.taken_at,
         strategy="full",
     )
+    context.on_commit(result)
     swap(warehouse, task, ddl, context.lock_wait_s, records(context, snapshot, result))
     return _tidy(context, result, old_leaf=old)
 
@@ -165,18 +188,18 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     leaf = merge.leaf_of(task)
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
     warehouse.execute(f"BEGIN; {merge.create_stage(task)}".encode())
-    moved = _copy(
-        context,
-        extract.copy_statement(task, extract.changed_since(task, snapshot)),
-        layout.copy_into(merge.STAGE, task.columns),
-    )
-    keys = _copy_keys(context) if task.settings.deletes == "sweep" else None
+    condition = extract.changed_since(task, snapshot)
+    with _source_side(task):
+        statements = extract.copy_statements(context.source, task, snapshot, condition)
+    moved = _copy(context, statements, layout.copy_into(merge.STAGE, task.columns))
+    keys = _copy_keys(context, snapshot) if task.settings.deletes == "sweep" else None
     loading = time.monotonic()
     end_snapshot(context.source)
     context.on_extracted(moved)
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
-    inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
-    deleted = merge.sweep(warehouse, task, leaf) if keys else 0
+    with warehouse.attended(context.stall_timeout_s):
+        inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
+        deleted = merge.sweep(warehouse, task, leaf) if keys else 0
     context.before_publish(warehouse, leaf, _hook_result(moved, inserted + updated))
     result = LoadResult(
         rows_extracted=moved.rows,
@@ -190,7 +213,8 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         extracted_at=snapshot.taken_at,
         strategy=task.strategy,
     )
-    warehouse.execute(f"{records(context, snapshot, result)}; COMMIT".encode())
+    context.on_commit(result)
+    commit(warehouse, f"{records(context, snapshot, result)}; COMMIT")
     return _tidy(context, result, old_leaf=None)
 
 
@@ -203,18 +227,40 @@ def _hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
     )
 
 
-def _copy_keys(context: LoadContext) -> Transferred:
+def _copy_keys(context: LoadContext, snapshot: extract.Snapshot) -> Transferred:
     task = context.task
+    with _source_side(task):
+        statements = extract.keys_statements(context.source, task, snapshot)
     context.warehouse.execute(merge.create_key_stage(task).encode())
     return _copy(
         context,
-        extract.keys_statement(task),
+        statements,
         layout.copy_into(merge.KEYS, extract.key_columns(task)),
         quiet=True,
     )
 
 
-def _copy(context: LoadContext, copy_out: str, copy_in: str, *, quiet: bool = False) -> Transferred:
+def _copy(
+    context: LoadContext, statements: Sequence[str], copy_in: str, *, quiet: bool = False
+) -> Transferred:
+    """Run the parts of a COPY one after the other, each proved by its own counts."""
+    moved = Transferred(0, 0, 0.0)
+    report = _unreported if quiet else context.on_progress
+    for copy_out in statements:
+        moved = moved.plus(_copy_part(context, copy_out, copy_in, _after(moved, report)))
+    return moved
+
+
+def _after(moved: Transferred, report: Progress) -> Progress:
+    def progress(rows: int, size: int) -> None:
+        report(moved.rows + rows, moved.bytes + size)
+
+    return progress
+
+
+def _copy_part(
+    context: LoadContext, copy_out: str, copy_in: str, on_progress: Progress
+) -> Transferred:
     task = context.task
     try:
         return transfer(
@@ -223,7 +269,7 @@ def _copy(context: LoadContext, copy_out: str, copy_in: str, *, quiet: bool = Fa
             context.warehouse,
             copy_in.encode(),
             stall_timeout_s=context.stall_timeout_s,
-            on_progress=_unreported if quiet else context.on_progress,
+            on_progress=on_progress,
         )
     except SourceFault as fault:
         raise _cause(fault, task.source, "source") from fault
@@ -270,6 +316,7 @@ def records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult
             "timeline": timeline,
             "selection": task.selection,
             "source_columns": [column.name for column in task.columns],
+            "source_numbers": [column.number for column in task.columns],
         },
     )
     moved = bind(
@@ -346,12 +393,12 @@ def hold_lock(context: LoadContext) -> Iterator[None]:
         _take_lock(context, keys)
         _check_unmoved(session, context.task)
     yield
-    if session.pgconn.transaction_status != TransactionStatus.IDLE:
-        # The rows are published; tidying up broke off. The lock goes with the session.
+    try:
+        with session.within(CATALOG_TIMEOUT_S):
+            session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+    except (psycopg.Error, ElconsoleError):
+        # The rows are published whatever happens now; the lock goes with the session.
         session.abandon()
-        return
-    with session.within(CATALOG_TIMEOUT_S):
-        session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
 
 
 def _take_lock(context: LoadContext, keys: list[int]) -> None:
@@ -385,8 +432,10 @@ def _check_unmoved(session: Session, task: TableTask) -> None:
     ).fetchone()
     standing = (task.parent.oid, task.parent.leaf_oid) if task.parent else (None, None)
     if not task.adopt and now != (target.generation, mark and mark.run_id, *standing):
-        raise extract.SchemaMoved(
-            f"{task.target_text} changed while the sync was being planned", hint="sync again"
+        raise TargetMoved(
+            f"{task.target_text} changed while the sync was being planned:"
+            " another sync came between",
+            hint="sync again",
         )
 
 

@@ -72,7 +72,7 @@ def upsert(
     row = session.execute(
         f"WITH merged AS (INSERT INTO {leaf} AS r ({listed}) SELECT {values} FROM {STAGE}"
         f" ON CONFLICT ({key}) DO UPDATE SET {assigned}{nulled}"
-        f" WHERE row({old}) OPERATOR(pg_catalog.*<>) row({new})"
+        f" WHERE row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
         " RETURNING r.xmax = 0 AS inserted)"
         " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)"
         " FROM merged".encode()

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -99,6 +100,17 @@ class TableTask:
     @property
     def watermark(self) -> Watermark | None:
         return self.target.watermark if self.target else None
+
+    @property
+    def follows_cursor(self) -> bool:
+        """Whether a sync notes the cursor's value: a full refresh on demand does too, so
+        that the next one goes on from it."""
+        settings = self.settings
+        return (
+            (settings.mode, settings.strategy) == ("incremental", "cursor")
+            and settings.cursor not in settings.hash_columns
+            and any(column.name == settings.cursor for column in self.columns)
+        )
 
     def as_full(self, reason: str) -> TableTask:
         """The same table read from the start, with the reason among its notes."""
@@ -250,9 +262,15 @@ class Planner:
                 hint="select fewer with columns or exclude_columns",
             )
         planned = tuple(self._column(where, column, settings) for column in chosen)
-        cast = [f"{c.name} {c.source_type} as {c.type.type_sql}" for c in planned if c.type.cast]
+        cast = [
+            f"{c.name} {c.source_type} as {c.type.type_sql}"
+            for c in planned
+            if c.type.cast and c.name not in settings.hash_columns
+        ]
         collated = [f"{c.name} ({c.collation})" for c in chosen if c.collation]
         notes = []
+        if settings.hash_columns:
+            notes.append("hashed in the source: " + ", ".join(settings.hash_columns))
         if cast:
             notes.append("cast: " + ", ".join(cast))
         if collated:
@@ -274,10 +292,26 @@ class Planner:
             salted = f"current_setting('{SALT_SETTING}') || {quoted}::text"
             expression = f"encode(sha256(convert_to({salted}, 'UTF8')), 'hex')"
             hashed = TypePlan("text", "sha256", TEXT.oid, -1)
-            return PlannedColumn(column.name, expression, hashed, column.type_text)
+            return PlannedColumn(
+                column.name,
+                expression,
+                hashed,
+                column.type_text,
+                column.has_missing,
+                column.number,
+                column.nullable,
+            )
         plan = plan_type(column, self.catalog.types, self.state.known_types)
         expression = f"{quoted}::{plan.cast}" if plan.cast else quoted
-        return PlannedColumn(column.name, expression, plan, column.type_text, column.has_missing)
+        return PlannedColumn(
+            column.name,
+            expression,
+            plan,
+            column.type_text,
+            column.has_missing,
+            column.number,
+            column.nullable,
+        )
 
 
 def identifier(name: str) -> str:
@@ -361,7 +395,8 @@ def _drift(
 ) -> Drift | None:
     if not raw:
         return None
-    known = target.watermark.source_columns if target and target.watermark else ()
+    mark = target.watermark if target else None
+    known = dict(zip_longest(mark.source_columns, mark.source_numbers)) if mark else {}
     return compare(columns, raw, full=full, known_columns=known)
 
 
@@ -401,8 +436,8 @@ def _full_reason(task: TableTask) -> str | None:
         return "the source table is another one than before (replaced or renamed)"
     if mark.selection != task.selection:
         return "the selection in settings changed"
-    if task.settings.strategy == "cursor" and mark.cursor_column != task.settings.cursor:
-        return "the cursor column changed"
+    if set(task.parent.leaf_key or ()) != set(task.primary_key):
+        return "the primary key changed"
     return None
 
 

@@ -12,13 +12,13 @@ import psycopg
 
 from elconsole.api import PlannedTable, SyncRequest, TableRun
 from elconsole.engine.catalog import SourceCatalog, SourceRelation, matches, read_source
-from elconsole.engine.extract import cursor_column
+from elconsole.engine.cursors import cursor_notes
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.naming import assign_names, spell
 from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table
 from elconsole.engine.pools import Pool
 from elconsole.engine.state import TableKey, WarehouseState
-from elconsole.errors import ElconsoleError, UsageError
+from elconsole.errors import Cancelled, ElconsoleError, UsageError
 from elconsole.settings_models import is_glob
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
     if isinstance(planned, TableTask) and planned.mode == "incremental":
         try:
             if planned.settings.strategy == "cursor":
-                cursor_column(planned)
+                return replace(planned, notes=(*planned.notes, *cursor_notes(planned)))
         except ElconsoleError as error:
             return Refused(
                 planned.source,
@@ -268,7 +268,7 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
             target=planned.target,
             mode=planned.mode,
             strategy=planned.strategy,
-            status="failed",
+            status="cancelled" if isinstance(planned.error, Cancelled) else "failed",
             error=error_info(planned.error),
         )
     return TableRun(

@@ -7,6 +7,8 @@ own, and by the stop flag of the run that holds it. Sources are opened read-only
 from __future__ import annotations
 
 import contextlib
+import queue
+import select
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -18,12 +20,13 @@ from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Role
 from elconsole.engine.faults import connection_error
-from elconsole.errors import Cancelled, ServerUnsupported, Stalled
+from elconsole.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
 
 _RV = TypeVar("_RV")
 
 CATALOG_TIMEOUT_S = 30.0
 CANCEL_GRACE_S = 0.4
+STOP_POLL_S = 0.1
 MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
 
 COMMON_SETTINGS = {
@@ -84,6 +87,11 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     server: Server
     stop: threading.Event | None = None
     deadline: float | None = None
+    grace_s: float = 0.0
+    """How long a statement may go on after the run was stopped."""
+    _stopped_at: float | None = None
+    _attend_every_s: float | None = None
+    _attend_at: float = 0.0
 
     def wait(self, gen: Generator[Any, Any, _RV], *args: Any, **kwargs: Any) -> _RV:
         return super().wait(self._watched(gen), *args, **kwargs)
@@ -108,12 +116,29 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     def check(self) -> None:
         """Raise Cancelled or Stalled where this session's time is over."""
         if self.stop is not None and self.stop.is_set():
-            raise Cancelled("the sync was stopped")
+            now = time.monotonic()
+            self._stopped_at = self._stopped_at or now
+            if now - self._stopped_at >= self.grace_s:
+                raise Cancelled("the sync was stopped")
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise Stalled(
                 f"{self.server.name} did not answer in time",
                 hint=f"see whether the server at {self.server.address} hangs or is overloaded",
             )
+
+        if self._attend_every_s is not None and time.monotonic() > self._attend_at:
+            self._attend_at = time.monotonic() + self._attend_every_s
+            _check_at_work(self)
+
+    @contextlib.contextmanager
+    def attended(self, every_s: float) -> Iterator[None]:
+        """Let the statements inside take as long as they need, as long as the server, asked
+        over a second connection whenever it was silent for so long, says they still run."""
+        self._attend_every_s, self._attend_at = every_s, time.monotonic() + every_s
+        try:
+            yield
+        finally:
+            self._attend_every_s = None
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -135,6 +160,28 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
             self.close()
 
 
+def _check_at_work(session: Session) -> None:
+    """Raise Stalled where the server is gone, or knows nothing of the session's statement."""
+    name = session.server.name
+    hint = f"see whether the server at {session.server.address} hangs, or the network to it"
+    try:
+        with (
+            contextlib.closing(open_session(session.server, stop=session.stop)) as other,
+            other.within(session.server.connect_timeout_s),
+        ):
+            row = other.execute(
+                "SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active'",
+                [session.info.backend_pid],
+            ).fetchone()
+    except Cancelled:
+        raise
+    except (psycopg.Error, ElconsoleError) as error:
+        raise Stalled(f"{name} does not answer any more: {error}", hint=hint) from error
+    # An answer may have come while the question was on its way.
+    if row is None and not _is_readable(session):
+        raise Stalled(f"{name} lost the session that was at work", hint=hint)
+
+
 def open_session(server: Server, *, stop: threading.Event | None = None) -> Session:
     """Connect and settle the session's settings; raises DatabaseUnavailable and its kin."""
     parameters: dict[str, Any] = {
@@ -144,7 +191,7 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         "connect_timeout": max(1, round(server.connect_timeout_s)),
     }
     try:
-        session = Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+        session = _connect(parameters, stop)
     except psycopg.Error as error:
         raise connection_error(error, server.name, server.role, server.address) from error
     session.server = server
@@ -159,6 +206,38 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         session.abandon()
         raise
     return session
+
+
+def _connect(parameters: Mapping[str, Any], stop: threading.Event | None) -> Session:
+    """Connect; raises Cancelled as soon as the run is stopped.
+
+    psycopg can't be interrupted while it connects, so with a stop flag it does so in a
+    thread of its own, which is left behind with a server that does not answer."""
+    if stop is None:
+        return Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+    outcome: queue.SimpleQueue[Session | BaseException] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            session = Session.connect(**parameters, autocommit=True, prepare_threshold=None)
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+            outcome.put(error)
+            return
+        outcome.put(session)
+        if stop.is_set():
+            session.abandon()
+
+    threading.Thread(target=attempt, name="connect", daemon=True).start()
+    while True:
+        try:
+            connected = outcome.get(timeout=STOP_POLL_S)
+        except queue.Empty:
+            if stop.is_set():
+                raise Cancelled("the sync was stopped") from None
+            continue
+        if isinstance(connected, BaseException):
+            raise connected
+        return connected
 
 
 def _settle(session: Session, server: Server) -> None:
@@ -207,8 +286,11 @@ class Pool:
         session.deadline = None
         try:
             yield session
-        finally:
-            self._give_back(session)
+        except BaseException:
+            # It may hold an advisory lock or settings of what failed.
+            session.abandon()
+            raise
+        self._give_back(session)
 
     def _take(self) -> Session | None:
         with self._lock:
@@ -243,11 +325,13 @@ class Pool:
 
 def _was_dropped(session: Session) -> bool:
     """Whether the server hung up meanwhile: an idle socket that is readable holds an EOF."""
-    import select
-
-    poll = select.poll()
-    poll.register(session.fileno(), select.POLLIN)
-    if not poll.poll(0):
+    if not _is_readable(session):
         return False
     session.abandon()
     return True
+
+
+def _is_readable(session: Session) -> bool:
+    poll = select.poll()
+    poll.register(session.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

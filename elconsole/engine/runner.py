@@ -23,7 +23,8 @@ from elconsole.api_types import RunStatus, TableStatus
 from elconsole.engine import ledger
 from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.load import LoadContext, LoadResult, load_table
+from elconsole.engine.load import LoadContext, LoadResult, TargetMoved, load_table
+from elconsole.engine.merge import known_target
 from elconsole.engine.migrations import prepare_warehouse
 from elconsole.engine.naming import can_spell
 from elconsole.engine.plan import Refused, TableTask
@@ -37,6 +38,7 @@ from elconsole.engine.planning import (
 )
 from elconsole.engine.plugins import ask_before_extract, ask_before_publish, ask_checks, hook_task
 from elconsole.engine.pools import Pool, Session, open_session
+from elconsole.engine.publish import CommitInDoubt, was_published
 from elconsole.engine.quality import read_quality
 from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.quality_targets import quality_target, quality_targets
@@ -224,7 +226,8 @@ class SyncRun:
         )
         for one in planned:
             if isinstance(one, Refused):
-                self.fail((one.source, one.label), one.error, "failed", 0, final=True)
+                status = as_table_run(one).status
+                self.fail((one.source, one.label), one.error, status, 0, final=True)
 
     def _work(self, tasks: list[TableTask]) -> None:
         """Sync the tables, the largest first, on worker threads.
@@ -366,6 +369,8 @@ class TableRunner:
         self.key = (task.source, task.label)
         self.started = time.monotonic()
         self.attempt = 0
+        self.unconfirmed: LoadResult | None = None
+        """What the last COMMIT was to publish."""
 
     def run(self) -> None:
         """Try, and try again what may pass; never raises for what a server does."""
@@ -379,7 +384,7 @@ class TableRunner:
                 if not error.retryable:
                     raise
                 result = self._retry(error)
-        except TableLocked as error:
+        except (TableLocked, TargetMoved) as error:
             self._end(error, "locked")
         except Vetoed as error:
             self._end(error, "skipped")
@@ -449,8 +454,25 @@ class TableRunner:
         self.attempt += 1
         self._started()
         ask_before_extract(self.run_of.hooks, self.task, self._about())
-        with self._sessions() as (source, warehouse):
-            return load_table(self._context(source, warehouse))
+        try:
+            with self._sessions() as (source, warehouse):
+                return load_table(self._context(source, warehouse))
+        except CommitInDoubt:
+            if self.unconfirmed is None or not self._was_published():
+                raise
+            return self.unconfirmed
+
+    def _was_published(self) -> bool:
+        return was_published(
+            self.run_of.pools.warehouse,
+            known_target(self.task).target_id,
+            self.run_of.summary.run_id,
+            stop=self.run_of.stop,
+            rest=self._rest,
+        )
+
+    def _committing(self, result: LoadResult) -> None:
+        self.unconfirmed = result
 
     @contextmanager
     def _sessions(self) -> Iterator[tuple[Session, Session]]:
@@ -485,6 +507,7 @@ class TableRunner:
             started=self.started,
             on_progress=self._progress,
             on_extracted=self._extracted,
+            on_commit=self._committing,
             before_publish=self._before_publish,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -40,6 +40,8 @@ class RawRelation:
     """Whether it is stored the way elconsole stores raw tables."""
     leaf_oid: int | None
     leaf_name: str | None
+    leaf_key: Sequence[str] | None = None
+    """Columns of the leaf's primary key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Watermark:
     timeline: int | None
     selection: str
     source_columns: tuple[str, ...]
+    source_numbers: tuple[int, ...]
+    """`attnum` of each of them."""
     run_id: str
     """The run that wrote it."""
 
@@ -148,6 +152,7 @@ def _target(
     timeline: int | None,
     selection: str,
     source_columns: list[str],
+    source_numbers: list[int],
     run_id: str,
 ) -> Target:
     watermark = snapshot and Watermark(
@@ -162,6 +167,7 @@ def _target(
         timeline,
         selection,
         tuple(source_columns),
+        tuple(source_numbers),
         run_id,
     )
     key = (source, source_schema, source_table)

@@ -10,6 +10,7 @@ from psycopg import sql
 from elconsole.engine.layout import dependents_error
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
+from elconsole.engine.publish import commit
 from elconsole.errors import Cancelled, SwapBlocked
 
 LOCK_TIMEOUT_MS = 150
@@ -32,11 +33,15 @@ def swap(
     _quieten(session, task)
     deadline = time.monotonic() + lock_wait_s
     tries = 0
+    steady: set[int] = set()
     while not _try(session, task, f"{ddl};{records}"):
+        # Whoever came and went did not block it all the time.
+        holders = _holders(session, task)
+        steady = steady & holders or holders
         if time.monotonic() >= deadline:
             raise SwapBlocked(
                 f"{task.source}.{task.label}: {task.target_text} stayed locked for"
-                f" {lock_wait_s:.0f} s by {_blocker(session, task)}; the old rows stand",
+                f" {lock_wait_s:.0f} s by {_blocker(session, task, steady)}; the old rows stand",
                 hint="end that transaction and sync again; lock_wait sets how long a sync waits",
                 sqlstate="55P03",
             )
@@ -68,10 +73,11 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
     if task.parent or task.adopt:
         lock = f"LOCK TABLE {_table(task)} IN ACCESS EXCLUSIVE MODE;"
     try:
-        session.execute(
+        commit(
+            session,
             f"SAVEPOINT swap; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms';"
             f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
-            " COMMIT".encode()
+            " COMMIT",
         )
     except psycopg.errors.LockNotAvailable:
         session.execute("ROLLBACK TO SAVEPOINT swap")
@@ -91,17 +97,27 @@ def _pause(session: Session, seconds: float) -> None:
         raise Cancelled("the sync was stopped")
 
 
-def _blocker(session: Session, task: TableTask) -> str:
+def _holders(session: Session, task: TableTask) -> set[int]:
+    """The backends that hold the raw table or its leaf."""
+    rows = session.execute(
+        "SELECT pid FROM pg_locks WHERE relation IN (to_regclass(%s), %s) AND granted"
+        " AND pid <> pg_backend_pid()"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        [_table(task), (task.parent and task.parent.leaf_oid) or 0],
+    ).fetchall()
+    return {int(row[0]) for row in rows}
+
+
+def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
     """Who holds the raw table or its leaf, as far as this role may see."""
-    leaf = task.parent.leaf_oid if task.parent else None
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
         " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation IN (to_regclass(%s), %s) AND l.granted AND l.pid <> pg_backend_pid()"
+        " WHERE l.relation IN (to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [_table(task), leaf or 0],
+        [_table(task), (task.parent and task.parent.leaf_oid) or 0, list(steady)],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

@@ -40,6 +40,14 @@ class Transferred:
     extract_seconds: float
     """From the COPY's start to the source's last byte."""
 
+    def plus(self, other: Transferred) -> Transferred:
+        """Both together."""
+        return Transferred(
+            self.rows + other.rows,
+            self.bytes + other.bytes,
+            self.extract_seconds + other.extract_seconds,
+        )
+
 
 Progress = Callable[[int, int], None]
 """Takes rows and bytes so far, at most ten times a second."""

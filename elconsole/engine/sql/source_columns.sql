@@ -11,8 +11,13 @@ SELECT a.attrelid::int8 AS relation,
                    WHERE co.oid = a.attcollation)
        END AS collation,
        array_position(k.conkey, a.attnum) AS key_position,
-       a.atthasmissing AS has_missing
+       a.atthasmissing OR (c.relkind = 'p' AND EXISTS (
+         SELECT FROM pg_partition_tree(a.attrelid) p
+           JOIN pg_attribute m ON m.attrelid = p.relid AND m.attname = a.attname
+          WHERE m.atthasmissing)) AS has_missing,
+       NOT a.attnotnull AS nullable
   FROM pg_attribute a
+  JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'p'
  WHERE a.attrelid = ANY (%s::oid[])

@@ -11,4 +11,13 @@ SELECT pg_current_snapshot()::text AS snapshot,
           FROM pg_partition_tree({oid}) p
          WHERE p.isleaf AND p.relid <> {oid}) AS leaf_oids,
        (SELECT c.relfilenode = coalesce(pg_relation_filenode({oid}), 0)
-          FROM pg_class c WHERE c.oid = {oid}) AS unmoved
+          FROM pg_class c WHERE c.oid = {oid}) AS unmoved,
+       -- In pages, of the table or its largest leaf, where ctid may be read.
+       (SELECT CASE WHEN c.relkind IN ('r', 'p') AND has_column_privilege(c.oid, 'ctid', 'SELECT')
+                    THEN (SELECT CASE WHEN count(*) = 0 THEN pg_relation_size(c.oid)
+                                      WHEN bool_and(l.relkind = 'r') THEN max(pg_relation_size(l.oid))
+                                      ELSE 0 END
+                            FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid
+                           WHERE p.isleaf AND p.relid <> c.oid)
+                    ELSE 0 END / current_setting('block_size')::int8
+          FROM pg_class c WHERE c.oid = {oid})::int8 AS pages

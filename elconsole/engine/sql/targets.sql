@@ -4,7 +4,7 @@ SELECT t.target_id, t.source, t.source_schema, t.source_table, t.target_table, t
        t.content_run_id::text, t.units_passed, t.units_failed,
        w.snapshot, w.snapshot_xmin, w.extracted_at, w.cursor_column, w.cursor_value,
        w.source_oid, w.leaf_oids, w.system_identifier, w.timeline, w.selection,
-       w.source_columns, w.run_id::text
+       w.source_columns, w.source_numbers, w.run_id::text
   FROM elconsole.targets t
   LEFT JOIN elconsole.watermarks w USING (target_id)
  WHERE t.target_schema = %s

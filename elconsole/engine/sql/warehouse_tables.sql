@@ -5,7 +5,11 @@ SELECT c.oid::int8 AS oid,
        c.relkind = 'p' AND pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)'
          AS is_ours,
        leaf.oid::int8 AS leaf_oid,
-       leaf.relname AS leaf_name
+       leaf.relname AS leaf_name,
+       (SELECT array_agg(a.attname::text ORDER BY a.attnum)
+          FROM pg_constraint k
+          JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+         WHERE k.conrelid = leaf.oid AND k.contype = 'p') AS leaf_key
   FROM pg_class c
   LEFT JOIN pg_inherits i ON i.inhparent = c.oid AND c.relkind = 'p'
   LEFT JOIN pg_class leaf

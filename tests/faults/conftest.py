@@ -1,0 +1,136 @@
+"""A pair of databases reached through proxies that can be told to fail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from elconsole.api import RunDetail, TableRun
+from elconsole.engine.pools import Session
+from tests.faults.proxy import Proxy
+from tests.pairs import Pair
+from tests.postgres import PostgresServer
+
+PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A pair behind two proxies."""
+
+    pair: Pair
+    source: Proxy
+    warehouse: Proxy
+
+    def proxy(self, side: str) -> Proxy:
+        return self.source if side == "source" else self.warehouse
+
+    def heal(self) -> None:
+        self.source.heal()
+        self.warehouse.heal()
+
+    def assert_healed(self, table: str = "t") -> None:
+        """The next sync succeeds and leaves source and raw equal, and nothing else."""
+        self.heal()
+        run = self.pair.run()
+        assert [one.error for one in run.tables] == [None] * len(run.tables)
+        assert self.pair.raw("id, v", table) == self.pair.rows("id, v", table)
+        assert self.pair.leftovers() == []
+        running = self.pair.warehouse.scalar(
+            "SELECT count(*) FROM elconsole.table_runs t JOIN elconsole.runs r USING (run_id)"
+            " WHERE t.status = 'running' AND r.status = 'running'"
+        )
+        assert running == 0
+        self.pair.close()
+        until(lambda: self.pair.advisory_locks() == 0)
+
+
+ROWS = 4000
+GATE = 42
+FILL = f"INSERT INTO t SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, {ROWS}) i"
+
+
+def begin(pair: Pair, mode: str, **top: object) -> None:
+    """One row is synced; the next sync would bring thousands, through a gate half-way."""
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (0, 'first');"
+        "CREATE FUNCTION gate(id int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF id = {ROWS // 2} THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
+        " RETURN true; END $$"
+    )
+    block = {"t": {"mode": mode, "deletes": "sweep", "where": "public.gate(id)"}}
+    pair.configure(block, plant={"tables": ["t"]}, **{"stall_timeout": 4, **top})
+    pair.sync()
+    pair.source.sql(FILL)
+
+
+@contextmanager
+def closed_gate(pair: Pair) -> Iterator[None]:
+    """No copy of `t` gets past its middle before the block's end."""
+    with pair.source.connect() as keeper:
+        keeper.execute(f"SELECT pg_advisory_lock({GATE})".encode())
+        yield
+
+
+class Background:
+    """A sync in a thread of its own."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.stop = threading.Event()
+        self.result: RunDetail | None = None
+        self._pair = pair
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.result = self._pair.run(stop=self.stop)
+
+    def join(self, patience_s: float = 40.0) -> RunDetail:
+        self._thread.join(patience_s)
+        assert self.result is not None, "the sync did not end"
+        return self.result
+
+
+def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
+    """Wait for a condition, polling; returns the seconds it took, fails after `patience_s`."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < patience_s, "it did not happen in time"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def is_publishing(session: Session, query: object) -> bool:
+    """Whether this is the COMMIT that shows a table's new rows."""
+    return (
+        session.server.role == "warehouse"
+        and isinstance(query, bytes)
+        and query.endswith(b"COMMIT")
+        and b"elconsole.watermarks" in query
+    )
+
+
+def only(tables: tuple[TableRun, ...]) -> TableRun:
+    (table,) = tables
+    return table
+
+
+@pytest.fixture
+def wire(pair: Pair, server: PostgresServer) -> Iterator[Wire]:
+    """The pair over TCP, through one proxy a side."""
+    address = ("127.0.0.1", server.tcp_port)
+    source, warehouse = Proxy(address), Proxy(address)
+    for role in (pair.source_role, pair.warehouse_role):
+        server.admin.sql(f"ALTER ROLE \"{role}\" PASSWORD 'wire'")
+    common = {"host": "127.0.0.1", "password": "wire"}
+    pair.source_address = {**common, "port": source.port}
+    pair.warehouse_address = {**common, "port": warehouse.port}
+    yield Wire(pair, source, warehouse)
+    source.close()
+    warehouse.close()
+    pair.close()

@@ -1,0 +1,80 @@
+"""Several syncs of one table at once: one works, the others say who does."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine.service import PostgresEngine
+from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
+from tests.pairs import Pair
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_the_second_sync_is_told_who_holds_the_table(wire: Wire, mode: str) -> None:
+    begin(wire.pair, mode, stall_timeout=30)
+    other = PostgresEngine(wire.pair.settings({"t": {"mode": mode}}, plant={"tables": ["t"]}))
+    with closed_gate(wire.pair):
+        first = Background(wire.pair)
+        until(lambda: wire.pair.advisory_locks() >= 2)
+        second = other.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
+        other.close()
+    table = only(second.tables)
+    assert table.status == "locked"
+    assert table.error is not None
+    assert f"pid {os.getpid()}" in table.error.message
+    assert only(first.join().tables).status == "succeeded"
+    wire.assert_healed()
+
+
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_syncs_in_many_interleavings_lose_and_double_nothing(pair: Pair, mode: str) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    engines = [PostgresEngine(pair.settings({"t": {"mode": mode}})) for _ in range(3)]
+    details: list[RunDetail] = []
+
+    def sync_often(engine: PostgresEngine) -> None:
+        for _ in range(5):
+            request = SyncRequest()
+            details.append(engine.sync(request, emit=lambda event: None, stop=threading.Event()))
+
+    threads = [threading.Thread(target=sync_often, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    number = 0
+    while any(thread.is_alive() for thread in threads):
+        number += 1
+        pair.source.sql(
+            f"INSERT INTO t VALUES ({number}, 'x'); UPDATE t SET v = 'y' WHERE id % 3 = 0"
+        )
+    for engine in engines:
+        engine.close()
+    tables = [only(detail.tables) for detail in details]
+    assert [table.error for table in tables if table.status == "failed"] == []
+    assert "succeeded" in {table.status for table in tables}
+    pair.configure({"t": {"mode": mode}})
+    pair.sync()
+    assert pair.raw("id, v") == pair.rows()
+    generation = pair.warehouse.scalar("SELECT generation FROM elconsole.targets")
+    stored = pair.warehouse.sql("SELECT DISTINCT _airbyte_generation_id FROM raw.t")
+    assert stored == [(generation,)]
+    assert pair.leftovers() == []
+
+
+def test_a_failed_table_gives_its_lock_back_while_the_program_lives_on(pair: Pair) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    pair.configure({"t": {"mode": "incremental", "where": "no_such_column"}})
+    assert only(pair.run().tables).status == "failed"
+    pair.source.sql(f'REVOKE SELECT ON t FROM "{pair.source_role}"')
+    assert only(pair.run().tables).status == "failed"
+    until(lambda: pair.advisory_locks() == 0)
+    other = PostgresEngine(pair.settings({"t": {"mode": "full"}}))
+    pair.source.sql(f'GRANT SELECT ON t TO "{pair.source_role}"')
+    detail = other.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
+    other.close()
+    assert only(detail.tables).status == "succeeded"
