@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from elconsole.api import PlannedTable, RunDetail, SyncRequest, TableRun
-from elconsole.engine.pools import Session
 from elconsole.engine.service import PostgresEngine
 from elconsole.events import Event
 from elconsole.settings_models import Settings
@@ -42,9 +41,17 @@ class Pair:
     def of(
         cls, source: Database, warehouse: Database, source_role: str, warehouse_role: str
     ) -> Pair:
-        grant_source(source, source_role)
+        source.sql(
+            f'REVOKE ALL ON DATABASE "{source.name}" FROM PUBLIC;'
+            f'GRANT CONNECT ON DATABASE "{source.name}" TO "{source_role}";'
+            f'GRANT USAGE ON SCHEMA public TO "{source_role}"'
+        )
         source.sql(f'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO "{source_role}"')
-        grant_warehouse(warehouse, warehouse_role)
+        warehouse.sql(
+            f'REVOKE ALL ON DATABASE "{warehouse.name}" FROM PUBLIC;'
+            f'GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "{warehouse.name}"'
+            f' TO "{warehouse_role}"'
+        )
         return cls(source, warehouse, source_role, warehouse_role)
 
     def clear(self) -> None:
@@ -149,31 +156,3 @@ class Pair:
             with suppress(Exception):
                 self.engine.close()
         self.engine = None
-
-
-def grant_source(database: Database, role: str) -> None:
-    """What `elconsole grants` prints for a source."""
-    database.sql(
-        f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
-        f'GRANT CONNECT ON DATABASE "{database.name}" TO "{role}";'
-        f'GRANT USAGE ON SCHEMA public TO "{role}";'
-        f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{role}"'
-    )
-
-
-def grant_warehouse(database: Database, role: str) -> None:
-    """What `elconsole grants` prints for the warehouse."""
-    database.sql(
-        f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
-        f'GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "{database.name}" TO "{role}"'
-    )
-
-
-def publishes(session: Session, query: object) -> bool:
-    """Whether a message shows a table's new rows: the one that ends with COMMIT."""
-    return (
-        session.server.role == "warehouse"
-        and isinstance(query, bytes)
-        and query.endswith(b"COMMIT")
-        and not query.startswith(b"BEGIN")
-    )

@@ -60,6 +60,7 @@ class LedgerWriter:
         self.run_number = run_number
         self._wake = threading.Event()
         self._done = threading.Event()
+        self._left_behind = threading.Event()
         self._written: dict[Key, TableRun] = {}
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
@@ -76,7 +77,9 @@ class LedgerWriter:
         self._done.set()
         self._wake.set()
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            self._left_behind.set()
+        return not self._left_behind.is_set()
 
     def _run(self) -> None:
         while not self._done.is_set():
@@ -84,6 +87,9 @@ class LedgerWriter:
             self._wake.clear()
             self._write()
         self._write()
+        if self._left_behind.is_set():
+            # Nobody else will: the session would show the run as alive for ever.
+            self.session.abandon()
 
     def _write(self) -> None:
         changed = [t for t in self.book.tables() if self._written.get((t.source, t.table)) != t]
@@ -104,6 +110,8 @@ class LedgerWriter:
                 ledger.notify(self.session, self.run_id)
 
     def _attempt(self, write: Callable[[], None], *, reopen: bool) -> bool:
+        if self._left_behind.is_set():
+            return False
         try:
             if reopen:
                 self.session.abandon()

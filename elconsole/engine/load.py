@@ -17,7 +17,6 @@ from datetime import datetime
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Strategy
 from elconsole.engine import adopt, extract, layout, merge
@@ -31,16 +30,15 @@ from elconsole.engine.quality_baselines import store_daily_counts
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
-from elconsole.engine.swap import pause, swap
+from elconsole.engine.swap import swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
 from elconsole.errors import ElconsoleError, TableLocked, TransientFault
 from elconsole.hook_types import HookResult
 
 LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
-DEAD_HOLDER_WAIT_S, OWN_HOLDER_WAIT_S = 3.0, 10.0
-"""How long a killed client's session may take to notice, and one that this run lost."""
-LOCK_POLL_S = 0.05
+DEAD_HOLDER_WAIT_S = 3.0
+"""How long a killed client's session may take to notice: the server looks twice a second."""
 
 
 class TargetMoved(TransientFault):
@@ -157,8 +155,9 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     loading = time.monotonic()
     end_snapshot(context.source)
     context.on_extracted(moved)
-    warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
-    layout.match_parent(warehouse, task, leaf)
+    with warehouse.attended(context.stall_timeout_s):
+        warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
+        layout.match_parent(warehouse, task, leaf)
     context.before_publish(warehouse, leaf, _hook_result(moved, moved.rows))
     ddl = layout.exchange(task, parent, leaf)
     old = task.parent.leaf_name if task.parent else None
@@ -198,8 +197,9 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     end_snapshot(context.source)
     context.on_extracted(moved)
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
-    inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
-    deleted = merge.sweep(warehouse, task, leaf) if keys else 0
+    with warehouse.attended(context.stall_timeout_s):
+        inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
+        deleted = merge.sweep(warehouse, task, leaf) if keys else 0
     context.before_publish(warehouse, leaf, _hook_result(moved, inserted + updated))
     result = LoadResult(
         rows_extracted=moved.rows,
@@ -214,7 +214,7 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         strategy=task.strategy,
     )
     context.on_commit(result)
-    commit(warehouse, records(context, snapshot, result))
+    commit(warehouse, f"{records(context, snapshot, result)}; COMMIT")
     return _tidy(context, result, old_leaf=None)
 
 
@@ -365,7 +365,9 @@ def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> Loa
         before = target.analyzed_rows
         if before is None or abs(result.row_count - before) > ANALYZE_SHARE * max(before, 1):
             parent = sql.Identifier(task.target_schema, task.target_name)
-            session.execute(sql.SQL("ANALYZE {}").format(parent))
+            # Autovacuum sees to the leaf, but never to a partitioned parent.
+            only = sql.SQL("ONLY " if session.info.server_version >= 180000 else "")
+            session.execute(sql.SQL("ANALYZE {}{}").format(only, parent))
             session.execute(
                 "UPDATE elconsole.targets SET analyzed_rows = %s WHERE target_id = %s",
                 [result.row_count, target.target_id],
@@ -401,22 +403,18 @@ def hold_lock(context: LoadContext) -> Iterator[None]:
         _take_lock(context, keys)
         _check_unmoved(session, context.task)
     yield
-    if session.pgconn.transaction_status != TransactionStatus.IDLE:
-        # The rows are published; tidying up broke off. The lock goes with the session.
-        session.abandon()
-        return
     try:
         with session.within(CATALOG_TIMEOUT_S):
             session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
     except (psycopg.Error, ElconsoleError):
+        # The rows are published whatever happens now; the lock goes with the session.
         session.abandon()
 
 
 def _take_lock(context: LoadContext, keys: list[int]) -> None:
     """A holder that no living run accounts for is a dead one's session, about to end."""
     session = context.warehouse
-    own = context.attempt > 1
-    deadline = time.monotonic() + (OWN_HOLDER_WAIT_S if own else DEAD_HOLDER_WAIT_S)
+    deadline = time.monotonic() + DEAD_HOLDER_WAIT_S
     while True:
         row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
         if row and row[0]:
@@ -427,7 +425,8 @@ def _take_lock(context: LoadContext, keys: list[int]) -> None:
                 f"{context.task.target_text} is being synced by {holder or 'another session'}",
                 hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
             )
-        pause(session, LOCK_POLL_S)
+        session.check()
+        time.sleep(0.05)
 
 
 def _check_unmoved(session: Session, task: TableTask) -> None:

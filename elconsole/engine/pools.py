@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import select
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -19,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Role
 from elconsole.engine.faults import connection_error
-from elconsole.errors import Cancelled, ServerUnsupported, Stalled
+from elconsole.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
 
 _RV = TypeVar("_RV")
 
@@ -89,6 +90,8 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     grace_s: float = 0.0
     """How long a statement may go on after the run was stopped."""
     _stopped_at: float | None = None
+    _attend_every_s: float | None = None
+    _attend_at: float = 0.0
 
     def wait(self, gen: Generator[Any, Any, _RV], *args: Any, **kwargs: Any) -> _RV:
         return super().wait(self._watched(gen), *args, **kwargs)
@@ -123,6 +126,20 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 hint=f"see whether the server at {self.server.address} hangs or is overloaded",
             )
 
+        if self._attend_every_s is not None and time.monotonic() > self._attend_at:
+            self._attend_at = time.monotonic() + self._attend_every_s
+            _check_at_work(self)
+
+    @contextlib.contextmanager
+    def attended(self, every_s: float) -> Iterator[None]:
+        """Let the statements inside take as long as they need, as long as the server, asked
+        over a second connection whenever it was silent for so long, says they still run."""
+        self._attend_every_s, self._attend_at = every_s, time.monotonic() + every_s
+        try:
+            yield
+        finally:
+            self._attend_every_s = None
+
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Bound the statements inside; the inner bound wins when it is the nearer one."""
@@ -141,6 +158,28 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 self.cancel_safe(timeout=CANCEL_GRACE_S)
         with contextlib.suppress(Exception):
             self.close()
+
+
+def _check_at_work(session: Session) -> None:
+    """Raise Stalled where the server is gone, or knows nothing of the session's statement."""
+    name = session.server.name
+    hint = f"see whether the server at {session.server.address} hangs, or the network to it"
+    try:
+        with (
+            contextlib.closing(open_session(session.server, stop=session.stop)) as other,
+            other.within(session.server.connect_timeout_s),
+        ):
+            row = other.execute(
+                "SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active'",
+                [session.info.backend_pid],
+            ).fetchone()
+    except Cancelled:
+        raise
+    except (psycopg.Error, ElconsoleError) as error:
+        raise Stalled(f"{name} does not answer any more: {error}", hint=hint) from error
+    # An answer may have come while the question was on its way.
+    if row is None and not _is_readable(session):
+        raise Stalled(f"{name} lost the session that was at work", hint=hint)
 
 
 def open_session(server: Server, *, stop: threading.Event | None = None) -> Session:
@@ -286,11 +325,13 @@ class Pool:
 
 def _was_dropped(session: Session) -> bool:
     """Whether the server hung up meanwhile: an idle socket that is readable holds an EOF."""
-    import select
-
-    poll = select.poll()
-    poll.register(session.fileno(), select.POLLIN)
-    if not poll.poll(0):
+    if not _is_readable(session):
         return False
     session.abandon()
     return True
+
+
+def _is_readable(session: Session) -> bool:
+    poll = select.poll()
+    poll.register(session.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

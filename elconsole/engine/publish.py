@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import psycopg
 
-from elconsole.engine.faults import TRANSIENT_CLASSES, server_words
+from elconsole.engine.faults import server_words
 from elconsole.engine.migrations import LOCK_CLASS
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Session
 from elconsole.errors import Cancelled, ElconsoleError, Stalled, TransientFault
@@ -22,6 +21,8 @@ TABLE_LOCK_CLASS = LOCK_CLASS + 2
 COMMIT_GRACE_S = 0.5
 """How long a COMMIT under way may still answer after the run was stopped."""
 POLL_S = 0.2
+LOST_CLASSES = ("08", "57P")
+"""SQLSTATE classes of a connection that ended, whatever the COMMIT did."""
 
 
 class CommitInDoubt(TransientFault):
@@ -30,24 +31,17 @@ class CommitInDoubt(TransientFault):
     kind = "commit_in_doubt"
 
 
-def commit(session: Session, records: str) -> None:
-    """Write the ledger's rows and commit; raises CommitInDoubt where the answer is lost."""
-    with committing(session):
-        session.execute(f"{records}; COMMIT".encode())
-
-
-@contextmanager
-def committing(session: Session) -> Iterator[None]:
-    """Around the message that commits: a connection that breaks in it leaves a doubt."""
+def commit(session: Session, statements: str) -> None:
+    """Run statements of which the last is COMMIT; CommitInDoubt where the answer is lost."""
     session.check()
     session.grace_s = COMMIT_GRACE_S
     try:
         with session.within(CATALOG_TIMEOUT_S):
-            yield
+            session.execute(statements.encode())
     except Stalled as error:
         raise _in_doubt(error.message) from error
     except psycopg.OperationalError as error:
-        if error.sqlstate is None or error.sqlstate.startswith(TRANSIENT_CLASSES):
+        if error.sqlstate is None or error.sqlstate.startswith(LOST_CLASSES):
             raise _in_doubt(server_words(error)) from error
         raise
     finally:

@@ -110,6 +110,8 @@ class SyncRun:
         self._emit = emit
         self.schema = settings.warehouse.target_schema
         self.identities: dict[str, tuple[str, int] | None] = {}
+        self.changed: set[tuple[str, str]] = set()
+        """Source and label of the tables whose rows this run changed."""
         self.book = RunBook(())
         self.writer: LedgerWriter | None = None
         self.summary = RunSummary(
@@ -173,9 +175,7 @@ class SyncRun:
     def _signal(self, tasks: list[TableTask]) -> None:
         """Raise the pass rates' new signals of the tables that were published."""
         published = {
-            task.target_name
-            for task in tasks
-            if self.book.table((task.source, task.label)).status == "succeeded"
+            task.target_name for task in tasks if (task.source, task.label) in self.changed
         }
         if self.stop.is_set() or not published:
             return
@@ -556,6 +556,8 @@ class TableRunner:
 
     def _loaded(self, result: LoadResult) -> None:
         seconds = time.monotonic() - self.started
+        if result.changed:
+            self.run_of.changed.add(self.key)
         self.run_of.book.update(
             self.key,
             status="succeeded",

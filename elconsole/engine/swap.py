@@ -10,7 +10,7 @@ from psycopg import sql
 from elconsole.engine.layout import dependents_error
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
-from elconsole.engine.publish import committing
+from elconsole.engine.publish import commit
 from elconsole.errors import Cancelled, SwapBlocked
 
 LOCK_TIMEOUT_MS = 150
@@ -45,7 +45,7 @@ def swap(
                 hint="end that transaction and sync again; lock_wait sets how long a sync waits",
                 sqlstate="55P03",
             )
-        pause(session, PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+        _pause(session, PAUSES_S[min(tries, len(PAUSES_S) - 1)])
         tries += 1
 
 
@@ -73,12 +73,12 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
     if task.parent or task.adopt:
         lock = f"LOCK TABLE {_table(task)} IN ACCESS EXCLUSIVE MODE;"
     try:
-        with committing(session):
-            session.execute(
-                f"SAVEPOINT swap; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms';"
-                f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
-                " COMMIT".encode()
-            )
+        commit(
+            session,
+            f"SAVEPOINT swap; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms';"
+            f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
+            " COMMIT",
+        )
     except psycopg.errors.LockNotAvailable:
         session.execute("ROLLBACK TO SAVEPOINT swap")
         return False
@@ -90,8 +90,7 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
     return True
 
 
-def pause(session: Session, seconds: float) -> None:
-    """Rest between two tries; raises Cancelled as soon as the run is stopped."""
+def _pause(session: Session, seconds: float) -> None:
     if session.stop is None:
         time.sleep(seconds)
     elif session.stop.wait(seconds):
@@ -101,16 +100,12 @@ def pause(session: Session, seconds: float) -> None:
 def _holders(session: Session, task: TableTask) -> set[int]:
     """The backends that hold the raw table or its leaf."""
     rows = session.execute(
-        "SELECT pid FROM pg_locks WHERE relation = ANY (%s::oid[]) AND granted"
+        "SELECT pid FROM pg_locks WHERE relation IN (to_regclass(%s), %s) AND granted"
         " AND pid <> pg_backend_pid()"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        [_oids(task)],
+        [_table(task), (task.parent and task.parent.leaf_oid) or 0],
     ).fetchall()
     return {int(row[0]) for row in rows}
-
-
-def _oids(task: TableTask) -> list[int]:
-    return [task.parent.oid, task.parent.leaf_oid or 0] if task.parent else []
 
 
 def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
@@ -119,10 +114,10 @@ def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
         " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation = ANY (%s::oid[]) AND l.granted AND l.pid = ANY (%s)"
+        " WHERE l.relation IN (to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [_oids(task), list(steady)],
+        [_table(task), (task.parent and task.parent.leaf_oid) or 0, list(steady)],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

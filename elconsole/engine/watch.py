@@ -13,6 +13,7 @@ from elconsole.api import RunDetail
 from elconsole.engine import ledger
 from elconsole.engine.faults import table_error
 from elconsole.engine.pools import Server, Session, open_session
+from elconsole.errors import Cancelled
 
 POLL_EVERY_S = 2.0
 TICK_S = 0.25
@@ -21,7 +22,10 @@ SETTLED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
     """Yield the newest run, then each run's state as it changes; see `api.Engine.watch`."""
-    session = open_session(server, stop=stop)
+    try:
+        session = open_session(server, stop=stop)
+    except Cancelled:
+        return
     try:
         session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(ledger.CHANNEL)))
         shown: dict[str, RunDetail] = {}
@@ -32,6 +36,8 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
                     shown[detail.run.run_id] = detail
                     yield detail
             _wait(session, stop)
+    except Cancelled:
+        return
     except psycopg.Error as error:
         raise table_error(error, "warehouse", "warehouse") from error
     finally:

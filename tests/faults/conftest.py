@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from elconsole.api import RunDetail, TableRun
+from elconsole.engine.pools import Session
 from tests.faults.proxy import Proxy
 from tests.pairs import Pair
 from tests.postgres import PostgresServer
@@ -102,6 +103,16 @@ def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> floa
         assert time.monotonic() - started < patience_s, "it did not happen in time"
         time.sleep(0.01)
     return time.monotonic() - started
+
+
+def is_publishing(session: Session, query: object) -> bool:
+    """Whether this is the COMMIT that shows a table's new rows."""
+    return (
+        session.server.role == "warehouse"
+        and isinstance(query, bytes)
+        and query.endswith(b"COMMIT")
+        and b"elconsole.watermarks" in query
+    )
 
 
 def only(tables: tuple[TableRun, ...]) -> TableRun:

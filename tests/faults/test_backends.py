@@ -14,8 +14,17 @@ import pytest
 
 from elconsole.engine import extract
 from elconsole.engine.pools import Session
-from tests.faults.conftest import ROWS, Background, Wire, begin, closed_gate, only, until
-from tests.pairs import Pair, publishes
+from tests.faults.conftest import (
+    ROWS,
+    Background,
+    Wire,
+    begin,
+    closed_gate,
+    is_publishing,
+    only,
+    until,
+)
+from tests.pairs import Pair
 
 pytestmark = pytest.mark.faults
 
@@ -131,11 +140,10 @@ class Commits:
         execute = Session.execute
 
         def struck(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
-            if self.strikes and publishes(session, query):
+            if is_publishing(session, query) and self.strikes:
                 self.strikes -= 1
                 if not self.before:
                     execute(session, query)
-                    query = "SELECT"
                 self._terminate(session.info.backend_pid)
             return execute(session, query, *rest, **options)
 

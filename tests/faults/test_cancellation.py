@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,13 +10,19 @@ from contextlib import contextmanager
 import pytest
 
 from elconsole.events import TableFailed
-from tests.faults.conftest import Background, Wire, begin, closed_gate, until
+from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
 
 pytestmark = pytest.mark.faults
 
 PROMPT_S = 4.0
 """A second is promised; the rest is for a busy machine."""
+
+
+def workers() -> list[str]:
+    """Threads of a run that are still at work, though nobody waits for them."""
+    names = (thread.name for thread in threading.enumerate())
+    return [name for name in names if name.startswith(("sync-", "survey", "ledger"))]
 
 
 def activity(pair: Pair, condition: str) -> bool:
@@ -40,11 +47,11 @@ def extracting(wire: Wire) -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def sleeping_at(pair: Pair, tag: str) -> Iterator[Callable[[], bool]]:
+def sleeping_at(pair: Pair, tag: str, seconds: float = 60) -> Iterator[Callable[[], bool]]:
     """DDL of this kind takes long in the warehouse."""
     pair.warehouse.sql(
         "CREATE FUNCTION public.slow_ddl() RETURNS event_trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_sleep(60); END $$;"
+        f" $$ BEGIN PERFORM pg_sleep({seconds}); END $$;"
         f"CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('{tag}')"
         " EXECUTE FUNCTION public.slow_ddl()"
     )
@@ -120,8 +127,29 @@ def test_a_stopped_sync_ends_at_once_and_leaves_nothing(
         assert time.monotonic() - started < PROMPT_S
         assert detail.run.status == "cancelled"
         assert {table.status for table in detail.tables} == {"cancelled"}
+        until(lambda: not workers(), PROMPT_S)
     assert not any(isinstance(e, TableFailed) and e.will_retry for e in wire.pair.events)
     assert wire.pair.raw("id, v") == before
+    wire.assert_healed()
+
+
+def test_a_warehouse_that_hangs_while_it_works_fails_after_stall_timeout(wire: Wire) -> None:
+    begin(wire.pair, "full", stall_timeout=1, connect_timeout=2)
+    with building_indexes(wire) as reached:
+        running = Background(wire.pair)
+        until(reached)
+        wire.warehouse.freeze()
+        table = only(running.join().tables)
+    assert table.error is not None
+    assert (table.status, table.error.kind) == ("failed", "stalled")
+    assert wire.pair.raw("id") == [(0,)]
+    wire.assert_healed()
+
+
+def test_a_warehouse_that_works_for_longer_than_stall_timeout_is_waited_for(wire: Wire) -> None:
+    begin(wire.pair, "full", stall_timeout=0.3)
+    with sleeping_at(wire.pair, "ALTER TABLE", seconds=0.8):
+        assert Background(wire.pair).join().run.status == "succeeded"
     wire.assert_healed()
 
 

@@ -15,7 +15,8 @@ import pytest
 from elconsole.api import SyncRequest
 from elconsole.engine import load, merge
 from elconsole.engine.pools import Session
-from tests.pairs import Pair, publishes
+from tests.faults.conftest import is_publishing
+from tests.pairs import Pair
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
@@ -170,28 +171,25 @@ class Killer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
         self.pair = pair
         self.kills: list[str] = []
-        execute, records, upsert = Session.execute, load.records, merge.upsert
+        execute, record, upsert = Session.execute, load.records, merge.upsert
 
         def killing_execute(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
-            if publishes(session, query):
-                committed = "committed" in self.kills
-                if committed:
+            if is_publishing(session, query):
+                if "committed" in self.kills:
                     execute(session, query)
                 self.strike(session, "commit", "committed")
-                if committed:
-                    query = "SELECT"
             return execute(session, query, *rest, **options)
 
-        def killing_records(context: Any, *rest: Any) -> Any:
+        def killing_record(context: Any, *rest: Any) -> Any:
             self.strike(context.warehouse, "record")
-            return records(context, *rest)
+            return record(context, *rest)
 
         def killing_upsert(session: Session, *rest: Any) -> Any:
             self.strike(session, "upsert")
             return upsert(session, *rest)
 
         monkeypatch.setattr(Session, "execute", killing_execute)
-        monkeypatch.setattr(load, "records", killing_records)
+        monkeypatch.setattr(load, "records", killing_record)
         monkeypatch.setattr(merge, "upsert", killing_upsert)
 
     def strike(self, session: Session, *places: str) -> None:

@@ -99,8 +99,7 @@ def small_disk(session_folder: Path, server: PostgresServer) -> Iterator[Path]:
     account = server_account()
     folder = session_folder / "small"
     folder.mkdir()
-    owner = f",uid={account.uid}" if account.uid is not None else ""
-    options = f"size=3m,mode=700{owner}"
+    options = f"size=3m,mode=700,uid={account.uid}"
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True
     )

@@ -64,3 +64,17 @@ def test_syncs_in_many_interleavings_lose_and_double_nothing(pair: Pair, mode: s
     stored = pair.warehouse.sql("SELECT DISTINCT _airbyte_generation_id FROM raw.t")
     assert stored == [(generation,)]
     assert pair.leftovers() == []
+
+
+def test_a_failed_table_gives_its_lock_back_while_the_program_lives_on(pair: Pair) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    pair.configure({"t": {"mode": "incremental", "where": "no_such_column"}})
+    assert only(pair.run().tables).status == "failed"
+    pair.source.sql(f'REVOKE SELECT ON t FROM "{pair.source_role}"')
+    assert only(pair.run().tables).status == "failed"
+    until(lambda: pair.advisory_locks() == 0)
+    other = PostgresEngine(pair.settings({"t": {"mode": "full"}}))
+    pair.source.sql(f'GRANT SELECT ON t TO "{pair.source_role}"')
+    detail = other.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
+    other.close()
+    assert only(detail.tables).status == "succeeded"
