@@ -77,7 +77,7 @@ class ConsoleApp(App[str]):
         Binding("3", "page('runs')", "Runs", show=False),
         Binding("4", "page('schema')", "Schema", show=False),
         Binding("5", "page('log')", "Log", show=False),
-        Binding("r", "refresh_all", "Ask every database again", show=False),
+        Binding("r", "refresh_all", "Refresh everything", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("ctrl+p", "command_palette", "Palette", key_display="^p"),
         Binding("q", "quit", "Quit"),
