@@ -7,27 +7,21 @@ into `store.ConsoleState` and ask for a repaint, at most four times a second.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from elconsole.api import SyncRequest
 from elconsole.ui import messages, store, themes
-from elconsole.ui.background import Background
 from elconsole.ui.cells import Row
 from elconsole.ui.logbook import LOGGER, LogbookHandler
 from elconsole.ui.options import ConsoleOptions
-from elconsole.ui.questions import Questions
 from elconsole.ui.screens.dashboard import DashboardScreen
 from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.signals import SignalTrap
+from elconsole.ui.syncing import SyncingApp
 
-REPAINT_EVERY_S = 0.25
 QUALITY_EVERY_S = 60.0
 DEMO_CHOSEN = "demo"
 """What the app returns when the welcome screen's demo plant was chosen."""
@@ -52,8 +46,8 @@ def _commands() -> type[Any]:
     return ConsoleCommands
 
 
-class ConsoleApp(App[str]):
-    """Owns the state, the threads and the running sync."""
+class ConsoleApp(SyncingApp):
+    """Pages, keys, and a handler for each kind of news."""
 
     TITLE = "elconsole"
     CSS_PATH = "app.tcss"
@@ -77,42 +71,17 @@ class ConsoleApp(App[str]):
         Binding("3", "page('runs')", "Runs", show=False),
         Binding("4", "page('schema')", "Schema", show=False),
         Binding("5", "page('log')", "Log", show=False),
-        Binding("r", "refresh_all", "Ask every database again", show=False),
+        Binding("r", "refresh_all", "Refresh everything", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("ctrl+p", "command_palette", "Palette", key_display="^p"),
         Binding("q", "quit", "Quit"),
     ]
 
     def __init__(self, options: ConsoleOptions) -> None:
-        themes.heed_no_color()
-        super().__init__()
-        if self.no_color:
-            self._filters = [*themes.without_colours(self._filters)]
-        self.options = options
-        self.state = store.started(options.connections)
-        self.shown_state = self.state
-        self.paused = False
-        self.next_sync_at: datetime | None = None
-        self.background = Background(self.post_message)
-        self.questions = Questions(self.background, options)
-        self.sync_stop: threading.Event | None = None
-        self.quit_when_done = False
-        self._repaint_pending = False
+        super().__init__(options)
         self._signals = SignalTrap(self)
         self._greeted = False
         self._logbook = LogbookHandler(lambda entry: self.background.post(messages.Logged(entry)))
-        self.crash: Exception | None = None
-        for theme in themes.OWN:
-            self.register_theme(theme)
-        self.theme = themes.choose(self, options.preferences_path)
-
-    def now(self) -> datetime:
-        """The time, from the injected clock."""
-        return self.options.clock()
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own variables for themes that do not know them."""
-        return themes.variable_defaults(self.current_theme)
 
     # Life
 
@@ -155,44 +124,7 @@ class ConsoleApp(App[str]):
 
         self.push_screen(ErrorDialog("The engine can't start", message.error), end)
 
-    async def action_quit(self) -> None:
-        """Quit; asks while a sync of this console runs."""
-        if self.state.running_here() is None and not self.state.starting:
-            self.exit()
-            return
-        from elconsole.ui.screens.dialogs import QuitDialog
-
-        self.push_screen(QuitDialog(), self._quit_chosen)
-
-    def _quit_chosen(self, choice: str | None) -> None:
-        if choice == "cancel":
-            self.stop_sync()
-            self.quit_when_done = True
-            self.set_timer(1.5, self.exit)
-        elif choice == "wait":
-            self.quit_when_done = True
-            self.notify("The console closes when the sync has ended.")
-
-    # Folding and painting
-
-    def fold(self, state: store.ConsoleState) -> None:
-        """Take a new state and have it painted soon."""
-        if state is self.state:
-            return
-        self.state = state
-        if not self._repaint_pending:
-            self._repaint_pending = True
-            self.set_timer(REPAINT_EVERY_S, self.repaint)
-
-    def repaint(self) -> None:
-        """Paint the newest state on the page in front."""
-        self._repaint_pending = False
-        if not self.paused:
-            self.shown_state = self.state
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, PageScreen):
-                screen.paint()
-                break
+    # News
 
     def _tick(self) -> None:
         """The clock each second; ages and stale rows every other."""
@@ -229,12 +161,6 @@ class ConsoleApp(App[str]):
             return
         self.tell(f"{name} is down", words, severity="error")
 
-    def tell(self, title: str, words: str, severity: Any = "information") -> None:
-        """A toast; the text is data, never markup."""
-        from elconsole.ui.text import safe
-
-        self.notify(safe(words, 160), title=safe(title, 80), severity=severity, markup=False)
-
     def on_run_seen(self, message: messages.RunSeen) -> None:
         """Fold a run, whoever runs it."""
         before = self.state.shown_run()
@@ -265,29 +191,6 @@ class ConsoleApp(App[str]):
         elif isinstance(event, QualitySignal):
             self.tell(f"{event.value} out of control", event.finding, "warning")
 
-    def on_sync_ended(self, message: messages.SyncEnded) -> None:
-        """Our own sync returned: its result is the last word."""
-        from dataclasses import replace
-
-        state = replace(self.state, starting=False)
-        if message.detail is not None:
-            state = store.run_seen(state, message.detail, message.at, here=True)
-        self.fold(state)
-        self.sync_stop = None
-        if self.quit_when_done:
-            self.exit()
-            return
-        if message.error is not None:
-            from elconsole.ui.screens.dialogs import ErrorDialog
-
-            self.push_screen(ErrorDialog("The sync could not start", message.error))
-        elif message.detail is not None and message.detail.run.status == "succeeded":
-            run = message.detail.run
-            self.tell(
-                "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
-            )
-        self._read_after_run()
-
     def on_answered(self, message: messages.Answered) -> None:
         """Fold an answer."""
         if message.question == "runs":
@@ -315,88 +218,9 @@ class ConsoleApp(App[str]):
         """Fold a line of the program's log."""
         self.fold(store.logged(self.state, message.entry))
 
-    def _read_after_run(self) -> None:
-        for question in ("runs", "tables", "quality"):
-            self.questions.read(question)
-
     def _read_quality(self) -> None:
         if not self.paused:
             self.questions.read("quality")
-
-    # Syncing
-
-    def start_sync(self, request: SyncRequest) -> None:
-        """Start a sync, unless one of ours is under way."""
-        from dataclasses import replace
-
-        if self.options.read_only:
-            return
-        if self.sync_stop is not None:
-            self.notify("A sync is running already; x cancels it.", severity="warning")
-            return
-        stop = threading.Event()
-        if not self.questions.sync(request, stop):
-            self.notify("The engine is still starting.", severity="warning")
-            return
-        self.sync_stop = stop
-        self.fold(replace(self.state, starting=True))
-
-    def stop_sync(self) -> None:
-        """Cancel our sync: the flag first, then every blocked call."""
-        if self.sync_stop is None or self.questions.engine is None:
-            return
-        self.sync_stop.set()
-        self.background.last(self.questions.engine.interrupt)
-        self.fold(store.cancelling(self.state))
-
-    def sync_target(self) -> tuple[str, ...]:
-        """The selection that the cursor stands on; empty means everything."""
-        from elconsole.ui.opening import selection_of
-
-        page = next(item for item in reversed(self.screen_stack) if isinstance(item, PageScreen))
-        grid = page.grid()
-        if grid is None or page.focused is not grid:
-            return ()
-        row = grid.row_under_cursor()
-        return selection_of(row) if row is not None else ()
-
-    def sync_target_words(self) -> str:
-        """What `s` would sync."""
-        return ", ".join(self.sync_target()) or "all"
-
-    def action_sync(self) -> None:
-        """Sync everything, or what the cursor stands on."""
-        self.start_sync(SyncRequest(selection=self.sync_target()))
-
-    def action_full_refresh(self) -> None:
-        """Ask, then read everything anew."""
-        from elconsole.ui.screens.dialogs import RefreshDialog
-
-        target = self.sync_target()
-
-        def chosen(choice: str | None) -> None:
-            if choice == "refresh":
-                self.start_sync(SyncRequest(selection=target, full=True))
-
-        self.push_screen(RefreshDialog(target, self.state), chosen)
-
-    def action_cancel_sync(self) -> None:
-        """Cancel the sync that this console runs."""
-        if self.sync_stop is None:
-            self.notify("No sync of this console is running.", severity="warning")
-        else:
-            self.stop_sync()
-
-    def _plan_auto_sync(self) -> None:
-        if self.options.auto_sync_s:
-            self.next_sync_at = self.now() + timedelta(seconds=self.options.auto_sync_s)
-
-    def _auto_sync_due(self) -> None:
-        if self.next_sync_at is None or self.paused or self.now() < self.next_sync_at:
-            return
-        self._plan_auto_sync()
-        if self.sync_stop is None:
-            self.start_sync(SyncRequest())
 
     # Other keys
 
@@ -451,14 +275,6 @@ class ConsoleApp(App[str]):
         if engine is not None and not self.options.read_only:
             self.questions.do("Baseline", lambda: f"version {engine.freeze_baseline()} is frozen")
 
-    def action_toggle_auto_sync(self) -> None:
-        """Stop the timer, or wind it up."""
-        if self.next_sync_at is None:
-            self._plan_auto_sync()
-        else:
-            self.next_sync_at = None
-        self.repaint()
-
     def action_demo_live(self) -> None:
         """Let units appear in the demo plant."""
         start = self.options.start_demo_live
@@ -494,15 +310,6 @@ class ConsoleApp(App[str]):
 
     def _theme_chosen(self, _: object) -> None:
         themes.remember(self.options.preferences_path, self.theme)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Keep the error for the crash log."""
-        self.crash = self.crash or error
-        super()._handle_exception(error)
-
-    def _fatal_error(self) -> None:
-        """End without Textual's traceback, which prints the values of variables."""
-        self._close_messages_no_wait()
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         """Stop the sync and every question, then end; nothing is waited for."""

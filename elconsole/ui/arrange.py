@@ -148,3 +148,14 @@ def _pieces(word: str, room: int) -> list[str]:
     if cell_len(word) <= most:
         return [word]
     return [word[start : start + most // 2] for start in range(0, len(word), most // 2)]
+
+
+def joined(spans: Sequence[Span]) -> list[Span]:
+    """Neighbours of one tone as one span; blanks take the tone before them."""
+    out: list[Span] = []
+    for span in spans:
+        if out and (span.tone == out[-1].tone or span.text.isspace()):
+            out[-1] = Span(out[-1].text + span.text, out[-1].tone)
+        elif span.text:
+            out.append(span)
+    return out

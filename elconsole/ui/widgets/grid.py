@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from elconsole.ui.arrange import GAP, Sort, cut, fitted, shown, widths, wrapped_cell
+from elconsole.ui.arrange import GAP, Sort, cut, fitted, joined, shown, widths, wrapped_cell
 from elconsole.ui.cells import TONES, Cell, Row, Span, Table, cell
 
 
@@ -30,8 +30,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home,g", "edge(-1)", "First row", show=False),
         Binding("end,G", "edge(1)", "Last row", show=False),
-        Binding("o", "sort_next", "Sort by the next column", show=False),
-        Binding("O", "sort_turn", "Turn the order around", show=False),
+        Binding("o", "sort_next", "Sort, next column", show=False),
+        Binding("O", "sort_turn", "Reverse the order", show=False),
         Binding("c", "copy", "Copy row", show=False),
         Binding("e", "export", "Export", show=False),
     ]
@@ -240,9 +240,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         return spans
 
     def _strip(self, spans: list[Span], base: Style, width: int) -> Strip:
-        segments = [Segment(span.text, base + self._style(span.tone)) for span in spans]
-        strip = Strip(segments)
-        return strip.crop_extend(0, width, base)
+        segments = [Segment(item.text, base + self._style(item.tone)) for item in joined(spans)]
+        return Strip(segments).crop_extend(0, width, base)
 
     def _empty_line(self, y: int, width: int) -> Strip:
         lines = self._empty_lines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -14,6 +15,11 @@ from textual.widget import Widget
 from elconsole.api import QualityRow
 from elconsole.ui.cells import TONES, Span
 from elconsole.ui.plotting import AXIS_WIDTH, chart, scale_for
+
+
+def _marked(strip: Strip, mark: Style) -> Strip:
+    """The strip with `mark` over its own style, not under it."""
+    return Strip([Segment(text, (style or Style()) + mark) for text, style, _ in strip])
 
 
 class Plot(Widget, can_focus=True):
@@ -81,7 +87,7 @@ class Plot(Widget, can_focus=True):
         at = self._cursor_column()
         mark = self.get_component_rich_style("plot--cursor", partial=True)
         return Strip.join(
-            [strip.crop(0, at), strip.crop(at, at + 1).apply_style(mark), strip.crop(at + 1)]
+            [strip.crop(0, at), _marked(strip.crop(at, at + 1), mark), strip.crop(at + 1)]
         )
 
     def action_move(self, step: int) -> None:

@@ -1,0 +1,81 @@
+"""What the app is made of before it has keys: state, threads, painting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from textual.app import App
+
+from elconsole.ui import store, themes
+from elconsole.ui.background import Background
+from elconsole.ui.options import ConsoleOptions
+from elconsole.ui.questions import Questions
+from elconsole.ui.screens.page import PageScreen
+
+REPAINT_EVERY_S = 0.25
+
+
+class StateApp(App[str]):
+    """Holds the state; folds news into it and paints at most four times a second."""
+
+    def __init__(self, options: ConsoleOptions) -> None:
+        themes.heed_no_color()
+        super().__init__()
+        if self.no_color:
+            self._filters = [*themes.without_colours(self._filters)]
+        self.options = options
+        self.state = store.started(options.connections)
+        """What is known."""
+        self.shown_state = self.state
+        """What is painted: the state, or what it was when the screen was frozen."""
+        self.paused = False
+        self.background = Background(self.post_message)
+        self.questions = Questions(self.background, options)
+        self.crash: Exception | None = None
+        self._repaint_pending = False
+        for theme in themes.OWN:
+            self.register_theme(theme)
+        self.theme = themes.choose(self, options.preferences_path)
+
+    def now(self) -> datetime:
+        """The time, from the injected clock."""
+        return self.options.clock()
+
+    def fold(self, state: store.ConsoleState) -> None:
+        """Take a new state and have it painted soon."""
+        if state is self.state:
+            return
+        self.state = state
+        if not self._repaint_pending:
+            self._repaint_pending = True
+            self.set_timer(REPAINT_EVERY_S, self.repaint)
+
+    def repaint(self) -> None:
+        """Paint the newest state on the page in front."""
+        self._repaint_pending = False
+        if not self.paused:
+            self.shown_state = self.state
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, PageScreen):
+                screen.paint()
+                break
+
+    def tell(self, title: str, words: str, severity: Any = "information") -> None:
+        """A toast; the text is data, never markup."""
+        from elconsole.ui.text import safe
+
+        self.notify(safe(words, 160), title=safe(title, 80), severity=severity, markup=False)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables for themes that do not know them."""
+        return themes.variable_defaults(self.current_theme)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the error for the crash log."""
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback, which prints the values of variables."""
+        self._close_messages_no_wait()

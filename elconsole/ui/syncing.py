@@ -1,0 +1,150 @@
+"""Starting, cancelling and repeating the sync that this console runs, and quitting with it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from elconsole.api import SyncRequest
+from elconsole.ui import messages, store
+from elconsole.ui.core import StateApp
+from elconsole.ui.options import ConsoleOptions
+from elconsole.ui.screens.page import PageScreen
+
+CANCEL_GRACE_S = 1.5
+"""How long quitting waits for a cancelled sync to say that it has ended."""
+
+
+class SyncingApp(StateApp):
+    """Owns the running sync."""
+
+    def __init__(self, options: ConsoleOptions) -> None:
+        super().__init__(options)
+        self.sync_stop: threading.Event | None = None
+        """Cancels the sync under way; None while there is none."""
+        self.next_sync_at: datetime | None = None
+        """When the next automatic sync starts; None where that is off."""
+        self.quit_when_done = False
+
+    def start_sync(self, request: SyncRequest) -> None:
+        """Start a sync, unless one of ours is under way."""
+        if self.options.read_only:
+            return
+        if self.sync_stop is not None:
+            self.notify("A sync is running already; x cancels it.", severity="warning")
+            return
+        stop = threading.Event()
+        if not self.questions.sync(request, stop):
+            self.notify("The engine is still starting.", severity="warning")
+            return
+        self.sync_stop = stop
+        self.fold(replace(self.state, starting=True))
+
+    def stop_sync(self) -> None:
+        """Cancel our sync: the flag first, then every blocked call."""
+        if self.sync_stop is None or self.questions.engine is None:
+            return
+        self.sync_stop.set()
+        self.background.last(self.questions.engine.interrupt)
+        self.fold(store.cancelling(self.state))
+
+    def sync_target(self) -> tuple[str, ...]:
+        """The selection that the cursor stands on; empty means everything."""
+        from elconsole.ui.opening import selection_of
+
+        page = next(item for item in reversed(self.screen_stack) if isinstance(item, PageScreen))
+        grid = page.grid()
+        if grid is None or page.focused is not grid:
+            return ()
+        row = grid.row_under_cursor()
+        return selection_of(row) if row is not None else ()
+
+    def sync_target_words(self) -> str:
+        """What `s` would sync."""
+        return ", ".join(self.sync_target()) or "all"
+
+    def action_sync(self) -> None:
+        """Sync everything, or what the cursor stands on."""
+        self.start_sync(SyncRequest(selection=self.sync_target()))
+
+    def action_full_refresh(self) -> None:
+        """Ask, then read everything anew."""
+        from elconsole.ui.screens.dialogs import RefreshDialog
+
+        target = self.sync_target()
+
+        def chosen(choice: str | None) -> None:
+            if choice == "refresh":
+                self.start_sync(SyncRequest(selection=target, full=True))
+
+        self.push_screen(RefreshDialog(target, self.state), chosen)
+
+    def action_cancel_sync(self) -> None:
+        """Cancel the sync that this console runs."""
+        if self.sync_stop is None:
+            self.notify("No sync of this console is running.", severity="warning")
+        else:
+            self.stop_sync()
+
+    def on_sync_ended(self, message: messages.SyncEnded) -> None:
+        """Our own sync returned: its result is the last word."""
+        state = replace(self.state, starting=False)
+        if message.detail is not None:
+            state = store.run_seen(state, message.detail, message.at, here=True)
+        self.fold(state)
+        self.sync_stop = None
+        if self.quit_when_done:
+            self.exit()
+            return
+        if message.error is not None:
+            from elconsole.ui.screens.dialogs import ErrorDialog
+
+            self.push_screen(ErrorDialog("The sync could not start", message.error))
+        elif message.detail is not None and message.detail.run.status == "succeeded":
+            run = message.detail.run
+            self.tell(
+                "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
+            )
+        self._read_after_run()
+
+    async def action_quit(self) -> None:
+        """Quit; asks while a sync of this console runs."""
+        if self.state.running_here() is None and not self.state.starting:
+            self.exit()
+            return
+        from elconsole.ui.screens.dialogs import QuitDialog
+
+        self.push_screen(QuitDialog(), self._quit_chosen)
+
+    def _quit_chosen(self, choice: str | None) -> None:
+        if choice == "cancel":
+            self.stop_sync()
+            self.quit_when_done = True
+            self.set_timer(CANCEL_GRACE_S, self.exit)
+        elif choice == "wait":
+            self.quit_when_done = True
+            self.notify("The console closes when the sync has ended.")
+
+    def _plan_auto_sync(self) -> None:
+        if self.options.auto_sync_s:
+            self.next_sync_at = self.now() + timedelta(seconds=self.options.auto_sync_s)
+
+    def _auto_sync_due(self) -> None:
+        if self.next_sync_at is None or self.paused or self.now() < self.next_sync_at:
+            return
+        self._plan_auto_sync()
+        if self.sync_stop is None:
+            self.start_sync(SyncRequest())
+
+    def action_toggle_auto_sync(self) -> None:
+        """Stop the timer, or wind it up."""
+        if self.next_sync_at is None:
+            self._plan_auto_sync()
+        else:
+            self.next_sync_at = None
+        self.repaint()
+
+    def _read_after_run(self) -> None:
+        for question in ("runs", "tables", "quality"):
+            self.questions.read(question)
