@@ -40,7 +40,6 @@ class AdviceScreen(DetailScreen):
 
     def on_mount(self) -> None:
         """Ask."""
-        super().on_mount()
         engine = self.console.questions.engine
         self.query_one("#advice", Lines).show_lines((cell("Looking…", "dim"),))
         if engine is not None:

@@ -42,7 +42,6 @@ class ChartScreen(DetailScreen):
 
     def on_mount(self) -> None:
         """Name the chart and ask for its periods and units."""
-        super().on_mount()
         table, value = self.item.table, self.item.row.value
         plot = self.query_one(Plot)
         where = f"{safe(table.source, 40)} by {dimension_name(table.dimension)}"

@@ -68,12 +68,16 @@ class Dialog(ModalScreen[str | None]):
         for key, answer, *_ in self.choices:
             if event.key == key:
                 event.stop()
-                self.dismiss(answer)
+                self.choose(answer)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """A choice by enter or mouse."""
         event.stop()
-        self.dismiss(cast("str", event.row.data))
+        self.choose(cast("str", event.row.data))
+
+    def choose(self, answer: str) -> None:
+        """Act on an answer: by default close with it."""
+        self.dismiss(answer)
 
     def action_close(self) -> None:
         """Leave without an answer."""

@@ -87,11 +87,10 @@ class ExportDialog(Dialog):
         rows = sum(not row.heading for row in self._grid.rows)
         yield line((f"{rows:,} rows, into the working directory {Path.cwd()}", "$foreground"))
 
-    def dismiss(self, result: str | None = None) -> Any:
+    def choose(self, answer: str) -> None:
         """Write the file, then close."""
-        if result in ("csv", "json"):
-            self._write(result)
-        return super().dismiss(result)
+        self._write(answer)
+        self.dismiss(answer)
 
     def _write(self, form: str) -> None:
         from elconsole.ui.app import ConsoleApp

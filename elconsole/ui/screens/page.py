@@ -87,10 +87,10 @@ class PageScreen(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """Other keys are possible now."""
-        self.query_one(KeyBar).paint()
+        self._focus_changed(None)
 
     def _focus_changed(self, _: Widget | None) -> None:
-        if self.is_mounted:
+        if self.is_current and self.is_mounted:
             self.query_one(KeyBar).paint()
 
     def grid(self) -> Grid | None:

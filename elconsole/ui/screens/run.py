@@ -36,7 +36,6 @@ class RunScreen(DetailScreen):
 
     def on_mount(self) -> None:
         """Ask for the run and for the one before."""
-        super().on_mount()
         engine, earlier = self.console.questions.engine, self._run_before()
         if engine is None:
             return

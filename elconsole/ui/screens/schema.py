@@ -24,7 +24,6 @@ class SchemaScreen(PageScreen):
         """Compare anew whenever the page is opened."""
         self.console.questions.read("schema")
         self.console.questions.read("plan")
-        super().on_screen_resume()
 
     def paint_page(self) -> None:
         """Redraw it."""

@@ -9,7 +9,6 @@ from elconsole.ui.background import error_info
 from elconsole.ui.options import Welcome
 from elconsole.ui.screens.dialogs import Dialog, ErrorDialog, line
 from elconsole.ui.text import safe
-from elconsole.ui.widgets.grid import Grid
 
 
 class WelcomeScreen(Dialog):
@@ -38,20 +37,8 @@ class WelcomeScreen(Dialog):
             ("default addresses of the pen plant (localhost:5432–5435).", "$foreground"),
         )
 
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Choose by enter or mouse."""
-        event.stop()
-        self._choose(str(event.row.data))
-
-    def on_key(self, event: object) -> None:
-        """Choose by key."""
-        key = getattr(event, "key", "")
-        for own, answer, *_ in self.choices:
-            if own == key:
-                event.stop()  # type: ignore[attr-defined]
-                self._choose(answer)
-
-    def _choose(self, answer: str) -> None:
+    def choose(self, answer: str) -> None:
+        """Go that way; the welcome stays behind it."""
         if answer == "demo":
             from elconsole.ui.app import DEMO_CHOSEN
 

@@ -23,6 +23,8 @@ from elconsole.ui.text import (
 )
 
 TREND_PERIODS = 14
+FEW_UNITS = 30
+"""A rate of at most so many units is grey where its chart can't judge it either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def rate_tone(row: QualityRow) -> Tone:
     """How a pass rate is to be read."""
     if row.judged == "signal" or row.signal:
         return "bad" if _fell(row) else "accent"
-    if row.judged == "insufficient_n" or row.inspected == 0:
+    if row.inspected == 0 or (row.judged == "insufficient_n" and row.inspected <= FEW_UNITS):
         return "few"
     return "strong"
 
@@ -200,7 +202,7 @@ def _note(tables: Sequence[QualityTable], now: datetime, first: bool) -> str:
 
 
 def _no_quality() -> str:
-    return "No table has an inspection status configured."
+    return "No pass rates yet: none of the synced tables has an inspection status."
 
 
 def _nothing_inspected() -> str:
@@ -285,7 +287,7 @@ def _page_row(item: QualityItem) -> Row:
             cell(points(row.change_baseline), "dim"),
             cell(count(round(defects)) if defects is not None else NOTHING, "dim"),
             cell(_defect(row), "plain"),
-            cell(judged, tone if tone in ("bad", "few", "accent") else "ok"),
+            cell(judged, judged_tone(row)),
         ),
         values=(
             value,
@@ -305,6 +307,14 @@ def _page_row(item: QualityItem) -> Row:
     )
 
 
+def judged_tone(row: QualityRow) -> Tone:
+    """The verdict's tone: a chart that can't judge is neither well nor ill."""
+    tone = rate_tone(row)
+    if tone in ("bad", "accent"):
+        return tone
+    return "ok" if row.judged == "in_control" else "few"
+
+
 def judgement(row: QualityRow) -> str:
     """The chart's verdict in words."""
     if row.signal:
@@ -312,7 +322,7 @@ def judgement(row: QualityRow) -> str:
     words = {
         "in_control": "in control",
         "signal": "out of control",
-        "insufficient_n": "too few units to judge",
+        "insufficient_n": "too few units",
         "incomplete": "period not over",
         "unjudged": NOTHING,
     }

@@ -6,7 +6,7 @@ from collections import Counter
 
 from elconsole.api import QualityRow, UnitsPage
 from elconsole.ui.cells import Cell, Column, Row, Table, cell
-from elconsole.ui.tables.quality import judgement, mark, rate_tone
+from elconsole.ui.tables.quality import judged_tone, judgement, mark, rate_tone
 from elconsole.ui.text import NOTHING, bar, count, interval, percent, safe
 
 UNINTERESTING = "_airbyte_"
@@ -108,7 +108,7 @@ def period_cells(row: QualityRow) -> tuple[Cell, ...]:
         *cell(count(row.failed), "plain"),
         *cell(" failed  ", "dim"),
         *cell(f"most often {defect}  " if defect else "", "dim"),
-        *cell(judgement(row), tone if tone in ("bad", "accent", "few") else "ok"),
+        *cell(judgement(row), judged_tone(row)),
         *cell(_rules(row), "dim"),
     )
     return first, second

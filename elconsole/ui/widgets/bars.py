@@ -55,6 +55,8 @@ class TopBar(LineBar):
         room = app.size.width
         left = [Part("elconsole ", "page")]
         name = safe(options.environment, 30)
+        if options.demo:
+            name = name.removesuffix(" (demo)")
         if name:
             left.append(Part(f" {name} ", f"badge-{BADGES.get(options.colour, 'blue')}"))
         if options.demo:

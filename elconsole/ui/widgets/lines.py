@@ -28,5 +28,4 @@ class Lines(Grid, can_focus=False):
 
     def on_resize(self) -> None:
         """Wrap anew."""
-        super().on_resize()
         self._wrap(self.table.title)

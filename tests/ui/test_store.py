@@ -1,0 +1,267 @@
+"""The console's state folded from snapshots, events and probes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from elconsole.api import RunDetail
+from elconsole.api_types import ErrorInfo
+from elconsole.events import DataLoaded, ProgressMade, SyncStarted, TableFailed, TableStarted
+from elconsole.ui import store
+from elconsole.ui.tables import connections, sync
+from tests.ui import fake_engine as fake
+
+pytestmark = pytest.mark.unit
+
+RUN = "11111111-1111-4111-8111-111111111111"
+WHERE = {"run_id": RUN, "source": "refills", "table": "refills_production", "target": "raw.r"}
+
+
+def fresh() -> store.ConsoleState:
+    """A state in which nothing was asked yet."""
+    return store.started(fake.CONNECTIONS)
+
+
+def begun() -> store.ConsoleState:
+    """A run of this console whose one table is being read."""
+    state = store.event_seen(
+        fresh(),
+        SyncStarted(
+            run_id=RUN,
+            at=fake.before(10),
+            run_number=7,
+            mode="configured",
+            tables=(("refills", "refills_production"),),
+        ),
+    )
+    return store.event_seen(
+        state,
+        TableStarted(
+            **WHERE,
+            at=fake.before(10),
+            mode="full",
+            strategy="full",
+            attempt=1,
+            rows_estimated=1000,
+        ),
+    )
+
+
+def progressed(state: store.ConsoleState, rows: int, seconds_ago: float = 5) -> store.ConsoleState:
+    """So many rows were read."""
+    event = ProgressMade(
+        **WHERE,
+        at=fake.before(seconds_ago),
+        rows_total=rows,
+        bytes_total=rows * 10,
+        rows_estimated=1000,
+    )
+    return store.event_seen(state, event)
+
+
+def only_table(state: store.ConsoleState) -> store.TableProgress:
+    """The one table of the run shown."""
+    run = state.shown_run()
+    assert run is not None
+    return run.tables[0]
+
+
+def loaded(rows: int) -> DataLoaded:
+    """The table was published."""
+    return DataLoaded(
+        **WHERE,
+        at=fake.NOW,
+        mode="full",
+        strategy="full",
+        rows_extracted=rows,
+        rows_total=rows,
+        rows_deleted=0,
+        bytes_total=rows * 10,
+        extract_seconds=1.0,
+        load_seconds=1.0,
+        duration_seconds=2.0,
+        generation=3,
+        columns=("id",),
+        quality_flags={"passed": rows - 5, "failed": 5},
+    )
+
+
+def failure(*, will_retry: bool = False, status: str = "failed") -> TableFailed:
+    """The table failed."""
+    return TableFailed(
+        **WHERE, at=fake.NOW, status=status, attempt=1, error=fake.LOST, will_retry=will_retry
+    )
+
+
+def test_rows_of_a_running_table_never_go_back() -> None:
+    state = progressed(progressed(begun(), 600), 400)
+    assert only_table(state).rows() == 600
+
+
+def test_a_snapshot_older_than_the_events_takes_nothing_back() -> None:
+    state = progressed(begun(), 600)
+    run = state.shown_run()
+    assert run is not None
+    older = replace(run.tables[0].table, records_extracted=100)
+    state = store.run_seen(state, RunDetail(run.run, (older,)), fake.NOW)
+    assert only_table(state).rows() == 600
+
+
+def test_a_table_that_ended_is_not_running_again_by_a_late_snapshot() -> None:
+    state = store.event_seen(progressed(begun(), 600), loaded(1000))
+    run = state.shown_run()
+    assert run is not None
+    late = replace(run.tables[0].table, status="running", records_extracted=900)
+    state = store.run_seen(state, RunDetail(run.run, (late,)), fake.NOW)
+    assert only_table(state).table.status == "succeeded"
+
+
+def test_late_progress_does_not_reopen_a_table() -> None:
+    state = progressed(store.event_seen(begun(), loaded(1000)), 900)
+    assert only_table(state).table.status == "succeeded"
+    assert only_table(state).rows() == 1000
+
+
+def test_events_of_an_unknown_run_are_dropped() -> None:
+    state = fresh()
+    assert progressed(state, 100) is state
+
+
+def test_the_bar_stays_below_its_end_while_more_rows_come_than_were_estimated() -> None:
+    share = only_table(progressed(begun(), 5000)).share()
+    assert share is not None
+    assert share < 1.0
+
+
+def test_an_unknown_total_gives_no_percentage() -> None:
+    item = only_table(progressed(begun(), 500))
+    unknown = store.TableProgress(replace(item.table, rows_estimated=None), item.samples)
+    assert unknown.share() is None
+    assert unknown.seconds_left(fake.NOW) is None
+    assert sync.percent_done(unknown.share(), "running") == ""
+
+
+def test_the_rate_is_told_from_the_last_samples() -> None:
+    state = progressed(progressed(begun(), 400, 6), 900, 5)
+    assert only_table(state).rate(fake.before(5)) == pytest.approx(900 / 5)
+
+
+def test_a_rate_fades_when_rows_stop_coming() -> None:
+    item = only_table(progressed(begun(), 900, 9))
+    moving, stalled = item.rate(fake.before(9)), item.rate(fake.NOW + timedelta(seconds=60))
+    assert moving is not None
+    assert stalled is not None
+    assert stalled < moving / 10
+
+
+def test_a_retry_starts_the_count_anew() -> None:
+    state = store.event_seen(progressed(begun(), 600), failure(will_retry=True))
+    assert only_table(state).table.status == "running"
+    again = TableStarted(
+        **WHERE, at=fake.NOW, mode="full", strategy="full", attempt=2, rows_estimated=1000
+    )
+    state = store.event_seen(state, again)
+    assert only_table(state).rows() == 0
+    assert only_table(state).table.error is None
+
+
+@pytest.mark.parametrize("status", ["failed", "locked", "skipped", "cancelled"])
+def test_a_failure_keeps_its_own_status_and_error(status: str) -> None:
+    table = only_table(store.event_seen(begun(), failure(status=status))).table
+    assert table.status == status
+    assert table.error == fake.LOST
+
+
+def test_a_run_of_another_machine_is_shown_while_it_runs() -> None:
+    state = store.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
+    state = store.run_seen(state, fake.RUNNING, fake.NOW)
+    shown = state.shown_run()
+    assert shown is not None
+    assert shown.run.run_number == 42
+    assert not shown.here
+    assert state.running_here() is None
+
+
+def test_the_result_of_a_run_replaces_what_was_guessed_of_it() -> None:
+    state = store.run_seen(fresh(), fake.RUNNING, fake.NOW)
+    ended = replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW)
+    tables = tuple(replace(table, status="succeeded") for table in fake.RUNNING.tables)
+    state = store.run_seen(state, RunDetail(ended, tables), fake.NOW)
+    state = store.run_seen(state, fake.RUNNING, fake.NOW)
+    shown = state.shown_run()
+    assert shown is not None
+    assert not shown.running
+
+
+def test_news_heard_twice_stands_in_the_log_once() -> None:
+    state = store.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
+    state = store.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
+    state = store.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
+    assert [entry.subject for entry in state.log] == ["run 40", "run 41"]
+
+
+def test_the_log_is_in_the_order_of_time() -> None:
+    state = store.probe_answered(fresh(), fake.down("springs"))
+    state = store.history_read(state, fake.history(fake.SUCCEEDED, fake.FAILED))
+    times = [entry.at for entry in state.log]
+    assert times == sorted(times)
+
+
+def test_the_log_keeps_no_more_than_it_should() -> None:
+    state = fresh()
+    for number in range(store.LOG_KEPT + 50):
+        health = fake.down("springs") if number % 2 else fake.healthy("springs")
+        state = store.probe_answered(state, health)
+    assert len(state.log) == store.LOG_KEPT
+
+
+def test_a_source_that_comes_back_is_told_once() -> None:
+    state = fresh()
+    for health in (fake.down("springs"), fake.healthy("springs"), fake.healthy("springs")):
+        state = store.probe_answered(state, health)
+    assert [entry.text for entry in state.log] == ["down", "healthy again"]
+
+
+def test_a_probe_of_an_unknown_connection_changes_nothing() -> None:
+    state = fresh()
+    assert store.probe_answered(state, fake.healthy("elsewhere")) is state
+
+
+def test_a_probe_under_way_for_long_makes_its_own_row_stale_and_no_other() -> None:
+    state = fresh()
+    for info in fake.CONNECTIONS:
+        state = store.probe_answered(state, fake.healthy(info.name))
+    state = store.probe_started(state, "bodies", fake.before(12))
+    words = [connections.standing(item, fake.NOW).word for item in state.connections]
+    assert words == ["healthy", "no answer", "healthy", "healthy"]
+    assert connections.overall(state, fake.NOW).word == "1 of 4 no answer"
+
+
+def test_latencies_are_kept_only_for_a_while() -> None:
+    state = fresh()
+    for _ in range(store.LATENCIES_KEPT + 10):
+        state = store.probe_answered(state, fake.healthy("refills"))
+    assert len(state.connections[0].latencies) == store.LATENCIES_KEPT
+
+
+def test_an_answer_removes_its_own_problem_only() -> None:
+    error = ErrorInfo("unavailable", "gone")
+    state = store.failed(store.failed(fresh(), "quality", error), "schema", error)
+    state = store.answered(state, "quality", quality=fake.QUALITY)
+    assert state.problem("quality") is None
+    assert state.problem("schema") == error
+
+
+def test_cancelling_ends_with_the_run() -> None:
+    state = store.cancelling(begun())
+    run = state.running_here()
+    assert run is not None
+    assert run.cancelling
+    ended = RunDetail(replace(run.run, status="cancelled", finished_at=fake.NOW), ())
+    state = store.run_seen(state, ended, fake.NOW, here=True)
+    shown = state.shown_run()
+    assert shown is not None
+    assert not shown.cancelling
