@@ -22,6 +22,8 @@ from elconsole.cli_options import (
     LogFile,
     LogForm,
     LogFormat,
+    MetricsFile,
+    MetricsPort,
     Period,
     Quiet,
     ReadOnly,
@@ -75,6 +77,8 @@ def _main(
     quiet: Quiet = False,
     log_format: LogFormat = LogForm.text,
     log_file: LogFile = None,
+    metrics_file: MetricsFile = None,
+    metrics_port: MetricsPort = None,
     _version: Version = False,
 ) -> None:
     if quiet and verbosity:
@@ -90,6 +94,8 @@ def _main(
         quiet=quiet,
         log_format="json" if log_format is LogForm.json else "text",
         log_file=log_file,
+        metrics_file=metrics_file,
+        metrics_port=metrics_port,
     )
     parts = ctx.obj if isinstance(ctx.obj, Parts) else Parts()
     session = Session(options, parts, Output(quiet=quiet, json_lines=options.log_format == "json"))

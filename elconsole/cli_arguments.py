@@ -21,7 +21,17 @@ GLOBAL_FLAGS = frozenset(
         "-q",
     }
 )
-GLOBAL_VALUES = frozenset({"--demo-rows", "--config", "--log-format", "--log-file", "-c"})
+GLOBAL_VALUES = frozenset(
+    {
+        "--demo-rows",
+        "--config",
+        "--log-format",
+        "--log-file",
+        "--metrics-file",
+        "--metrics-port",
+        "-c",
+    }
+)
 COMMAND_VALUES = frozenset({"--by", "--period", "--limit", "--path", "--port"})
 """Options of commands whose value must not be read as an option."""
 

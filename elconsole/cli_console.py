@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,17 +55,8 @@ def require_terminal(session: Session, command: str) -> None:
 @contextmanager
 def _engines(session: Session, loaded: LoadedSettings) -> Iterator[Callable[[], Engine]]:
     """A factory whose engines are closed at the end of the block."""
-    made: list[Engine] = []
-
-    def make() -> Engine:
-        made.append(session.parts.make_engine(loaded.settings))
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for engine in made:
-            engine.close()
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(session.made_engine(loaded.settings))
 
 
 def console_options(

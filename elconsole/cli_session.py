@@ -45,6 +45,8 @@ class GlobalOptions:
     quiet: bool = False
     log_format: LogFormat = "text"
     log_file: Path | None = None
+    metrics_file: Path | None = None
+    metrics_port: int | None = None
 
 
 def _make_engine(settings: Settings) -> Engine:
@@ -141,12 +143,39 @@ class Session:
     @contextmanager
     def engine(self) -> Iterator[Engine]:
         """The engine on the effective settings, closed at the end of the block."""
-        with self.loaded() as loaded:
-            engine = self.parts.make_engine(loaded.settings)
-            try:
-                yield engine
-            finally:
-                engine.close()
+        with self.loaded() as loaded, self.made_engine(loaded.settings) as engine:
+            yield engine
+
+    @contextmanager
+    def made_engine(self, settings: Settings) -> Iterator[Engine]:
+        """The engine, watched by the metrics and notifications that are asked for."""
+        engine = self.parts.make_engine(settings)
+        try:
+            with self._observed(engine, settings) as observed:
+                yield observed
+        finally:
+            engine.close()
+
+    @contextmanager
+    def _observed(self, engine: Engine, settings: Settings) -> Iterator[Engine]:
+        file, port, wanted = self.options.metrics_file, self.options.metrics_port, settings.notify
+        if file is None and port is None and not wanted.given():
+            yield engine
+            return
+        from elconsole.metrics import Metrics
+        from elconsole.notify import Notifier
+        from elconsole.observed import ObservedEngine
+
+        metrics = Metrics() if file or port else None
+        if metrics is not None and file is not None:
+            metrics.continue_file(file)
+        stop = metrics.serve(port) if metrics is not None and port is not None else None
+        notifier = Notifier(wanted) if wanted.given() else None
+        try:
+            yield ObservedEngine(engine, metrics=metrics, metrics_file=file, notifier=notifier)
+        finally:
+            if stop is not None:
+                stop()
 
     def has_live_progress(self) -> bool:
         """Whether stderr takes a moving table that log lines won't tear."""

@@ -262,7 +262,9 @@ class _Observer:
     def offer(self, event: Event) -> None:
         try:
             self._queue.put_nowait(event)
-            self._losing = False
+            # Not at the first free place, or a slow observer would be named again and again.
+            if self._queue.qsize() < QUEUED_EVENTS // 2:
+                self._losing = False
         except queue.Full:
             if not self._losing:
                 LOG.warning("%s is too slow for its events: some are lost", self.name)

@@ -27,7 +27,7 @@ Judged = Literal["in_control", "signal", "insufficient_n", "incomplete", "unjudg
 TREND_PERIODS = 14
 """Points of a sparkline."""
 RECENT_PERIODS = 30
-"""How many complete periods back a signal still marks the summary of a value."""
+"""How many complete periods back one beyond its limits still marks the summary of a value."""
 TOTAL = "total"
 RUN_RULES = (1, 2, 3, 4)
 UNORDERED_RULES = (1,)
@@ -73,10 +73,10 @@ def summary_row(
 ) -> QualityRow:
     """One value over all data, judged by its periods in time order.
 
-    Limits are those of the newest judged period; `signal` names the newest period beyond
-    its limits among the last 30 complete ones, else the newest that any rule found. `labels`
-    are the periods of the whole table, so that a period without a unit of this value is a
-    gap in the trend.
+    Limits are those of the newest judged period. `signal` names the newest period beyond its
+    limits among the last 30 complete ones, else a pattern that the newest judged period
+    continues: a run that ended is history. `labels` are the periods of the whole table, so
+    that a period without a unit of this value is a gap in the trend.
     """
     rows = period_rows(counts, labels=labels, frozen=frozen, rules=rules)
     row = _counted(counts[0].value if counts else TOTAL, None, counts)
@@ -86,7 +86,8 @@ def summary_row(
         return replace(row, judged=judged, trend=_trend(_rates(counts), labels, len(labels) - 1))
     standing = [row for row in complete if row.judged in ("in_control", "signal")]
     latest = standing[-1] if standing else complete[-1]
-    signalled = [row for row in complete[-RECENT_PERIODS:] if row.signal]
+    signalled = [row for row in complete[-RECENT_PERIODS:] if 1 in row.rules or row is latest]
+    signalled = [row for row in signalled if row.signal]
     named = _named_signal(signalled) if signalled else latest
     return replace(
         row,

@@ -113,7 +113,7 @@ def choose(
             missing.append(pattern)
     refused = list(excluded)
     kept = [r for r in chosen.values() if not any(matches(r, pattern) for pattern in refused)]
-    return kept, missing
+    return kept, list(dict.fromkeys(missing))
 
 
 def matches(relation: SourceRelation, pattern: str) -> bool:

@@ -14,6 +14,7 @@ from elconsole.engine.drift import PlannedColumn
 from elconsole.engine.plan import SALT_SETTING, TableTask, identifier
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.statements import statement
+from elconsole.engine.typeplan import copy_format
 from elconsole.errors import PlanError, TransientFault
 
 XID_MODULUS = 2**32
@@ -112,18 +113,19 @@ def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, i
 def copy_statement(task: TableTask, condition: str | None) -> str:
     """`COPY (SELECT …) TO STDOUT` of the planned columns."""
     expressions = ", ".join(column.expression for column in task.columns) or "NULL::boolean"
-    return (
-        f"COPY (SELECT {expressions} FROM {from_clause(task)}{_where(task, condition)})"
-        " TO STDOUT (FORMAT binary)"
-    )
+    return _copy_out(task, expressions, condition, copy_format(c.type for c in task.columns))
 
 
 def keys_statement(task: TableTask) -> str:
     """`COPY` of the key columns of every row, for a sweep of deletes."""
     expressions = ", ".join(column.expression for column in key_columns(task))
+    return _copy_out(task, expressions, None, copy_format(c.type for c in key_columns(task)))
+
+
+def _copy_out(task: TableTask, expressions: str, condition: str | None, shape: str) -> str:
     return (
-        f"COPY (SELECT {expressions} FROM {from_clause(task)}{_where(task, None)})"
-        " TO STDOUT (FORMAT binary)"
+        f"COPY (SELECT {expressions} FROM {from_clause(task)}{_where(task, condition)})"
+        f" TO STDOUT (FORMAT {shape})"
     )
 
 

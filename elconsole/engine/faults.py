@@ -87,6 +87,12 @@ def table_error(error: psycopg.Error, name: str, role: Role) -> ElconsoleError:
         return kind(what, hint=f"see whether {name} restarts; `elconsole check`")
     if state in TRANSIENT_STATES or (state or "").startswith(TRANSIENT_CLASSES):
         return TransientFault(what, hint="sync again later", sqlstate=state)
+    if state == "42501" and "row-level security" in what:
+        return PermissionMissing(
+            what,
+            hint="give the source's role BYPASSRLS, or leave the table out with exclude",
+            sqlstate=state,
+        )
     if state == "42501":
         return PermissionMissing(
             what, hint="`elconsole grants` prints the SQL that gives it", sqlstate=state

@@ -23,7 +23,7 @@ from elconsole.engine.plan import TableTask, identifier
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.state import RawRelation
 from elconsole.engine.statements import statement
-from elconsole.engine.typeplan import TypePlan
+from elconsole.engine.typeplan import TypePlan, copy_format
 from elconsole.errors import SchemaConflict
 
 PARTITION_KEY = "_airbyte_generation_id"
@@ -77,7 +77,8 @@ def create_leaf(task: TableTask, leaf: str) -> str:
 def copy_into(table: str, columns: Sequence[PlannedColumn], options: str = "") -> str:
     """`COPY … FROM STDIN` of these columns; of a filler for a table that has none."""
     listed = ", ".join(identifier(column.name) for column in columns or (FILLER,))
-    return f"COPY {table} ({listed}) FROM STDIN (FORMAT binary{options})"
+    shape = copy_format(column.type for column in columns)
+    return f"COPY {table} ({listed}) FROM STDIN (FORMAT {shape}{options})"
 
 
 def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
@@ -188,8 +189,13 @@ def remove_leftovers(session: Session, target_id: int, parent: RawRelation | Non
 
 
 def drop_leaf(session: Session, name: str) -> None:
-    """Drop one detached leaf, unless somebody reads it: then the next sync does."""
-    with contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
+    """Drop one detached leaf, unless somebody reads it or built upon it: then a later sync
+    tries again."""
+    with contextlib.suppress(
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.DependentObjectsStillExist,
+    ):
         with session.within(CATALOG_TIMEOUT_S):
             session.execute(
                 f"BEGIN; SET LOCAL lock_timeout = '200ms';"

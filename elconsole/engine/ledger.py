@@ -14,8 +14,8 @@ from psycopg.types.json import Jsonb
 
 from elconsole.api import RunDetail, RunSummary, TableRun
 from elconsole.api_types import ErrorInfo, SchemaChange
-from elconsole.engine.migrations import LOCK_CLASS, ledger_version
-from elconsole.engine.naming import assign_names
+from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, ledger_version
+from elconsole.engine.naming import assign_names, spell
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.state import TableKey, read_targets
 from elconsole.engine.statements import statement
@@ -23,7 +23,6 @@ from elconsole.errors import UsageError
 
 CHANNEL = "elconsole"
 NAMES_LOCK = 1
-RUN_LOCK_CLASS = LOCK_CLASS + 3
 
 
 def start_run(session: Session, run: RunSummary) -> int:
@@ -79,7 +78,7 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
                 [
                     (run_id, t.source, t.table, position, t.target, t.target, t.mode)
                     + (t.strategy, t.status, t.rows_estimated, _changes(t.schema_changes))
-                    + (*_error(t.error), t.finished_at)
+                    + (*_error(t.error, session), t.finished_at)
                     for position, t in enumerate(tables)
                 ],
             )
@@ -112,7 +111,7 @@ def finish_table(session: Session, run_id: str, table: TableRun) -> None:
         " error_hint = %s, error_sqlstate = %s"
         " WHERE run_id = %s AND source = %s AND table_name = %s AND status <> 'succeeded'",
         [table.status, table.records_extracted, table.bytes, table.started_at]
-        + [table.duration_seconds, table.attempts, *_error(table.error)]
+        + [table.duration_seconds, table.attempts, *_error(table.error, session)]
         + [run_id, table.source, table.table],
     )
     notify(session, run_id)
@@ -151,8 +150,8 @@ def read_run(session: Session, wanted: str) -> RunDetail:
     with session.within(CATALOG_TIMEOUT_S):
         found: tuple[RunSummary, ...] = ()
         if ledger_version(session):
-            condition = sql.SQL("r.run_id::text LIKE {}").format(
-                sql.Literal(wanted.lower().replace("%", "").replace("_", "") + "%")
+            condition = sql.SQL("{} <> '' AND starts_with(r.run_id::text, {})").format(
+                sql.Literal(wanted), sql.Literal(wanted.lower())
             )
             if wanted.isdecimal() and len(wanted) < 19:
                 by_number = sql.SQL("r.run_number = {}").format(sql.Literal(int(wanted)))
@@ -209,10 +208,12 @@ def _changes(changes: Sequence[SchemaChange]) -> Jsonb:
     return Jsonb([asdict(change) for change in changes], dumps=json.dumps)
 
 
-def _error(error: ErrorInfo | None) -> tuple[str | None, str | None, str | None, str | None]:
+def _error(error: ErrorInfo | None, session: Session) -> tuple[str | None, ...]:
+    """Kind, message, hint and SQLSTATE, in characters that the warehouse has."""
     if error is None:
         return (None, None, None, None)
-    return (error.kind, error.message, error.hint, error.sqlstate)
+    texts = (error.kind, error.message, error.hint, error.sqlstate)
+    return tuple(text and spell(text, session.encoding) for text in texts)
 
 
 def finished(run: RunSummary, at: datetime) -> float:

@@ -16,15 +16,16 @@ from datetime import datetime
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Strategy
 from elconsole.engine import adopt, extract, layout, merge
 from elconsole.engine.faults import table_error
-from elconsole.engine.migrations import LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.quality import read_flags
+from elconsole.engine.quality_baselines import store_daily_counts
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
@@ -35,6 +36,8 @@ from elconsole.hook_types import HookResult
 
 TABLE_LOCK_CLASS = LOCK_CLASS + 2
 ANALYZE_SHARE = 0.1
+DEAD_HOLDER_WAIT_S = 3.0
+"""How long a killed client's session may take to notice: the server looks twice a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,6 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         old = leaf_name(target.target_id, 0, task.target_name, secrets.token_hex(3))
         aside = adopt.step_aside(warehouse, task, old)
         ddl = aside + ddl + adopt.inherit(warehouse, task)
-    swap(warehouse, task, ddl, context.lock_wait_s)
     result = LoadResult(
         rows_extracted=moved.rows,
         rows_loaded=moved.rows,
@@ -153,8 +155,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         extracted_at=snapshot.taken_at,
         strategy="full",
     )
-    record(context, snapshot, result)
-    warehouse.execute("COMMIT")
+    swap(warehouse, task, ddl, context.lock_wait_s, records(context, snapshot, result))
     return _tidy(context, result, old_leaf=old)
 
 
@@ -189,8 +190,7 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         extracted_at=snapshot.taken_at,
         strategy=task.strategy,
     )
-    record(context, snapshot, result)
-    warehouse.execute("COMMIT")
+    warehouse.execute(f"{records(context, snapshot, result)}; COMMIT".encode())
     return _tidy(context, result, old_leaf=None)
 
 
@@ -247,62 +247,54 @@ def end_snapshot(source: Session) -> None:
         source.execute("COMMIT")
 
 
-def record(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> None:
-    """Write watermark, target and table run in the transaction that publishes the rows."""
+def records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> str:
+    """SQL that writes watermark, target and table run: part of the publishing transaction."""
     task = context.task
     target = merge.known_target(task)
     cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
     system_identifier, timeline = context.identity or (None, None)
-    session = context.warehouse
-    with session.pipeline():
-        session.execute(
-            statement("record_watermark"),
-            {
-                "target_id": target.target_id,
-                "run_id": context.run_id,
-                "extracted_at": snapshot.taken_at,
-                "snapshot": snapshot.text,
-                "snapshot_xmin": snapshot.xmin,
-                "cursor_column": cursor,
-                "cursor_value": snapshot.cursor_value,
-                "source_oid": task.relation.oid,
-                "leaf_oids": list(snapshot.leaf_oids),
-                "system_identifier": system_identifier,
-                "timeline": timeline,
-                "selection": task.selection,
-                "source_columns": [column.name for column in task.columns],
-            },
-        )
-        session.execute(
-            "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
-            " last_synced_at = clock_timestamp(),"
-            " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END"
-            " WHERE target_id = %s",
-            [
-                result.generation,
-                result.row_count,
-                result.changed,
-                context.run_id,
-                target.target_id,
-            ],
-        )
-        session.execute(
-            statement("record_table_run"),
-            {
-                "run_id": context.run_id,
-                "source": task.source,
-                "table_name": task.label,
-                "strategy": result.strategy,
-                "records_extracted": result.rows_extracted,
-                "records_loaded": result.rows_loaded,
-                "records_deleted": result.rows_deleted,
-                "bytes": result.bytes,
-                "generation": result.generation,
-                "extract_seconds": result.extract_seconds,
-                "duration_seconds": time.monotonic() - context.started,
-                "attempts": context.attempt,
-            },
-        )
+    bind = psycopg.ClientCursor(context.warehouse).mogrify
+    watermark = bind(
+        statement("record_watermark"),
+        {
+            "target_id": target.target_id,
+            "run_id": context.run_id,
+            "extracted_at": snapshot.taken_at,
+            "snapshot": snapshot.text,
+            "snapshot_xmin": snapshot.xmin,
+            "cursor_column": cursor,
+            "cursor_value": snapshot.cursor_value,
+            "source_oid": task.relation.oid,
+            "leaf_oids": list(snapshot.leaf_oids),
+            "system_identifier": system_identifier,
+            "timeline": timeline,
+            "selection": task.selection,
+            "source_columns": [column.name for column in task.columns],
+        },
+    )
+    moved = bind(
+        "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
+        " last_synced_at = clock_timestamp() WHERE target_id = %s",
+        [result.generation, result.row_count, target.target_id],
+    )
+    entry = bind(
+        statement("record_table_run"),
+        {
+            "run_id": context.run_id,
+            "source": task.source,
+            "table_name": task.label,
+            "strategy": result.strategy,
+            "records_extracted": result.rows_extracted,
+            "records_loaded": result.rows_loaded,
+            "records_deleted": result.rows_deleted,
+            "bytes": result.bytes,
+            "generation": result.generation,
+            "extract_seconds": result.extract_seconds,
+            "duration_seconds": time.monotonic() - context.started,
+            "attempts": context.attempt,
+        },
+    )
+    return ";".join([watermark, moved, entry])
 
 
 def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> LoadResult:
@@ -334,7 +326,8 @@ def _flags(context: LoadContext, target: Target, result: LoadResult) -> Mapping[
         return {}
     if not result.changed and target.units_passed is not None:
         return {"passed": target.units_passed, "failed": target.units_failed or 0}
-    flags = read_flags(context.warehouse, quality)
+    published = replace(quality, version=context.run_id)
+    flags = store_daily_counts(context.warehouse, published)
     if flags:
         context.warehouse.execute(
             "UPDATE elconsole.targets SET units_passed = %s, units_failed = %s"
@@ -350,16 +343,33 @@ def hold_lock(context: LoadContext) -> Iterator[None]:
     session, target = context.warehouse, merge.known_target(context.task)
     keys = [TABLE_LOCK_CLASS, target.target_id]
     with session.within(CATALOG_TIMEOUT_S):
-        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
-        if not row or not row[0]:
-            raise TableLocked(
-                f"{context.task.target_text} is being synced by {_holder(session, context)}",
-                hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
-            )
+        _take_lock(context, keys)
         _check_unmoved(session, context.task)
     yield
+    if session.pgconn.transaction_status != TransactionStatus.IDLE:
+        # The rows are published; tidying up broke off. The lock goes with the session.
+        session.abandon()
+        return
     with session.within(CATALOG_TIMEOUT_S):
         session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+
+
+def _take_lock(context: LoadContext, keys: list[int]) -> None:
+    """A holder that no living run accounts for is a dead one's session, about to end."""
+    session = context.warehouse
+    deadline = time.monotonic() + DEAD_HOLDER_WAIT_S
+    while True:
+        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
+        if row and row[0]:
+            return
+        holder = _holder(session, context)
+        if holder or time.monotonic() > deadline:
+            raise TableLocked(
+                f"{context.task.target_text} is being synced by {holder or 'another session'}",
+                hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
+            )
+        session.check()
+        time.sleep(0.05)
 
 
 def _check_unmoved(session: Session, task: TableTask) -> None:
@@ -380,13 +390,13 @@ def _check_unmoved(session: Session, task: TableTask) -> None:
         )
 
 
-def _holder(session: Session, context: LoadContext) -> str:
+def _holder(session: Session, context: LoadContext) -> str | None:
     row = session.execute(
         statement("lock_holder"),
-        [context.run_id, merge.known_target(context.task).target_id],
+        [context.run_id, merge.known_target(context.task).target_id, RUN_LOCK_CLASS],
     ).fetchone()
     if row is None:
-        return "another session"
+        return None
     number, host, pid, age_s = row
     return f"run {number} on {host} (pid {pid}, started {age_s} s ago)"
 

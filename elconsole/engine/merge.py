@@ -41,7 +41,6 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
     table = layout.qualified(task.target_schema, task.target_name)
     session.execute("BEGIN")
     swap(session, task, f"ALTER TABLE {table} {', '.join(clauses)}", lock_wait_s)
-    session.execute("COMMIT")
 
 
 def create_stage(task: TableTask) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from elconsole.engine.state import TableKey
 
@@ -43,6 +44,19 @@ def fit(name: str) -> str:
     if len(name.encode()) <= NAME_BYTES:
         return name
     return _cut(name, NAME_BYTES - HASH_LETTERS - 1) + "_" + _digest(name)
+
+
+def spell(text: str, encoding: str) -> str:
+    """The text as a database of this encoding can hold it: other characters as `\\u8868`."""
+    try:
+        codec = codecs.lookup(encoding.replace("WIN", "cp")).name
+    except LookupError:
+        return text
+    return text.encode(codec, "backslashreplace").decode(codec)
+
+
+def can_spell(texts: Iterable[str], encoding: str) -> bool:
+    return all(spell(text, encoding) == text for text in texts)
 
 
 def leaf_name(target_id: int, generation: int, target: str, token: str) -> str:

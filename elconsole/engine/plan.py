@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from psycopg import sql
 from elconsole.api_types import Mode, SchemaChange, Strategy
 from elconsole.engine.catalog import SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.drift import METADATA_PREFIX, Drift, PlannedColumn, compare
+from elconsole.engine.naming import can_spell
 from elconsole.engine.state import (
     RawColumn,
     RawRelation,
@@ -34,6 +36,15 @@ if TYPE_CHECKING:
     from elconsole.settings_models import SourceSettings, TableSettings
 
 MAX_COLUMNS = 1600
+RELATION_KINDS = {
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+    "S": "sequence",
+    "c": "composite type",
+    "i": "index",
+    "I": "index",
+}
 SALT_SETTING = "elconsole.hash_salt"
 """Session setting that carries the salt, so that it stands in no statement's text."""
 METADATA_COLUMNS = 4
@@ -120,9 +131,21 @@ def missing_table(source: str, name: str, names: tuple[str, ...]) -> PlanError:
 
 
 def labels(relations: tuple[SourceRelation, ...]) -> dict[int, str]:
-    """Bare names, qualified where one source selects two tables of a name."""
-    names = [relation.name for relation in relations]
-    return {r.oid: r.qualified if names.count(r.name) > 1 else r.name for r in relations}
+    """Bare names, qualified where one source selects two tables of a name; quoted as SQL
+    does where dots in names would make even these alike."""
+    found = {relation.oid: relation.name for relation in relations}
+    for clearer in (_qualified, _quoted):
+        seen = Counter(found.values())
+        found = {r.oid: clearer(r) if seen[found[r.oid]] > 1 else found[r.oid] for r in relations}
+    return found
+
+
+def _qualified(relation: SourceRelation) -> str:
+    return relation.qualified
+
+
+def _quoted(relation: SourceRelation) -> str:
+    return sql.Identifier(relation.schema, relation.name).as_string()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +179,7 @@ class Planner:
         key = self._key(relation)
         where = f"{self.source}.{label}"
         source_columns = self.catalog.columns.get(relation.oid, ())
+        self._check_spelling(where, key, source_columns)
         columns, notes = self._columns(where, source_columns, settings)
         target = self.state.targets.get(key)
         name = self.names[key]
@@ -184,6 +208,17 @@ class Planner:
         )
         return _incremental(task) if mode == "incremental" else task
 
+    def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
+        """All names end up in the warehouse, which may have another encoding."""
+        encoding = self.state.encoding
+        names = (*key, *(column.name for column in columns))
+        foreign = [name for name in names if not can_spell([name], encoding)]
+        if foreign:
+            raise PlanError(
+                f"{where}: the warehouse's encoding {encoding} can't write the name {foreign[0]}",
+                hint="use a UTF8 warehouse, rename it, or exclude the table",
+            )
+
     def _parent(self, where: str, name: str, target: Target | None) -> RawRelation | None:
         """The raw table, if it is ours to replace."""
         relation = self.state.relations.get(name)
@@ -192,14 +227,14 @@ class Planner:
             return relation
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
-        what = {"v": "view", "m": "materialized view", "f": "foreign table"}.get(relation.kind)
+        what = RELATION_KINDS.get(relation.kind, "table")
         hint = (
             "sync it once with --adopt, which converts it and keeps its grants"
-            if relation.kind in "rp"
+            if relation.kind == "r"
             else "rename or drop it"
         )
         raise TargetTaken(
-            f"{where}: the target {self.state.schema}.{name} is a {what or 'table'}"
+            f"{where}: the target {self.state.schema}.{name} is a {what}"
             " that elconsole did not make; it was left alone",
             hint=hint,
         )

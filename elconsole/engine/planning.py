@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,7 +14,7 @@ from elconsole.api import PlannedTable, SyncRequest, TableRun
 from elconsole.engine.catalog import SourceCatalog, SourceRelation, matches, read_source
 from elconsole.engine.extract import cursor_column
 from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.naming import assign_names
+from elconsole.engine.naming import assign_names, spell
 from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table
 from elconsole.engine.pools import Pool
 from elconsole.engine.state import TableKey, WarehouseState
@@ -173,7 +173,19 @@ def plan_tables(
         for relation in found.relations[one.name]:
             planned.append(_checked(planner.plan(relation, labelled[relation.oid])))
         planned += _missing(one, found.catalogs[one.name], state.schema, request.full)
-    return planned
+    return [_spelled(one, state.encoding) for one in planned]
+
+
+def _spelled(planned: TableTask | Refused, encoding: str) -> TableTask | Refused:
+    """A refused table's names and error, as the ledger can hold them."""
+    if isinstance(planned, TableTask):
+        return planned
+    return replace(
+        planned,
+        source=spell(planned.source, encoding),
+        label=spell(planned.label, encoding),
+        target=spell(planned.target, encoding),
+    )
 
 
 def _checked(planned: TableTask | Refused) -> TableTask | Refused:
@@ -196,7 +208,7 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
 def unreachable(one: Selected, error: ElconsoleError, schema: str, full: bool) -> list[Refused]:
     """A failed entry for each table that settings name, or one for all of them."""
     named = [name for name in (one.patterns or one.settings.tables) if not is_glob(name)]
-    return [_refused(one, name, schema, full, error) for name in named or ["*"]]
+    return [_refused(one, name, schema, full, error) for name in dict.fromkeys(named) or ["*"]]
 
 
 def _missing(one: Selected, catalog: SourceCatalog, schema: str, full: bool) -> list[Refused]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from elconsole.checks import CheckedTable, any_wanted, run_checks
+from elconsole.engine.layout import qualified
 from elconsole.engine.plan import TableTask
-from elconsole.engine.pools import Session
+from elconsole.engine.pools import Pool, Session
 from elconsole.errors import CheckFailed, Vetoed
 from elconsole.hook_types import HookResult, HookTask
 
@@ -76,6 +80,51 @@ def ask_before_publish(
         raise CheckFailed(
             f"{about.source}.{about.table}: {reason}",
             hint="nothing was published; the old rows stand",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableTable:
+    """A table that the built-in checks may query."""
+
+    table: str
+    session: Session
+
+    def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self.session.transaction():
+            return query_only(self.session, text, parameters)
+
+
+def ask_checks(
+    settings: Settings, task: TableTask, session: Session, table: str, warehouse: Pool
+) -> None:
+    """Raise CheckFailed where a check of the settings refuses the unpublished rows.
+
+    The published rows are read on a session of their own, which can't see the new ones."""
+    wanted = settings.table_checks(task.source, task.relation.schema, task.relation.name)
+    if not any_wanted(wanted):
+        return
+    quality = task.settings.quality
+    columns = tuple(column.name for column in task.columns)
+    checked = CheckedTable(
+        columns=columns,
+        primary_key=task.primary_key,
+        time=quality.time if quality and quality.time in columns else None,
+        status=quality.status if quality and quality.status in columns else None,
+        passed=quality.passed if quality else (),
+    )
+    new = ReadableTable(table, session)
+    now = datetime.now(UTC)
+    if task.parent is None:
+        reason = run_checks(wanted, checked, new, None, now)
+    else:
+        with warehouse.session(session.stop) as other:
+            old = ReadableTable(qualified(task.target_schema, task.target_name), other)
+            reason = run_checks(wanted, checked, new, old, now)
+    if reason is not None:
+        raise CheckFailed(
+            f"{task.source}.{task.label}: {reason}",
+            hint="nothing was published; the old rows stand; see checks in settings",
         )
 
 

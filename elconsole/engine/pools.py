@@ -100,6 +100,11 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
             result: _RV = finished.value
             return result
 
+    @property
+    def encoding(self) -> str:
+        """The database's own, as PostgreSQL names it."""
+        return self.info.parameter_status("server_encoding") or "UTF8"
+
     def check(self) -> None:
         """Raise Cancelled or Stalled where this session's time is over."""
         if self.stop is not None and self.stop.is_set():

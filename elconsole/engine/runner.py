@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from elconsole.api import RunDetail, RunSummary, SyncRequest, TableRun
+from elconsole.api import QualityRequest, RunDetail, RunSummary, SyncRequest, TableRun
 from elconsole.api_types import RunStatus, TableStatus
 from elconsole.engine import ledger
 from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.load import LoadContext, LoadResult, load_table
 from elconsole.engine.migrations import prepare_warehouse
+from elconsole.engine.naming import can_spell
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import (
     Survey,
@@ -34,10 +35,12 @@ from elconsole.engine.planning import (
     survey,
     unreachable,
 )
-from elconsole.engine.plugins import ask_before_extract, ask_before_publish, hook_task
+from elconsole.engine.plugins import ask_before_extract, ask_before_publish, ask_checks, hook_task
 from elconsole.engine.pools import Pool, Session, open_session
-from elconsole.engine.quality_targets import quality_target
-from elconsole.engine.state import WarehouseState, read_state
+from elconsole.engine.quality import read_quality
+from elconsole.engine.quality_signals import raise_signals
+from elconsole.engine.quality_targets import quality_target, quality_targets
+from elconsole.engine.state import WarehouseState, read_state, read_targets
 from elconsole.engine.transfer import Transferred
 from elconsole.errors import (
     Cancelled,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from elconsole.settings_models import Settings
 
 LOG = logging.getLogger("elconsole.engine")
+UNITS = QualityRequest()
 CANCEL_GRACE_S = 1.0
 LEDGER_GRACE_S = 5.0
 
@@ -158,13 +162,37 @@ class SyncRun:
         self.writer.start()
         self._announce(planned)
         self._work(tasks)
+        self._signal(tasks)
         detail = self._report(self.book.tables())
         if self.writer.finish(CANCEL_GRACE_S if self.stop.is_set() else LEDGER_GRACE_S):
             self._finish(self.writer.session, detail.run.status)
         return detail
 
+    def _signal(self, tasks: list[TableTask]) -> None:
+        """Raise the pass rates' new signals of the tables that were published."""
+        published = {
+            task.target_name
+            for task in tasks
+            if self.book.table((task.source, task.label)).status == "succeeded"
+        }
+        if self.stop.is_set() or not published:
+            return
+        try:
+            with self.pools.warehouse.session(self.stop) as session:
+                known = read_targets(session, self.schema).values()
+                units = quality_targets(self.settings, known, self.schema)
+                now = _now()
+                report = read_quality(
+                    session, [u for u in units if u.target_table in published], UNITS, now
+                )
+                for signal in raise_signals(session, report, self.summary.run_id, now):
+                    self.emit(signal)
+        except (psycopg.Error, ElconsoleError) as error:
+            LOG.warning("run %s: pass rates could not be judged: %s", self.summary.run_id, error)
+
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
-        ledger.assign_targets(session, self.schema, found.keys())
+        keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
+        ledger.assign_targets(session, self.schema, keys)
         return plan_tables(self.settings, found, read_state(session, self.schema), self.request)
 
     def read_state(self) -> WarehouseState:
@@ -342,6 +370,8 @@ class TableRunner:
     def run(self) -> None:
         """Try, and try again what may pass; never raises for what a server does."""
         self.run_of.book.update(self.key, status="running", started_at=_now())
+        if self.run_of.writer:
+            self.run_of.writer.wake()
         try:
             try:
                 result = self._attempt()
@@ -494,7 +524,9 @@ class TableRunner:
         )
 
     def _before_publish(self, session: Session, table: str, result: HookResult) -> None:
-        ask_before_publish(self.run_of.hooks, self._about(), result, session, table)
+        run = self.run_of
+        ask_checks(run.settings, self.task, session, table, run.pools.warehouse)
+        ask_before_publish(run.hooks, self._about(), result, session, table)
 
     def _about(self) -> HookTask:
         return hook_task(self.task, self.run_of.summary.run_id, self.attempt)

@@ -13,7 +13,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from elconsole import api
+from elconsole.advisors import advise
 from elconsole.engine import ledger
+from elconsole.engine.advice import read_facts
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.migrations import ledger_version
 from elconsole.engine.plan import Refused, TableTask
@@ -185,6 +187,17 @@ class PostgresEngine:
             workers=self.settings.workers,
             stop=stop,
         )
+
+    def advise(self) -> api.AdviceReport:
+        planned = self._planned(api.SyncRequest())
+        now = datetime.now(UTC)
+        with self._warehouse() as session:
+            if not ledger_version(session):
+                return api.AdviceReport(())
+            quality = read_quality(session, self._units(session), api.QualityRequest(), now)
+            sources = self._pools.sources
+            facts = read_facts(session, planned, sources, quality.tables, self.settings, now)
+        return api.AdviceReport(advise(facts))
 
     def _planned(
         self, request: api.SyncRequest, stop: api.StopFlag | None = None

@@ -36,12 +36,10 @@ class RawRelation:
     oid: int
     name: str
     kind: str
+    is_ours: bool
+    """Whether it is stored the way elconsole stores raw tables."""
     leaf_oid: int | None
     leaf_name: str | None
-
-    @property
-    def is_ours(self) -> bool:
-        return self.kind == "p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,8 @@ class Target:
 class WarehouseState:
     schema: str
     known_types: frozenset[int]
+    encoding: str = "UTF8"
+    """The warehouse's, as PostgreSQL names it."""
     targets: Mapping[TableKey, Target] = field(default_factory=dict)
     relations: Mapping[str, RawRelation] = field(default_factory=dict)
     columns: Mapping[int, Mapping[str, RawColumn]] = field(default_factory=dict)
@@ -103,8 +103,10 @@ def read_state(session: Session, schema: str) -> WarehouseState:
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(statement("warehouse_tables"), [schema]).fetchall()
         relations = {relation.name: relation for relation in found}
-        columns = read_raw_columns(session, [relation.oid for relation in found])
-    return WarehouseState(schema, known, targets, relations, columns)
+        columns = read_raw_columns(
+            session, [relation.oid for relation in found if relation.is_ours]
+        )
+    return WarehouseState(schema, known, session.encoding, targets, relations, columns)
 
 
 def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, RawColumn]]:

@@ -14,18 +14,25 @@ from elconsole.errors import Cancelled, SwapBlocked
 
 LOCK_TIMEOUT_MS = 150
 """How long new readers may queue behind a try: they wait while the lock is asked for."""
+QUIETEN_TIMEOUT_MS = 3000
+"""Longer than the server's usual `deadlock_timeout` of a second."""
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5)
 STATEMENT_TIMEOUT_S = 10
 
 
-def swap(session: Session, task: TableTask, ddl: str, lock_wait_s: float) -> None:
-    """Run DDL on the raw table inside the open transaction, trying its lock again and again.
+def swap(
+    session: Session, task: TableTask, ddl: str, lock_wait_s: float, records: str = ""
+) -> None:
+    """Run DDL on the raw table and commit the open transaction, trying the lock again and again.
 
-    A savepoint keeps what the transaction did before. Raises SwapBlocked, naming the
-    blocker, after `lock_wait_s` seconds; SchemaConflict where a view forbids the change."""
+    Lock, DDL, `records` and COMMIT go to the server in one message: a client that is paused
+    or lost in between never holds the lock. A savepoint keeps what the transaction did
+    before. Raises SwapBlocked, naming the blocker, after `lock_wait_s` seconds;
+    SchemaConflict where a view forbids the change."""
+    _quieten(session, task)
     deadline = time.monotonic() + lock_wait_s
     tries = 0
-    while not _try(session, task, ddl):
+    while not _try(session, task, f"{ddl};{records}"):
         if time.monotonic() >= deadline:
             raise SwapBlocked(
                 f"{task.source}.{task.label}: {task.target_text} stayed locked for"
@@ -37,16 +44,34 @@ def swap(session: Session, task: TableTask, ddl: str, lock_wait_s: float) -> Non
         tries += 1
 
 
+def _quieten(session: Session, task: TableTask) -> None:
+    """Make autovacuum leave the raw table, by a lock that readers and writers pass.
+
+    It yields only to whoever waits longer than `deadlock_timeout`, and the tries are shorter."""
+    if task.parent is None:
+        return
+    try:
+        session.execute(
+            f"SAVEPOINT quieten; SET LOCAL lock_timeout = '{QUIETEN_TIMEOUT_MS}ms';"
+            f" LOCK TABLE {_table(task)} IN SHARE UPDATE EXCLUSIVE MODE".encode()
+        )
+    except psycopg.errors.LockNotAvailable:
+        session.execute("ROLLBACK TO SAVEPOINT quieten")
+
+
+def _table(task: TableTask) -> str:
+    return sql.Identifier(task.target_schema, task.target_name).as_string()
+
+
 def _try(session: Session, task: TableTask, ddl: str) -> bool:
     lock = ""
-    if task.parent is not None or task.adopt:
-        table = sql.Identifier(task.target_schema, task.target_name).as_string()
-        lock = f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;"
+    if task.parent or task.adopt:
+        lock = f"LOCK TABLE {_table(task)} IN ACCESS EXCLUSIVE MODE;"
     try:
         session.execute(
             f"SAVEPOINT swap; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms';"
             f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
-            " SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'".encode()
+            " COMMIT".encode()
         )
     except psycopg.errors.LockNotAvailable:
         session.execute("ROLLBACK TO SAVEPOINT swap")
@@ -68,15 +93,15 @@ def _pause(session: Session, seconds: float) -> None:
 
 def _blocker(session: Session, task: TableTask) -> str:
     """Who holds the raw table or its leaf, as far as this role may see."""
-    oids = [task.parent.oid, task.parent.leaf_oid or 0] if task.parent else []
+    leaf = task.parent.leaf_oid if task.parent else None
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
         " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation = ANY (%s::oid[]) AND l.granted AND l.pid <> pg_backend_pid()"
+        " WHERE l.relation IN (to_regclass(%s), %s) AND l.granted AND l.pid <> pg_backend_pid()"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [oids],
+        [_table(task), leaf or 0],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

@@ -171,7 +171,10 @@ class _Pump:
                 self._target_spoke()
 
     def _target_spoke(self) -> None:
-        """The warehouse answered in the middle of the COPY: it refused a row, or went away."""
+        """The warehouse said something in the middle of the COPY: a mere notice, or it
+        refused a row, or went away."""
+        if self._heard_notice():
+            return
         self._put_end(STOPPED)
         try:
             result = self._result(self.into, self.from_target)
@@ -181,6 +184,22 @@ class _Pump:
         if STOPPED.decode() in str(fault):
             raise TransientFault("the warehouse interrupted the load", hint="sync again")
         raise TargetFault from fault
+
+    def _heard_notice(self) -> bool:
+        """Take what came in; whether it was a notice.
+
+        libpq hands notices over in the middle of a COPY, but an error only at its end."""
+        heard: list[PGresult] = []
+        handler = self.into.notice_handler
+        self.into.notice_handler = heard.append
+        try:
+            self.into.consume_input()
+            self.into.is_busy()
+        except psycopg.Error as error:
+            raise TargetFault from error
+        finally:
+            self.into.notice_handler = handler
+        return bool(heard)
 
     def _put_end(self, error: bytes | None) -> None:
         try:

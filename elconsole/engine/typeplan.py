@@ -7,7 +7,7 @@ source's SELECT: domains to their base type, the rest to text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from elconsole.engine.catalog import SourceColumn, TypeFacts
@@ -27,6 +27,9 @@ NO_PORTABLE_BINARY = frozenset(
 )
 """Built-in types without binary input, or whose bytes mean nothing elsewhere."""
 
+TEXT_ONLY_OIDS = frozenset({3615, 3645})
+"""tsquery and its array: binary output writes an empty one, binary input refuses it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TypePlan:
@@ -38,6 +41,11 @@ class TypePlan:
     oid: int
     """The type's OID, the same on every server, to compare with what the warehouse has."""
     typmod: int
+
+
+def copy_format(plans: Iterable[TypePlan]) -> str:
+    """The COPY format that carries these types: binary wherever it can."""
+    return "text" if any(plan.oid in TEXT_ONLY_OIDS for plan in plans) else "binary"
 
 
 TEXT = TypePlan("text", "text", 25, -1)

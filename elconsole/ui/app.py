@@ -6,12 +6,13 @@ into `store.ConsoleState` and ask for a repaint, at most four times a second.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from textual.app import App, get_system_commands_provider
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -19,6 +20,7 @@ from elconsole.api import SyncRequest
 from elconsole.ui import messages, store, themes
 from elconsole.ui.background import Background
 from elconsole.ui.cells import Row
+from elconsole.ui.logbook import LOGGER, LogbookHandler
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.questions import Questions
 from elconsole.ui.screens.dashboard import DashboardScreen
@@ -56,7 +58,7 @@ class ConsoleApp(App[str]):
     TITLE = "elconsole"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar = {get_system_commands_provider, _commands}
+    COMMANDS: ClassVar = {_commands}
     DEFAULT_MODE = "dashboard"
     MODES: ClassVar = {
         "dashboard": DashboardScreen,
@@ -98,6 +100,7 @@ class ConsoleApp(App[str]):
         self._repaint_pending = False
         self._signals = SignalTrap(self)
         self._greeted = False
+        self._logbook = LogbookHandler(lambda entry: self.background.post(messages.Logged(entry)))
         self.crash: Exception | None = None
         for theme in themes.OWN:
             self.register_theme(theme)
@@ -116,6 +119,7 @@ class ConsoleApp(App[str]):
     def on_mount(self) -> None:
         """Start everything that runs beside the screen."""
         self._signals.set()
+        logging.getLogger(LOGGER).addHandler(self._logbook)
         self.theme_changed_signal.subscribe(self, self._theme_chosen)
         self.call_after_refresh(self._first_frame)
         if self.options.tick_s:
@@ -504,6 +508,7 @@ class ConsoleApp(App[str]):
         """Stop the sync and every question, then end; nothing is waited for."""
         self.stop_sync()
         self.background.end()
+        logging.getLogger(LOGGER).removeHandler(self._logbook)
         super().exit(*args, **kwargs)
 
 

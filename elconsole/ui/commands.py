@@ -19,6 +19,10 @@ Command = tuple[str, str, Callable[[], Any]]
 """Title, what it does, the deed."""
 
 
+FROM_TEXTUAL = frozenset({"Theme", "Screenshot", "Quit"})
+"""Textual's own commands that mean something here."""
+
+
 def commands(app: ConsoleApp) -> Iterator[Command]:
     """Everything that can be done from here."""
     for mode, title in PAGES:
@@ -32,6 +36,9 @@ def commands(app: ConsoleApp) -> Iterator[Command]:
         yield f"Show {name}", "The connection in full", partial(app.show_connection, item.info.name)
     if not app.options.read_only:
         yield from _writing(app)
+    for command in app.get_system_commands(app.screen_stack[0]):
+        if command.title in FROM_TEXTUAL:
+            yield command.title, command.help, command.callback
 
 
 def _writing(app: ConsoleApp) -> Iterator[Command]:

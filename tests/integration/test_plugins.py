@@ -158,3 +158,31 @@ def test_a_schema_change_can_be_vetoed(springs: Factory, install: Install) -> No
     assert table.status == "skipped"
     assert table.error is not None
     assert "no new column coating" in table.error.message
+
+
+def test_a_check_of_the_settings_keeps_an_emptied_table_unpublished(springs: Factory) -> None:
+    assert sync(springs, plugins=()).run.status == "succeeded"
+    springs.sources["springs"].sql("DELETE FROM springs_production")
+    settings = Settings.model_validate(
+        {**springs.overrides(), "checks": {"zero_rows": True}, "retries": 0}
+    )
+    engine = PostgresEngine(settings)
+    table = engine.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event()).tables[0]
+    engine.close()
+    assert table.status == "failed"
+    assert table.error is not None
+    assert table.error.kind == "check_failed"
+    assert rows(springs) == 150
+
+
+def test_a_signal_is_raised_once(make_factory: MakeFactory) -> None:
+    factory = make_factory(2000, sources=("bodies",))
+    settings = Settings.model_validate(factory.overrides())
+    engine = PostgresEngine(settings)
+    rounds: list[list[Event]] = [[], []]
+    for heard in rounds:
+        engine.sync(SyncRequest(), emit=heard.append, stop=threading.Event())
+    engine.close()
+    signals = [event for event in rounds[0] if event.kind == "quality_signal"]
+    assert any("LINE-BODIES-002" in str(event) for event in signals)
+    assert [event for event in rounds[1] if event.kind == "quality_signal"] == []

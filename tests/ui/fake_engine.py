@@ -100,13 +100,17 @@ def slow(name: str, latency_ms: float = 480.0) -> ConnectionHealth:
     )
 
 
+def _place(name: str) -> int:
+    return next(number for number, info in enumerate(CONNECTIONS) if info.name == name)
+
+
 def down(name: str, error: ErrorInfo = REFUSED) -> ConnectionHealth:
     """A connection that refuses."""
     return ConnectionHealth(
         name=name,
         role="warehouse" if name == "warehouse" else "source",
         status="down",
-        checked_at=before(1),
+        checked_at=before(1 + _place(name) / 10),
         error=error,
     )
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from elconsole.api import QualityReport, SchemaReport
 from elconsole.errors import WarehouseUnavailable
 from elconsole.ui.app import ConsoleApp
+from elconsole.ui.commands import commands
 from elconsole.ui.options import Welcome
 from elconsole.ui.screens.dialogs import QuitDialog
 from tests.ui import fake_engine as fake
@@ -280,7 +282,18 @@ def test_export_asks_for_the_format(
 
 
 def test_palette(snap_compare: Compare) -> None:
-    assert snap_compare(console(), terminal_size=NORMAL, run_before=after("ctrl+p"))
+    async def run_before(pilot: Pilot[Any]) -> None:
+        await after()(pilot)
+        app = pilot.app
+        assert isinstance(app, ConsoleApp)
+        await pilot.press("ctrl+p")
+        found = app.screen.query_one(OptionList)
+        while found.option_count < len(list(commands(app))):
+            await pilot.pause(0.005)
+        await app.workers.wait_for_complete()
+        await settle(pilot)
+
+    assert snap_compare(console(), terminal_size=NORMAL, run_before=run_before)
 
 
 def test_advice(snap_compare: Compare) -> None:

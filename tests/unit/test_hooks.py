@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import textwrap
 import threading
 import time
 import types
@@ -24,6 +25,7 @@ from elconsole.hooks import (
     Veto,
     hookimpl,
 )
+from elconsole.hooks import __doc__ as documentation
 
 pytestmark = pytest.mark.unit
 
@@ -289,3 +291,16 @@ def test_a_plug_in_that_does_not_fit_is_a_configuration_error_with_its_name(
 def test_a_missing_plug_in_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match=r'plug-in "no_such_module"'):
         Hooks.load(["no_such_module"])
+
+
+def test_the_example_in_the_documentation_works_as_it_stands() -> None:
+    lines = (documentation or "").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("    from "))
+    end = next(i for i in range(start, len(lines)) if lines[i].startswith("It is found"))
+    example = types.ModuleType("example")
+    exec(textwrap.dedent("\n".join(lines[start:end])), example.__dict__)
+    checked = Hooks({"example": example})
+    assert checked.post_load(TASK, RESULT, warehouse([(2,)])) == (
+        'plug-in "example": 2 rows without an id'
+    )
+    assert checked.post_load(TASK, RESULT, warehouse([(0,)])) is None

@@ -82,8 +82,19 @@ def test_nine_days_on_one_side_signal_rule_2_and_say_since_when() -> None:
     assert row.rules == (2,)
     assert row.signal == (
         "rule 2: nine or more in a row on one side of the centre on 2026-03-13, since 2026-03-04"
-        "; 1 more period signals"
     )
+
+
+def test_a_pattern_that_ended_leaves_the_summary_and_a_day_beyond_its_limits_stays() -> None:
+    frozen = Reference(0.95, 1.0, "p", 25)
+    ended = days([955, 957] * 5 + [944, 951])
+    assert summary_row(ended, labels=labels(ended), frozen=frozen).signal is None
+    assert period_rows(ended, labels=labels(ended), frozen=frozen)[9].rules == (2,)
+    beyond = days([955, 880, 956, 950, 870, 951])
+    row = summary_row(beyond, labels=labels(beyond), frozen=frozen)
+    assert row.signal_period == "2026-03-05"
+    assert row.signal is not None
+    assert row.signal.endswith("; 1 more period signals")
 
 
 def test_a_signal_of_long_ago_leaves_the_summary_but_stays_on_its_day() -> None:

@@ -7,14 +7,15 @@ UNION ALL
 SELECT format('CREATE %sINDEX ON %s %s',
               CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               {leaf},
-              substr(d.def, position(' USING ' IN substr(d.def, d.skip)) + d.skip))
+              substr(pg_get_indexdef(i.indexrelid), d.skip))
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_class t ON t.oid = i.indrelid
   JOIN pg_namespace n ON n.oid = t.relnamespace
  CROSS JOIN LATERAL (
-        SELECT pg_get_indexdef(i.indexrelid) AS def,
-               length(format('CREATE INDEX %I ON %I.%I', c.relname, n.nspname, t.relname)) AS skip
+        SELECT length(format('CREATE %sINDEX %I ON ONLY %I.%I ',
+                             CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+                             c.relname, n.nspname, t.relname)) + 1 AS skip
       ) d
  WHERE i.indrelid = {parent}
    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)

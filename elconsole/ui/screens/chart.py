@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
-from elconsole.api import QualityReport, QualityRequest
+from elconsole.api import Period, QualityReport, QualityRequest
 from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Table
+from elconsole.ui.cells import Table, cell
 from elconsole.ui.screens.detail import DetailScreen
 from elconsole.ui.tables import units
 from elconsole.ui.tables.quality import QualityItem
@@ -20,17 +21,20 @@ from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.widgets.plot import Plot
 
 UNITS_LIMIT = 200
+PERIODS: tuple[Period, ...] = ("day", "shift", "batch", "hour")
 
 
 class ChartScreen(DetailScreen):
     """Chart above, what failed below."""
 
     AUTO_FOCUS = "#plot"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("p", "period", "Period")]
     main_grid = "units"
 
     def __init__(self, item: QualityItem) -> None:
         super().__init__()
         self.item = item
+        self.period: Period = "day"
 
     def compose_page(self) -> ComposeResult:
         """Plot, numbers, defects, units."""
@@ -44,14 +48,11 @@ class ChartScreen(DetailScreen):
         """Name the chart and ask for its periods and units."""
         table, value = self.item.table, self.item.row.value
         plot = self.query_one(Plot)
-        where = f"{safe(table.source, 40)} by {dimension_name(table.dimension)}"
-        plot.border_title = Content(f"{safe(value, 60)} · {where} · pass rate by day")
         plot.border_subtitle = Content("╌ limits  ─ centre  ▼ signal  ○ not judged · ←→ period")
+        self._ask_periods()
         engine = self.console.questions.engine
         if engine is None:
             return
-        request = QualityRequest(sources=(table.source,), by=table.dimension, period="day")
-        self.ask("chart", lambda: engine.quality(request))
         self.ask(
             "units",
             lambda: engine.failed_units(
@@ -59,18 +60,32 @@ class ChartScreen(DetailScreen):
             ),
         )
 
+    def _ask_periods(self) -> None:
+        table, engine, period = self.item.table, self.console.questions.engine, self.period
+        where = f"{safe(table.source, 40)} by {dimension_name(table.dimension)}"
+        title = f"{safe(self.item.row.value, 60)} · {where} · pass rate by {period}"
+        self.query_one(Plot).border_title = Content(title)
+        if engine is not None:
+            request = QualityRequest(sources=(table.source,), by=table.dimension, period=period)
+            self.ask(f"chart-{period}", lambda: engine.quality(request))
+
+    def action_period(self) -> None:
+        """Another length of the periods: day, shift, batch, hour."""
+        self.period = PERIODS[(PERIODS.index(self.period) + 1) % len(PERIODS)]
+        self._ask_periods()
+
     def answered(self, question: str, value: Any) -> None:
         """Show periods or units."""
-        if question == "chart":
+        if question == f"chart-{self.period}":
             self.query_one(Plot).show(self._periods(value))
-        else:
+        elif question == "units":
             self.query_one("#defects", Grid).show(units.defects(value))
             self.query_one("#units", Grid).show(units.failed(value))
 
     def refused(self, question: str, error: ErrorInfo) -> None:
         """Say why."""
         words = f"Can't be read: {safe(error.message)}"
-        if question == "chart":
+        if question.startswith("chart"):
             self.query_one(Plot).show((), words)
         else:
             self.query_one("#units", Grid).show(Table((), title="Failed units", empty=words))
@@ -88,4 +103,7 @@ class ChartScreen(DetailScreen):
 
     def on_plot_moved(self, event: Plot.Moved) -> None:
         """Show the numbers of the period under the cursor."""
-        self.query_one("#period", Lines).show_lines(units.period_cells(event.row))
+        lines = units.period_cells(event.row)
+        if (signal := self.item.row.signal) is not None:
+            lines = (*lines, (*cell("over all  ", "dim"), *cell(safe(signal, 600), "bad")))
+        self.query_one("#period", Lines).show_lines(lines)

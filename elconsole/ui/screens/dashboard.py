@@ -24,6 +24,10 @@ class DashboardScreen(PageScreen):
         Binding("down,up,enter,j,k", "enter_panels", "Into the panels", show=False),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn_from: dict[str, tuple[object, ...]] = {}
+
     def compose_page(self) -> ComposeResult:
         """The panels, and the line that replaces them where there is no room."""
         nothing = Table(())
@@ -50,13 +54,23 @@ class DashboardScreen(PageScreen):
         self.query_one("#sync", Grid).show(
             sync.table(state, now, read_only=read_only, compact=compact)
         )
-        self.query_one("#first", Grid).show(quality.panel(state, now, first=True))
-        self.query_one("#others", Grid).show(quality.panel(state, now, first=False))
-        self.query_one("#activity", Grid).show(activity.panel(state, now))
+        if self._changed("rates", state.quality, state.problems, now.date()):
+            self.query_one("#first", Grid).show(quality.panel(state, now, first=True))
+            self.query_one("#others", Grid).show(quality.panel(state, now, first=False))
+        if self._changed("activity", state.log, now.date()):
+            self.query_one("#activity", Grid).show(activity.panel(state, now))
         if wide:
             self.query_one("#raw", Grid).show(raw.panel(state, now))
         self._arrange()
         self._paint_summary()
+
+    def _changed(self, panel: str, *inputs: object) -> bool:
+        """Whether a panel must be drawn anew: its inputs are others than last time."""
+        before = self._drawn_from.get(panel)
+        self._drawn_from[panel] = inputs
+        return before is None or any(
+            old is not new and old != new for old, new in zip(before, inputs, strict=True)
+        )
 
     def _arrange(self) -> None:
         """Give every panel the lines it needs, the activity the rest."""

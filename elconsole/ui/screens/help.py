@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
+from textual.widgets import Static
 
 from elconsole.ui.screens.dialogs import Dialog, line
 
@@ -47,15 +49,18 @@ class HelpScreen(Dialog):
         super().__init__()
         self._keys = bound_keys(screen)
 
+    def _group(self, place: str) -> Static:
+        parts: list[tuple[str, str]] = [(f"{place}\n", "bold $accent")]
+        for where, keys, words in self._keys:
+            if where == place:
+                parts += [(f"  {keys:<11} ", "bold $foreground"), (f"{words}\n", "$dim")]
+        return line(*parts)
+
     def words(self) -> ComposeResult:
         """Two groups of keys, then the symbols."""
-        for place in ("here", "everywhere"):
-            rows = [(keys, words) for where, keys, words in self._keys if where == place]
-            if rows:
-                parts: list[tuple[str, str]] = [(f"{place}\n", "bold $accent")]
-                for keys, words in rows:
-                    parts += [(f"  {keys:<18}", "bold $foreground"), (f"{words}\n", "$dim")]
-                yield line(*parts)
+        with Horizontal(id="keys"):
+            yield self._group("here")
+            yield self._group("everywhere")
         yield line(
             ("symbols\n", "bold $accent"),
             ("  ● ", "$success"), ("well   ", "$dim"),

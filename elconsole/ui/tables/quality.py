@@ -54,9 +54,12 @@ def rate_tone(row: QualityRow) -> Tone:
 
 
 def _fell(row: QualityRow) -> bool:
+    """Whether a signal points down, told from the shown rate farthest from the centre."""
     if row.pass_rate is None or row.center is None:
         return True
-    return row.pass_rate <= row.center
+    center = row.center
+    rates = [rate for rate in row.trend if rate is not None] or [row.pass_rate]
+    return max(rates, key=lambda rate: abs(rate - center)) <= center
 
 
 def mark(row: QualityRow) -> str:

@@ -30,6 +30,7 @@ KEY_ORDER = (
     "filter",
     "open",
     "next_signal",
+    "period",
     "follow",
     "level",
     "source",
@@ -40,7 +41,7 @@ KEY_ORDER = (
     "command_palette",
     "quit",
 )
-EXPENDABLE = ("1-5", "space", "^p", "c", "e", "u", "n", "f", "/")
+EXPENDABLE = ("1-5", "space", "^p", "c", "e", "u", "n", "p", "f", "/")
 """Keys that the bar drops first where there is no room; the help screen has them all."""
 SHORT = {"space": "space", "slash": "/", "question_mark": "?", "ctrl+p": "^p", "escape": "esc"}
 

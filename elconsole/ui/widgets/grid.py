@@ -18,7 +18,7 @@ from elconsole.ui.arrange import GAP, Sort, cut, fitted, shown, widths, wrapped_
 from elconsole.ui.cells import TONES, Cell, Row, Span, Table, cell
 
 
-class Grid(ScrollView, can_focus=True):
+class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows under a fixed header; sorted, filtered, one of them under the cursor."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{tone}" for tone in TONES} | {"grid--cursor"}

@@ -1,0 +1,127 @@
+"""The facts that the advisors judge, gathered from ledger, catalogs and plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from elconsole.advisors import Facts, PastLoad, TableFacts
+from elconsole.api import QualityTable
+from elconsole.engine.plan import Refused, TableTask
+from elconsole.engine.pools import Pool
+from elconsole.engine.statements import statement
+from elconsole.errors import ElconsoleError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from elconsole.settings_models import Settings
+
+SOURCE_TIMEOUT_S = 10.0
+
+
+def read_facts(
+    warehouse: Connection[Any],
+    planned: Iterable[TableTask | Refused],
+    sources: Mapping[str, Pool],
+    quality: Iterable[QualityTable],
+    settings: Settings,
+    now: datetime,
+) -> Facts:
+    """Everything known now. A source that does not answer leaves its indexes unknown."""
+    tasks = [one for one in planned if isinstance(one, TableTask)]
+    loads = _read_loads(warehouse)
+    raw = _read_raw_tables(warehouse, settings.warehouse.target_schema)
+    tables = [_table_facts(task, loads, raw) for task in tasks]
+    tables = [
+        replace(facts, cursor_indexed=_cursor_indexed(task, sources))
+        if task.strategy == "cursor"
+        else facts
+        for task, facts in zip(tasks, tables, strict=True)
+    ]
+    return Facts(
+        now=now,
+        tables=tuple(tables),
+        quality=tuple(quality),
+        workers=settings.workers,
+        cores=os.cpu_count() or 1,
+        last_run_seconds=_last_run_seconds(warehouse),
+    )
+
+
+def _table_facts(
+    task: TableTask,
+    loads: Mapping[int, tuple[PastLoad, ...]],
+    raw: Mapping[str, tuple[int, frozenset[str]]],
+) -> TableFacts:
+    target = task.target
+    scans, leading = raw.get(task.target_name, (0, frozenset()))
+    time = task.settings.quality.time if task.settings.quality else None
+    names = {column.name for column in task.columns}
+    return TableFacts(
+        source=task.source,
+        table=task.label,
+        target=task.target_text,
+        mode=task.mode,
+        strategy=task.strategy,
+        primary_key=task.primary_key,
+        cursor=task.settings.cursor if task.settings.strategy == "cursor" else None,
+        rows=target.row_count if target else None,
+        raw_scans=scans,
+        time_column=time if time in names else None,
+        time_indexed=time in leading,
+        loads=loads.get(target.target_id, ()) if target else (),
+        # Before the first load every column is new, which is no news.
+        drift=task.changes if target and target.generation else (),
+    )
+
+
+def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:
+    found: dict[int, list[PastLoad]] = {}
+    for row in warehouse.execute(statement("advice_loads")).fetchall():
+        found.setdefault(row[0], []).append(
+            PastLoad(
+                finished_at=row[1],
+                strategy=row[2],
+                rows_extracted=row[3],
+                rows_loaded=row[4],
+                rows_deleted=row[5],
+                bytes=row[6],
+                extract_seconds=row[7],
+                duration_seconds=row[8],
+            )
+        )
+    return {target_id: tuple(loads) for target_id, loads in found.items()}
+
+
+def _read_raw_tables(
+    warehouse: Connection[Any], schema: str
+) -> dict[str, tuple[int, frozenset[str]]]:
+    rows = warehouse.execute(statement("advice_raw_tables"), [schema]).fetchall()
+    return {name: (scans, frozenset(leading)) for name, scans, leading in rows}
+
+
+def _cursor_indexed(task: TableTask, sources: Mapping[str, Pool]) -> bool | None:
+    pool = sources.get(task.source)
+    if pool is None:
+        return None
+    try:
+        with pool.session() as session, session.within(SOURCE_TIMEOUT_S):
+            query = statement("advice_leading_columns")
+            rows = session.execute(query, [task.relation.oid]).fetchall()
+    except (ElconsoleError, psycopg.Error):
+        return None
+    return task.settings.cursor in {row[0] for row in rows}
+
+
+def _last_run_seconds(warehouse: Connection[Any]) -> float | None:
+    row = warehouse.execute(
+        "SELECT extract(epoch FROM finished_at - started_at)::float8 FROM elconsole.runs"
+        " WHERE status = 'succeeded' ORDER BY run_number DESC LIMIT 1"
+    ).fetchone()
+    return float(row[0]) if row and row[0] is not None else None

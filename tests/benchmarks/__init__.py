@@ -1,0 +1,1 @@
+"""Measurements by hand or nightly: `python -m tests.benchmarks --help`. Never part of CI."""

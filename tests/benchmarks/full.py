@@ -1,0 +1,168 @@
+"""Full refreshes side by side: elconsole, the pipe, and what scripts do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.machine import CommandFailed, Cost, Pipeline, measure
+from tests.benchmarks.plant import (
+    METADATA_EXPRESSIONS,
+    Plant,
+    column_names,
+    elconsole,
+    make_plain_tables,
+    table,
+    write_settings,
+)
+from tests.benchmarks.scripts import METADATA
+from tests.postgres import Database
+
+PIPE = "psql │ psql"
+BARE_PIPE = "psql │ psql, no metadata"
+ELCONSOLE = "elconsole"
+BATCH_ROWS_MAX = 100_000
+"""Above this many rows a table, rows as Python objects only cost time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A way to do the job: what to run, what to do before, and how to see that it was done."""
+
+    name: str
+    pipelines: Sequence[Pipeline]
+    prepare: Callable[[], None]
+    check: Callable[[Cost], None]
+    environment: Mapping[str, str]
+
+
+def contenders(plant: Plant, rows: int, also: Mapping[str, str]) -> list[Contender]:
+    """The ways to copy every table whole, each to a warehouse of its own."""
+    found = [_elconsole(plant), _pipe(plant), _bare_pipe(plant), _script(plant, "copy-blocks")]
+    if rows <= BATCH_ROWS_MAX:
+        found += [_script(plant, "copy-rows"), _script(plant, "insert-batches")]
+    return found + [_other(plant, name, command) for name, command in also.items()]
+
+
+def _elconsole(plant: Plant) -> Contender:
+    settings = write_settings(plant, "warehouse")
+    expected = plant.row_count()
+
+    def check(cost: Cost) -> None:
+        loaded = json.loads(cost.output)["records_loaded"]
+        if loaded != expected:
+            raise CommandFailed(f"{loaded} rows of {expected}")
+
+    return Contender(
+        ELCONSOLE,
+        [[elconsole(settings, "sync", "--full", "--json")]],
+        _nothing,
+        check,
+        plant.environment,
+    )
+
+
+def _pipe(plant: Plant) -> Contender:
+    """The yardstick: the same rows with the same metadata, into plain tables without keys."""
+    return _pipes(
+        plant, PIPE, make_plain_tables(plant), f"{METADATA}, ", METADATA_EXPRESSIONS + ", "
+    )
+
+
+def _bare_pipe(plant: Plant) -> Contender:
+    """What no copy in one piece can beat by much: the source's columns alone."""
+    return _pipes(plant, BARE_PIPE, make_plain_tables(plant, metadata=False), "", "")
+
+
+def _pipes(plant: Plant, name: str, target: Database, metadata: str, expressions: str) -> Contender:
+    pipelines: list[Pipeline] = []
+    for source_name, source in plant.sources.items():
+        columns = ", ".join(column_names(source, source_name))
+        select = f"SELECT {expressions}{columns} FROM {table(source_name)}"
+        copy_out = f"COPY ({select}) TO STDOUT (FORMAT binary)"
+        copy_in = f"COPY {table(source_name)} ({metadata}{columns}) FROM STDIN (FORMAT binary)"
+        pipelines.append([_psql(plant, source, copy_out), _psql(plant, target, copy_in)])
+    return _into_plain_tables(plant, name, target, pipelines)
+
+
+def _psql(plant: Plant, database: Database, command: str) -> list[str]:
+    return [plant.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.conninfo, "-c", command]
+
+
+def _script(plant: Plant, way: str) -> Contender:
+    target = make_plain_tables(plant)
+    return _into_plain_tables(plant, f"script: {way}", target, [[script(plant, way, target)]])
+
+
+def script(plant: Plant, way: str, target: Database) -> list[str]:
+    """The command line of one of `scripts.WAYS` over every table of the plant."""
+    jobs = [
+        {
+            "source": source.conninfo,
+            "target": target.conninfo,
+            "table": table(name),
+            "columns": column_names(source, name),
+            "metadata": METADATA_EXPRESSIONS,
+        }
+        for name, source in plant.sources.items()
+    ]
+    return [sys.executable, "-m", "tests.benchmarks.scripts", way, json.dumps(jobs)]
+
+
+def _other(plant: Plant, name: str, command: str) -> Contender:
+    """A tool in an environment of its own: one shell command, run for every source at once."""
+    target = make_plain_tables(plant)
+    before = 'export SOURCE="$1" WAREHOUSE="$2" TABLE="$3"; '
+    pipelines = [
+        [["sh", "-c", before + command, "sh", source.conninfo, target.conninfo, table(source_name)]]
+        for source_name, source in plant.sources.items()
+    ]
+    return Contender(name, pipelines, _nothing, _unchecked, plant.environment)
+
+
+def _into_plain_tables(
+    plant: Plant, name: str, target: Database, pipelines: Sequence[Pipeline]
+) -> Contender:
+    tables = [table(source) for source in plant.sources]
+    expected = plant.row_count()
+
+    def truncate() -> None:
+        target.sql(f"TRUNCATE {', '.join(tables)}")
+
+    def check(_cost: Cost) -> None:
+        loaded = sum(target.scalar(f"SELECT count(*) FROM {one}") for one in tables)
+        if loaded != expected:
+            raise CommandFailed(f"{loaded} rows of {expected}")
+
+    return Contender(name, pipelines, truncate, check, plant.environment)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _unchecked(_cost: Cost) -> None:
+    return None
+
+
+def startup(plant: Plant) -> list[Contender]:
+    """What no sync can go below: an interpreter that imports psycopg; and elconsole's help."""
+    commands = {
+        "python -c 'import psycopg'": [sys.executable, "-c", "import psycopg"],
+        "elconsole --help": [sys.executable, "-m", "elconsole", "--help"],
+    }
+    return [
+        Contender(name, [[command]], _nothing, _unchecked, plant.environment)
+        for name, command in commands.items()
+    ]
+
+
+def run_once(plant: Plant, contender: Contender) -> Cost:
+    """Prepare, measure and check one contender."""
+    contender.prepare()
+    plant.settle()
+    cost = measure(contender.pipelines, plant.postmasters, contender.environment)
+    contender.check(cost)
+    return cost

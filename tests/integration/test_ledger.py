@@ -1,0 +1,289 @@
+"""The warehouse's book of runs: live, heard by others, honest about the dead."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine.service import PostgresEngine
+from elconsole.errors import UsageError
+from elconsole.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
+from tests.conftest import REPOSITORY
+from tests.integration.link import Link, by_table, only
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def units(link: Link) -> Link:
+    link.source.sql(
+        "CREATE TABLE units (id integer PRIMARY KEY); INSERT INTO units VALUES (1), (2);"
+        "CREATE TABLE others (id integer PRIMARY KEY); INSERT INTO others VALUES (3)"
+    )
+    return link
+
+
+@contextlib.contextmanager
+def held_open(link: Link, table: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Keep a source table locked, so that a sync of it waits for its first row."""
+    with link.source.connect() as connection:
+        connection.execute(f"BEGIN; LOCK TABLE {table}")
+        link.grants_wanted = False
+        yield connection
+        link.grants_wanted = True
+
+
+def status_of(engine: PostgresEngine, run: int, table: str) -> str | None:
+    """The table's state in the ledger; None before the run has entered it."""
+    if engine.runs(1)[0].run_number != run:
+        return None
+    tables = by_table(engine.run(str(run)))
+    return tables[table].status if table in tables else None
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def other_process(link: Link) -> Iterator[subprocess.Popen[str]]:
+    """The same sync in another process."""
+    settings = link.settings()
+    link.grant(settings)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.syncing_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        cwd=REPOSITORY,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(link.values()))
+        process.stdin.close()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_finished_run_reads_back_as_it_was_reported(units: Link) -> None:
+    detail = units.synced()
+    engine = units.engine()
+    (summary,) = engine.runs()
+    assert summary.run_number == detail.run.run_number == 1
+    assert summary.status == "succeeded"
+    assert summary.records_loaded == detail.run.records_loaded == 3
+    assert (summary.tables_total, summary.tables_failed) == (2, 0)
+    for wanted in (detail.run.run_id, detail.run.run_id[:8], "1"):
+        stored = engine.run(wanted)
+        assert stored.run.run_id == detail.run.run_id
+        for name, table in by_table(stored).items():
+            reported = by_table(detail)[name]
+            assert table.status == reported.status == "succeeded"
+            assert table.records_loaded == reported.records_loaded
+            assert table.bytes == reported.bytes
+            assert table.attempts == reported.attempts == 1
+            assert table.duration_seconds > 0
+            assert table.finished_at is not None
+
+
+def test_an_unknown_run_is_a_usage_error(units: Link) -> None:
+    engine = units.engine()
+    assert engine.runs() == ()
+    for wanted in ("7", "feed", "%", "99999999999999999999999", "' OR true --", ""):
+        with pytest.raises(UsageError):
+            engine.run(wanted)
+    units.synced()
+    for wanted in ("7", "not-hex", "%", "_"):
+        with pytest.raises(UsageError):
+            engine.run(wanted)
+
+
+def test_events_tell_the_run_in_order(units: Link) -> None:
+    detail = units.synced()
+    kinds = [type(event) for event in units.events]
+    assert kinds[0] is SyncStarted
+    assert kinds[-1] is SyncCompleted
+    assert kinds.count(TableStarted) == kinds.count(DataLoaded) == 2
+    assert {event.run_id for event in units.events} == {detail.run.run_id}
+
+
+def test_rows_are_live_while_a_run_lasts_and_a_notification_follows(units: Link) -> None:
+    units.synced()
+    engine = units.engine()
+    heard: list[str] = []
+    with units.warehouse.connect() as listener, held_open(units, "units"):
+        listener.execute("LISTEN elconsole")
+        with other_process(units):
+            until(lambda: status_of(engine, 2, "others") == "succeeded")
+            run = engine.runs(1)[0]
+            assert engine.run("2").run.status == "running"
+            until(lambda: status_of(engine, 2, "units") == "running")
+            assert run.host
+            assert run.pid
+            heard += [notice.payload for notice in listener.notifies(timeout=2, stop_after=2)]
+    assert set(heard) == {run.run_id}
+
+
+def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: Link) -> None:
+    units.synced()
+    engine = units.engine()
+    with held_open(units, "units"):
+        with other_process(units) as process:
+            until(lambda: status_of(engine, 2, "units") == "running")
+            process.kill()
+            process.wait()
+            until(lambda: engine.run("2").run.status == "abandoned")
+        stored = units.warehouse.sql("SELECT status FROM elconsole.runs WHERE run_number = 2")
+        assert stored == [("running",)]
+    units.synced()
+    assert units.warehouse.sql(
+        "SELECT r.status, t.status, t.error_kind FROM elconsole.runs r"
+        " JOIN elconsole.table_runs t USING (run_id)"
+        " WHERE run_number = 2 AND t.table_name = 'units'"
+    ) == [("abandoned", "failed", "abandoned")]
+
+
+def test_the_second_sync_of_a_table_is_locked_and_names_the_first(units: Link) -> None:
+    units.synced()
+    engine = units.engine()
+    with held_open(units, "units"), other_process(units) as process:
+        until(lambda: status_of(engine, 2, "units") == "running")
+        holder = engine.runs(1)[0]
+        detail = units.sync()
+        tables = by_table(detail)
+        assert tables["others"].status == "succeeded"
+        assert tables["units"].status == "locked"
+        error = tables["units"].error
+        assert error is not None
+        assert error.kind == "locked"
+        assert f"run 2 on {holder.host} (pid {process.pid}, started " in error.message
+    assert units.warehouse.scalar("SELECT max(_airbyte_generation_id) FROM raw.others") == 3
+
+
+def test_two_syncs_of_different_tables_run_side_by_side(units: Link) -> None:
+    units.synced()
+    engine = units.engine()
+    with held_open(units, "units"), other_process(units):
+        until(lambda: status_of(engine, 2, "others") == "succeeded")
+        assert only(units.synced("plant.others")).status == "succeeded"
+        assert engine.run("2").run.status == "running"
+
+
+def test_watch_sees_the_run_of_another_process(units: Link) -> None:
+    first = units.synced()
+    stop = threading.Event()
+    engine = units.engine()
+    updates = engine.watch(stop)
+    assert next(updates).run.run_id == first.run.run_id
+    statuses = []
+    with other_process(units):
+        for detail in updates:
+            assert detail.run.run_number == 2
+            statuses.append(detail.run.status)
+            if detail.run.status == "succeeded":
+                break
+    stop.set()
+    assert list(updates) == []
+    assert statuses[0] == "running"
+    assert statuses[-1] == "succeeded"
+
+
+def test_a_stopped_watch_ends(units: Link) -> None:
+    stop = threading.Event()
+    engine = units.engine()
+    watcher = threading.Thread(target=lambda: list(engine.watch(stop)))
+    watcher.start()
+    stop.set()
+    watcher.join(10)
+    assert not watcher.is_alive()
+
+
+def test_a_cancelled_sync_leaves_the_old_rows_and_says_so(units: Link) -> None:
+    units.synced()
+    stop = threading.Event()
+    engine = units.engine()
+    details: list[RunDetail] = []
+    with held_open(units, "units"):
+        syncing = threading.Thread(
+            target=lambda: details.append(
+                engine.sync(SyncRequest(), emit=units.events.append, stop=stop)
+            )
+        )
+        syncing.start()
+        until(lambda: status_of(engine, 2, "units") == "running")
+        until(lambda: status_of(engine, 2, "others") == "succeeded")
+        stop.set()
+        engine.interrupt()
+        syncing.join(10)
+        assert not syncing.is_alive()
+    assert details[0].run.status == "cancelled"
+    assert {name: t.status for name, t in by_table(engine.run("2")).items()} == {
+        "units": "cancelled",
+        "others": "succeeded",
+    }
+    assert engine.run("2").run.status == "cancelled"
+    assert units.warehouse.scalar("SELECT max(_airbyte_generation_id) FROM raw.units") == 1
+
+
+def test_first_use_by_many_at_once_makes_one_ledger(units: Link) -> None:
+    engines = [units.engine() for _ in range(4)]
+    details: list[RunDetail] = []
+
+    def sync(number: int) -> None:
+        details.append(
+            engines[number].sync(SyncRequest(), emit=lambda e: None, stop=threading.Event())
+        )
+
+    threads = [threading.Thread(target=sync, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(details) == 4
+    statuses = {table.status for detail in details for table in detail.tables}
+    assert statuses <= {"succeeded", "locked"}
+    assert len(units.engine().runs()) == 4
+    assert units.warehouse.scalar("SELECT count(*) FROM elconsole.targets") == 2
+    assert units.warehouse.scalar("SELECT count(*) FROM raw.units") == 2
+
+
+def test_published_tables_are_listed_with_rows_and_size(units: Link) -> None:
+    engine = units.engine()
+    assert engine.raw_tables() == ()
+    units.synced()
+    tables = {table.target: table for table in engine.raw_tables()}
+    assert {name: table.rows for name, table in tables.items()} == {
+        "raw.units": 2,
+        "raw.others": 1,
+    }
+    assert all(table.bytes > 0 and table.last_synced_at for table in tables.values())
+
+
+def test_a_ledger_from_a_newer_elconsole_is_left_alone(units: Link) -> None:
+    units.synced()
+    units.warehouse.sql("INSERT INTO elconsole.migrations (version, name) VALUES (99, 'future')")
+    detail = units.sync()
+    error = detail.tables[0].error
+    assert error is not None
+    assert error.hint == "upgrade elconsole"
+    assert units.warehouse.scalar("SELECT count(*) FROM elconsole.runs") == 1
+
+
+def test_a_plan_writes_nothing(units: Link) -> None:
+    report = units.engine().plan(SyncRequest())
+    assert [table.target for table in report.tables] == ["raw.others", "raw.units"]
+    assert units.warehouse.scalar("SELECT to_regnamespace('elconsole')") is None
+    assert units.warehouse.scalar("SELECT to_regnamespace('raw')") is None

@@ -1,0 +1,95 @@
+"""What the byte pump does per row, counted, not timed: a slow machine proves nothing."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from elconsole.engine.pools import Server, Session, open_session
+from elconsole.engine.transfer import BLOCK_BYTES, Transferred, transfer
+from tests.conftest import MakeDatabase
+from tests.postgres import Database
+
+pytestmark = pytest.mark.integration
+
+FEW_ROWS, MANY_ROWS = 2_000, 22_000
+COLUMNS = 26
+CALLS_PER_ROW_MAX = 2.5
+"""One call of libpq and one of `len` or its like; 0.0 to 2.0 where this was written, by
+whether the interpreter reports calls into Cython. Decoding would take one a column."""
+HELD_BYTES_MAX = 4 * BLOCK_BYTES
+
+
+@pytest.fixture
+def copy_rows(make_database: MakeDatabase) -> Iterator[Callable[[int], Transferred]]:
+    """Pumps so many rows of 26 columns from one database into another."""
+    source, warehouse = make_database("source"), make_database("warehouse")
+    columns = ", ".join(f"c{n} varchar" for n in range(COLUMNS))
+    warehouse.sql(f"CREATE TABLE rows ({columns})")
+    with _session(source, "source") as reading, _session(warehouse, "warehouse") as writing:
+
+        def copy(rows: int) -> Transferred:
+            values = ", ".join(f"'value {n} of ' || i" for n in range(COLUMNS))
+            query = f"COPY (SELECT {values} FROM generate_series(1, {rows}) i) TO STDOUT"
+            return transfer(
+                reading,
+                f"{query} (FORMAT binary)".encode(),
+                writing,
+                b"COPY public.rows FROM STDIN (FORMAT binary)",
+                stall_timeout_s=60.0,
+                on_progress=lambda _rows, _bytes: None,
+            )
+
+        yield copy
+
+
+@contextmanager
+def _session(database: Database, name: str) -> Iterator[Session]:
+    role = "source" if name == "source" else "warehouse"
+    session = open_session(Server(name, role, database.params, name, 10.0))
+    try:
+        yield session
+    finally:
+        session.abandon()
+
+
+def test_the_pump_makes_no_call_per_column(copy_rows: Callable[[int], Transferred]) -> None:
+    calls = {rows: _calls_during(copy_rows, rows) for rows in (FEW_ROWS, MANY_ROWS)}
+    more = (calls[MANY_ROWS] - calls[FEW_ROWS]) / (MANY_ROWS - FEW_ROWS)
+    assert more <= CALLS_PER_ROW_MAX
+
+
+def test_the_pump_holds_a_block_however_many_rows_pass(
+    copy_rows: Callable[[int], Transferred],
+) -> None:
+    copy_rows(FEW_ROWS)
+    tracemalloc.start()
+    try:
+        moved = copy_rows(MANY_ROWS)
+        _, held_most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert moved.bytes > 4 * HELD_BYTES_MAX
+    assert held_most_bytes < HELD_BYTES_MAX
+
+
+def _calls_during(copy_rows: Callable[[int], Transferred], rows: int) -> int:
+    """Python functions and built-ins that this thread called."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        moved = copy_rows(rows)
+    finally:
+        sys.setprofile(before)
+    assert moved.rows == rows
+    return calls

@@ -1,0 +1,62 @@
+"""Metrics and notifications around any engine: they hear all, and change nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elconsole.api import RunDetail, SyncRequest
+from elconsole.events import Event
+from elconsole.metrics import Metrics
+from elconsole.notify import Notifier
+from elconsole.observed import ObservedEngine
+from elconsole.settings_models import NotifySettings
+from tests.fakes import FakeEngine
+
+pytestmark = pytest.mark.unit
+
+
+class Ear(Notifier):
+    def __init__(self) -> None:
+        super().__init__(NotifySettings())
+        self.documents: list[Mapping[str, Any]] = []
+
+    def ended(self, document: Mapping[str, Any]) -> bool:
+        self.documents.append(document)
+        return True
+
+
+def sync(engine: ObservedEngine, heard: list[Event]) -> RunDetail:
+    return engine.sync(SyncRequest(), emit=heard.append, stop=threading.Event())
+
+
+def test_a_sync_is_counted_written_and_told_of(tmp_path: Path) -> None:
+    ear, heard, file = Ear(), list[Event](), tmp_path / "elconsole.prom"
+    engine = ObservedEngine(FakeEngine(), metrics=Metrics(), metrics_file=file, notifier=ear)
+    detail = sync(engine, heard)
+    assert heard[-1].kind == "sync_complete"
+    assert ear.documents[0]["run_id"] == detail.run.run_id
+    text = file.read_text()
+    assert "elconsole_rows_loaded_total" in text
+    assert "elconsole_connection_up" in text
+    assert "elconsole_table_last_success_timestamp_seconds" in text
+
+
+def test_metrics_that_cannot_be_written_change_no_result(tmp_path: Path) -> None:
+    nowhere = tmp_path / "missing" / "elconsole.prom"
+    engine = ObservedEngine(FakeEngine(), metrics=Metrics(), metrics_file=nowhere)
+    assert sync(engine, []).run.status == "succeeded"
+    assert not nowhere.exists()
+
+
+def test_every_method_of_the_engine_is_passed_on() -> None:
+    inner = FakeEngine()
+    engine = ObservedEngine(inner)
+    assert engine.connections() == inner.connections()
+    assert engine.runs(1) == inner.runs(1)
+    assert engine.raw_tables() == inner.raw_tables()
+    assert engine.plan(SyncRequest()) == inner.plan(SyncRequest())
