@@ -73,6 +73,10 @@ def widths(table: Table, room: int) -> tuple[tuple[int, int], ...]:
             break
         kept.remove(worst)
     found = {index: least(index) for index in kept}
+    over = sum(width + GAP for width in found.values()) - GAP - room
+    if over > 0:  # a long name gives way before the state beside it does
+        widest = max(found, key=lambda index: found[index])
+        found[widest] = max(8, found[widest] - over)
     left = room - sum(width + GAP for width in found.values()) + GAP
     growing = [index for index in kept if table.columns[index].grows]
     for number, index in enumerate(growing):
