@@ -196,7 +196,7 @@ class Terminal:
 
     def modes(self) -> dict[int, bool]:
         """The private modes as the program left them."""
-        found = {number: True for number in ON_AT_FIRST}
+        found = dict.fromkeys(ON_AT_FIRST, True)
         for numbers, switch in _MODES.findall(self.written):
             found.update({int(number): switch == b"h" for number in numbers.split(b";")})
         return found

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 
-from tests.conftest import REPOSITORY, MakeFactory, RunCli
+from tests.conftest import REPOSITORY, RunCli
 from tests.postgres import Database, Factory
 from tests.terminal import PATIENCE_S, Terminal
 
@@ -54,7 +53,10 @@ def open_console() -> Iterator[OpenConsole]:
     with contextlib.ExitStack() as stack:
 
         def open_(
-            *arguments: str, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None
+            *arguments: str,
+            columns: int = 120,
+            rows: int = 40,
+            env: Mapping[str, str] | None = None,
         ) -> Terminal:
             return stack.enter_context(
                 Terminal(
@@ -624,7 +626,9 @@ def test_foreign_text_neither_breaks_the_layout_nor_changes_colours(
     tables = {"odd": {"columns": ["id", "line", "state"]}, "loud": {"where": "public.shout()"}}
     write_settings(factory, refills={"tables": ["*"], "table": tables})
     path = Path("elconsole.toml")
-    quality = '[sources.refills.table.odd.quality]\nstatus = "state"\npassed = ["ok"]\nby = ["line"]\n'
+    quality = (
+        '[sources.refills.table.odd.quality]\nstatus = "state"\npassed = ["ok"]\nby = ["line"]\n'
+    )
     path.write_text(path.read_text() + quality)
 
     terminal = open_console()
@@ -646,5 +650,11 @@ def test_foreign_text_neither_breaks_the_layout_nor_changes_colours(
     terminal.press("escape")
     terminal.wait_gone("SQLSTATE")
     assert_quits(terminal)
-    for sequence in (b"\x1b[31m", b"\x1b[2J", b"\x1b]0;title", "\u202e".encode(), "\u200b".encode()):
+    for sequence in (
+        b"\x1b[31m",
+        b"\x1b[2J",
+        b"\x1b]0;title",
+        "\u202e".encode(),
+        "\u200b".encode(),
+    ):
         assert sequence not in terminal.written
