@@ -50,7 +50,8 @@ class History:
     def start(self) -> None:
         self.do(
             "DROP TABLE IF EXISTS t CASCADE;"
-            "CREATE TABLE t (id int PRIMARY KEY, v varchar(10), moved bigint NOT NULL, c0 int DEFAULT 1)"
+            "CREATE TABLE t (id int PRIMARY KEY, v varchar(10), moved bigint NOT NULL,"
+            " c0 int DEFAULT 1)"
         )
         self.do("CREATE SEQUENCE IF NOT EXISTS clock")
         self.columns = ["c0"]
