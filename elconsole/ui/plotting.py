@@ -158,4 +158,4 @@ def short_period(period: str | None) -> str:
         return ""
     if len(period) >= 10 and period[4:5] == "-" and period[7:8] == "-":
         return period[5:10] if len(period) < 13 else f"{period[8:10]} {period[11:13]}h"
-    return period[:12]
+    return period[:20]

@@ -471,6 +471,15 @@ RAW_TABLES = tuple(
 )
 
 
+ADVICE = Finding(
+    advisor="load optimizer",
+    subject="refills.refills_production",
+    finding="reads 1,000,000 rows each run of which 0.4 % changed",
+    evidence={"changed_share": 0.004},
+    command='mode = "incremental"',
+)
+
+
 @dataclass
 class FakeEngine:
     """Answers from what a test put in; records what it was asked to do."""
@@ -485,6 +494,7 @@ class FakeEngine:
     units: UnitsPage = UNITS
     drift: SchemaReport = DRIFT
     raw: tuple[RawTable, ...] = RAW_TABLES
+    advice: tuple[Finding, ...] = (ADVICE,)
     problem: ElconsoleError | None = None
     """Raised by every question but probes."""
     hung: set[str] = field(default_factory=set)
@@ -570,14 +580,7 @@ class FakeEngine:
         return ReconcileReport(())
 
     def advise(self) -> AdviceReport:
-        finding = Finding(
-            advisor="load optimizer",
-            subject="refills.refills_production",
-            finding="reads 1,000,000 rows each run of which 0.4 % changed",
-            evidence={"changed_share": 0.004},
-            command='mode = "incremental"',
-        )
-        return self._or_problem(AdviceReport((finding,)))
+        return self._or_problem(AdviceReport(self.advice))
 
     def close(self) -> None:
         self.closed = True

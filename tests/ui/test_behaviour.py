@@ -498,3 +498,16 @@ async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line() -
         await pilot.press("end")
         await pilot.pause()
         assert table.cursor == 9_999
+
+
+async def test_advice_that_does_not_fit_is_read_on_by_the_arrow_keys() -> None:
+    from elconsole.ui.widgets.lines import Lines
+
+    engine = fake.FakeEngine(advice=(fake.ADVICE,) * 30)
+    app = console(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.action_advice()
+        await settle(pilot)
+        await press(pilot, "down", "down", "down", "pagedown")
+        assert app.screen.query_one("#advice", Lines).scroll_offset.y > 3

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from elconsole.api import AdviceReport
 from elconsole.api_types import ErrorInfo
@@ -18,7 +19,7 @@ def advice_lines(report: AdviceReport) -> tuple[Cell, ...]:
     """Three lines a finding."""
     lines: list[Cell] = []
     for item in report.findings:
-        evidence = " · ".join(f"{safe(k, 60)} {safe(str(v), 80)}" for k, v in item.evidence.items())
+        evidence = " · ".join(f"{safe(k, 60)} {_value(v)}" for k, v in item.evidence.items())
         lines.append(
             (*cell(f"▲ {safe(item.subject, 80)}  ", "warn"), *cell(safe(item.advisor), "dim"))
         )
@@ -31,8 +32,18 @@ def advice_lines(report: AdviceReport) -> tuple[Cell, ...]:
     return tuple(lines) or (cell("● Nothing to advise.", "ok"),)
 
 
+def _value(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else safe(str(value), 80)
+
+
 class AdviceScreen(DetailScreen):
     """The findings."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down,j", "into", "Read on", show=False)]
+
+    def action_into(self) -> None:
+        """Give the list the keys that scroll."""
+        self.query_one("#advice", Lines).focus()
 
     def compose_page(self) -> ComposeResult:
         """One list."""

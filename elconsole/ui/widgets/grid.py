@@ -270,6 +270,9 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         if not self.rows:
             return
         target = self._selectable(min(max(index, 0), len(self.rows) - 1), direction)
+        if self.rows[target].heading:
+            self.scroll_relative(y=index - self.cursor, animate=False)
+            return
         if target != self.cursor:
             old, self.cursor = self.cursor, target
             for at in (old, target):

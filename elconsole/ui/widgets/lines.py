@@ -1,4 +1,4 @@
-"""A few lines of cells, without cursor."""
+"""Lines of cells without cursor; they take the focus, to scroll, where they do not fit."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Lines(Grid, can_focus=False):
         wrapped = [part for item in self._lines for part in wrapped_cell(item, room)]
         rows = tuple(Row(str(number), (item,), heading=True) for number, item in enumerate(wrapped))
         self.show(Table((), rows=rows, title=title))
+        self.can_focus = len(rows) > self.size.height
 
     def on_resize(self) -> None:
         """Wrap anew."""
