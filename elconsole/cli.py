@@ -335,14 +335,21 @@ def config(ctx: typer.Context) -> None:
 def serve(
     ctx: typer.Context,
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=1, max=65535, help="On 127.0.0.1.")
+        int, typer.Option("--port", metavar="N", min=1, max=65535, help="Where to listen.")
     ] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="On which address.")
+    ] = "127.0.0.1",
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Allow an address others can reach; there is no login."),
+    ] = False,
 ) -> None:
     """The dashboard in a browser on this machine."""
     from elconsole import cli_setup
 
     session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: cli_setup.serve(session, port)))
+    raise typer.Exit(session.run(lambda: cli_setup.serve(session, host, port, public=public)))
 
 
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> None:

@@ -13,8 +13,6 @@ from elconsole import errors
 if TYPE_CHECKING:
     from elconsole.cli_session import Session
 
-LOOPBACK = "127.0.0.1"
-
 
 def init(session: Session, path: Path) -> int:
     """Write the commented configuration file; never over another."""
@@ -50,21 +48,26 @@ def config(session: Session) -> int:
     return errors.EXIT_OK
 
 
-def serve(session: Session, port: int) -> int:
-    """Serve the dashboard to browsers on this machine until interrupted."""
+def serve(session: Session, host: str, port: int, *, public: bool) -> int:
+    """Serve the dashboard to browsers until interrupted; by default of this machine only.
+
+    Raises UsageError without the extra `web`, and for an address that others can reach
+    unless `public` says that this is meant."""
     if importlib.util.find_spec("textual_serve") is None:
         raise errors.UsageError(
             "serving the dashboard to a browser needs the extra `web`",
             hint="pip install 'elconsole[web]'",
         )
-    from textual_serve.server import Server
+    from elconsole.serving import ConsoleServer, require_private
 
+    require_private(host, public=public)
     session.load()
-    session.output.note(
-        f"http://{LOOPBACK}:{port} (there is no login: whoever can open it can use it)"
-    )
     command = shlex.join([sys.executable, "-m", "elconsole", *console_arguments(session)])
-    Server(command, host=LOOPBACK, port=port, title="elconsole").serve()
+    server = ConsoleServer(command, host=host, port=port, public=public)
+    session.output.note(
+        f"{server.public_url} (there is no login: whoever can open it can use it); ctrl+c ends it"
+    )
+    server.serve()
     return errors.EXIT_OK
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import pyte
 
-PATIENCE_S = 12.0
+PATIENCE_S = 30.0
 """A deadline for a busy machine, not an expectation."""
 TAKE_TERMINAL = 'exec "$@" <>"$0" >&0 2>&0'
 """For `sh -c`: the first terminal that a session's leader opens becomes its own."""
@@ -38,6 +38,8 @@ Keys = {
     "tab": b"\t",
     "up": b"\x1b[A",
     "down": b"\x1b[B",
+    "home": b"\x1b[H",
+    "end": b"\x1b[F",
     "ctrl+p": b"\x10",
     "ctrl+c": b"\x03",
 }

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.integration
 
 PROMPT_S = 5.0
 """The console promises two seconds; a busy machine gets more."""
+FRAMES = {("╭", "╮"), ("│", "│"), ("╰", "╯")}
+"""First and last cell of a line between frames."""
 TABLES = {name: f"{name}_production" for name in ("refills", "bodies", "springs")}
 ANY_SYNC_LOCK = 7
 GATE = f"""
@@ -148,11 +150,7 @@ def assert_framed(terminal: Terminal) -> None:
     def framed() -> bool:
         top, *page, keys = terminal.lines
         edges = {(line[0], line[-1]) for line in page if "▌" not in line}
-        return (
-            "elconsole" in top
-            and "Help" in keys
-            and edges <= {("╭", "╮"), ("│", "│"), ("╰", "╯"), ("│", "▇")}
-        )
+        return "elconsole" in top and "Help" in keys and edges <= FRAMES
 
     terminal.wait_until(framed, "a page whose frames reach from edge to edge")
 
@@ -167,6 +165,7 @@ def assert_stacked(terminal: Terminal) -> None:
             "elconsole" in top
             and "healthy" in top
             and "Quit" in keys
+            and len(rules) > 1
             and "Connections" in rules[0]
             and "Sync" in rules[1]
             and all(line.endswith("─") for line in rules)
@@ -180,6 +179,21 @@ def assert_quits(terminal: Terminal) -> None:
     terminal.press("q")
     assert terminal.wait_for_end(PROMPT_S) == 0
     assert terminal.left_changed() == []
+
+
+def open_error(terminal: Terminal, target: str) -> None:
+    """Go to the row of the sync panel that `target` in the line of keys names, and open it."""
+    terminal.press("enter")
+    terminal.wait_for("enter Open")
+    terminal.press("tab")
+    terminal.wait_until(lambda: "Sync refills." in terminal.lines[-1], "the sync panel's cursor")
+    terminal.press("home")
+    while target not in terminal.lines[-1]:
+        before = terminal.lines[-1]
+        terminal.press("down")
+        terminal.wait_until(lambda: terminal.lines[-1] != before, "the next row")  # noqa: B023
+    terminal.press("enter")
+    terminal.wait_for("c copy")
 
 
 # The main job
@@ -261,8 +275,7 @@ def test_a_failed_table_explains_itself(factory: Factory, open_console: OpenCons
     terminal.wait_for("Sync · run 1", "failed")
     terminal.wait_for(f"bodies.{TABLES['bodies']}", "✗ failed")
     assert terminal.line_with(f"springs.{TABLES['springs']}", "✓")
-    terminal.press("enter", "tab", "down", "enter")
-    terminal.wait_for("permission denied")
+    open_error(terminal, "Sync bodies.bodies_production")
     terminal.wait_for("SQLSTATE", "42501")
     terminal.wait_for("What to do")
     terminal.press("escape")
@@ -556,7 +569,9 @@ def test_a_hung_source_delays_nothing_but_its_own_row(
         for key, words in (("3", "Runs"), ("2", "LINE-REFILLS-001"), ("1", "Connections")):
             terminal.press(key)
             terminal.wait_for(words, timeout_s=PROMPT_S)
-        terminal.press("q", "c")
+        terminal.press("q")
+        terminal.wait_for("Cancel and quit")
+        terminal.press("c")
         assert terminal.wait_for_end(PROMPT_S) == 0
         assert terminal.left_changed() == []
 
@@ -645,7 +660,8 @@ def test_foreign_text_neither_breaks_the_layout_nor_changes_colours(
         terminal.resize(columns, rows)
         terminal.press("1")
         (assert_stacked if columns == 80 else assert_framed)(terminal)
-    terminal.press("enter", "tab", "enter")
+    open_error(terminal, "Sync refills.loud")
+    terminal.press("end")
     terminal.wait_for("SQLSTATE", "P0001")
     terminal.press("escape")
     terminal.wait_gone("SQLSTATE")

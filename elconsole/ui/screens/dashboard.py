@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -97,7 +98,12 @@ class DashboardScreen(PageScreen):
             mark, tone = sync.MARKS[run.run.status]
             rows = sum(item.rows() for item in run.tables)
             parts.append(Part(f"  {mark} {run.run.status} {rows:,} rows", tone))
-        self.query_one("#summary", LineBar).show(tuple(parts), (Part(f"  {clock(now)}", "dim"),))
+        room = self.app.size.width - 2 - sum(cell_len(part.text) for part in parts)
+        if room < 0:  # the state matters more than the name
+            room += cell_len(parts.pop(0).text)
+        time_of_day = Part(f"  {clock(now)}", "dim")
+        right = (time_of_day,) if room >= cell_len(time_of_day.text) else ()
+        self.query_one("#summary", LineBar).show(tuple(parts), right)
 
     def action_enter_panels(self) -> None:
         """Put the cursor into the first panel."""
