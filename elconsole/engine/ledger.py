@@ -23,6 +23,8 @@ from elconsole.errors import UsageError
 
 CHANNEL = "elconsole"
 NAMES_LOCK = 1
+SHORTEST_PREFIX = 4
+"""Letters of a run's id that name it; fewer would take an unknown number for an id."""
 
 
 def start_run(session: Session, run: RunSummary) -> int:
@@ -150,13 +152,14 @@ def read_run(session: Session, wanted: str) -> RunDetail:
     with session.within(CATALOG_TIMEOUT_S):
         found: tuple[RunSummary, ...] = ()
         if ledger_version(session):
-            condition = sql.SQL("{} <> '' AND starts_with(r.run_id::text, {})").format(
-                sql.Literal(wanted), sql.Literal(wanted.lower())
+            condition = sql.SQL("starts_with(r.run_id::text, {})").format(
+                sql.Literal(wanted.lower())
             )
             if wanted.isdecimal() and len(wanted) < 19:
                 by_number = sql.SQL("r.run_number = {}").format(sql.Literal(int(wanted)))
                 found = _select_runs(session, by_number, 1)
-            found = found or _select_runs(session, condition, 2)
+            if not found and len(wanted) >= SHORTEST_PREFIX:
+                found = _select_runs(session, condition, 2)
         if len(found) != 1:
             what = "more than one run begins with" if found else "there is no run"
             raise UsageError(f"{what} {wanted}", hint="`elconsole runs` lists them")

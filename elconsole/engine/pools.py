@@ -201,6 +201,8 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
             _settle(session, server)
     except psycopg.Error as error:
         session.abandon()
+        if stop is not None and stop.is_set():
+            raise Cancelled("the sync was stopped") from None
         raise connection_error(error, server.name, server.role, server.address) from error
     except BaseException:
         session.abandon()

@@ -569,6 +569,7 @@ def test_a_hung_source_delays_nothing_but_its_own_row(
         for key, words in (("3", "Runs"), ("2", "LINE-REFILLS-001"), ("1", "Connections")):
             terminal.press(key)
             terminal.wait_for(words, timeout_s=PROMPT_S)
+        terminal.press("s")
         terminal.press("q")
         terminal.wait_for("Cancel and quit")
         terminal.press("c")
