@@ -32,7 +32,7 @@ GLOBAL_VALUES = frozenset(
         "-c",
     }
 )
-COMMAND_VALUES = frozenset({"--by", "--period", "--limit", "--path", "--port"})
+COMMAND_VALUES = frozenset({"--by", "--host", "--period", "--limit", "--path", "--port"})
 """Options of commands whose value must not be read as an option."""
 
 

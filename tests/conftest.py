@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import hypothesis
 import pytest
 
 from tests.pairs import Pair
@@ -21,6 +22,10 @@ from tests.postgres import (
     reachable_folder,
     seed_source,
 )
+
+# A shared machine pauses whenever it likes: how long an example takes says nothing.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _FOREIGN_PREFIXES = ("ELCONSOLE_", "XDG_", "PG")
