@@ -13,6 +13,7 @@ from elconsole.ui.options import ConsoleOptions
 from tests.ui import fake_engine as fake
 
 PATIENCE_S = 20.0
+QUIET_PAUSES = 5
 
 
 def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp:
@@ -35,10 +36,11 @@ async def settle(pilot: Pilot[Any]) -> None:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     async with asyncio.timeout(PATIENCE_S):
-        await pilot.pause()
-        while app.background.waiting() - held(app):
+        # An answer may lead to the next question: nothing is settled until a while is quiet.
+        quiet = 0
+        while quiet < QUIET_PAUSES:
             await pilot.pause(0.005)
-        await pilot.pause()
+            quiet = 0 if app.background.waiting() - held(app) else quiet + 1
     app.repaint()
     await pilot.pause()
     await pilot.pause()

@@ -497,6 +497,7 @@ async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line() -
         assert len(set(drawn)) < 2 * SIZE[1]
         await pilot.press("end")
         await pilot.pause()
+        await pilot.pause()
         assert table.cursor == 9_999
 
 
