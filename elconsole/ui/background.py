@@ -68,14 +68,13 @@ class Background:
 
         def turn() -> None:
             while not self.stop.is_set():
-                with self._lock:
-                    self._asked.add(name)
                 rest_s = work()
-                with self._lock:
-                    self._asked.discard(name)
+                self.settle(name)
                 wake.wait(rest_s)
                 wake.clear()
+                self._under_way(name)
 
+        self._under_way(name)
         self._start(name, turn)
 
     def settle(self, name: str) -> None:
@@ -108,6 +107,10 @@ class Background:
         self.stop.set()
         for wake in self._wakes.values():
             wake.set()
+
+    def _under_way(self, name: str) -> None:
+        with self._lock:
+            self._asked.add(name)
 
     def _answer(
         self, question: str, work: Callable[[], Message], refused: Callable[[ErrorInfo], Message]

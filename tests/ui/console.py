@@ -28,7 +28,10 @@ def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp
         "tick_s": 0.0,
         **options,
     }
-    return ConsoleApp(ConsoleOptions(**given))
+    app = ConsoleApp(ConsoleOptions(**given))
+    # On a loaded machine a test may outlast a toast's five seconds.
+    app.NOTIFICATION_TIMEOUT = PATIENCE_S * 100
+    return app
 
 
 async def settle(pilot: Pilot[Any]) -> None:
