@@ -26,8 +26,8 @@ from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.publish import TABLE_LOCK_CLASS, commit
-from elconsole.engine.quality_baselines import store_daily_counts
-from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.quality_daily import UnitCounting, store_daily_counts
+from elconsole.engine.quality_statements import QualityTarget, read_columns
 from elconsole.engine.state import Target
 from elconsole.engine.statements import statement
 from elconsole.engine.swap import swap
@@ -37,6 +37,8 @@ from elconsole.hook_types import HookResult
 
 LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
+MOST_RECOUNTED = 0.2
+"""Share of a table's rows above which a scan counts its units faster than their keys do."""
 DEAD_HOLDER_WAIT_S = 3.0
 """How long a killed client's session may take to notice: the server looks twice a second."""
 
@@ -197,25 +199,50 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     end_snapshot(context.source)
     context.on_extracted(moved)
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
-    with warehouse.attended(context.stall_timeout_s):
-        inserted, updated = merge.upsert(warehouse, task, leaf, defaults) if moved.rows else (0, 0)
-        deleted = merge.sweep(warehouse, task, leaf) if keys else 0
-    context.before_publish(warehouse, leaf, _hook_result(moved, inserted + updated))
+    wrote = merge.Merged(0, 0, 0, None)
+    if moved.rows or keys:
+        counting = _unit_counting(context, moved.rows)
+        with warehouse.attended(context.stall_timeout_s):
+            wrote = merge.write(
+                warehouse,
+                task,
+                leaf,
+                defaults,
+                staged=moved.rows > 0,
+                sweep=keys is not None,
+                counting=counting,
+            )
+    rows_loaded = wrote.inserted + wrote.updated
+    context.before_publish(warehouse, leaf, _hook_result(moved, rows_loaded))
     result = LoadResult(
         rows_extracted=moved.rows,
-        rows_loaded=inserted + updated,
-        rows_deleted=deleted,
+        rows_loaded=rows_loaded,
+        rows_deleted=wrote.deleted,
         bytes=moved.bytes + (keys.bytes if keys else 0),
         extract_seconds=moved.extract_seconds,
         load_seconds=time.monotonic() - loading,
         generation=target.generation,
-        row_count=(target.row_count or 0) + inserted - deleted,
+        row_count=(target.row_count or 0) + wrote.inserted - wrote.deleted,
         extracted_at=snapshot.taken_at,
         strategy=task.strategy,
+        quality_flags=wrote.units or {},
     )
     context.on_commit(result)
     commit(warehouse, f"{records(context, snapshot, result)}; COMMIT")
     return _tidy(context, result, old_leaf=None)
+
+
+def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | None:
+    """How to keep the daily counts; None where there are none of the rows as they stand, or
+    where so many change that one scan is cheaper."""
+    target, quality = merge.known_target(context.task), context.quality
+    if quality is None or rows_staged > MOST_RECOUNTED * (target.row_count or 0):
+        return None
+    counted = quality.of_content(target.content_run_id).stored_version
+    if counted is None or counted != target.units_version:
+        return None
+    columns = read_columns(context.warehouse, quality)
+    return UnitCounting(quality, columns)
 
 
 def _hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
@@ -322,13 +349,16 @@ def records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult
     moved = bind(
         "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
         " last_synced_at = clock_timestamp(),"
-        " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END"
+        " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END,"
+        " units_version = CASE WHEN %s THEN %s ELSE units_version END"
         " WHERE target_id = %s",
         [
             result.generation,
             result.row_count,
             result.changed,
             context.run_id,
+            result.changed and bool(result.quality_flags),
+            context.quality and context.quality.of_content(context.run_id).stored_version,
             target.target_id,
         ],
     )
@@ -377,21 +407,13 @@ def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> Loa
 
 
 def _flags(context: LoadContext, target: Target, result: LoadResult) -> Mapping[str, int]:
-    """Units passed and failed: counted when rows changed, else as they were."""
+    """Units passed and failed: as the merge counted them, as they were, or counted now."""
     quality = context.quality
-    if quality is None:
-        return {}
+    if quality is None or result.quality_flags:
+        return result.quality_flags
     if not result.changed and target.units_passed is not None:
         return {"passed": target.units_passed, "failed": target.units_failed or 0}
-    published = replace(quality, version=context.run_id)
-    flags = store_daily_counts(context.warehouse, published)
-    if flags:
-        context.warehouse.execute(
-            "UPDATE elconsole.targets SET units_passed = %s, units_failed = %s"
-            " WHERE target_id = %s",
-            [flags["passed"], flags["failed"], target.target_id],
-        )
-    return flags
+    return store_daily_counts(context.warehouse, quality.of_content(context.run_id))
 
 
 @contextlib.contextmanager

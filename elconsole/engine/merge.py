@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
 from elconsole.engine import layout
 from elconsole.engine.drift import METADATA
 from elconsole.engine.extract import key_columns
 from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.plan import TableTask, identifier
 from elconsole.engine.pools import Session
+from elconsole.engine.quality_daily import UnitCounting
 from elconsole.engine.state import Target
 from elconsole.engine.swap import swap
 from elconsole.errors import PlanError
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
+LOG = logging.getLogger("elconsole.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge wrote."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    units: Mapping[str, int] | None
+    """Units `passed` and `failed` of the table now; None where they are still to be counted."""
 
 
 def known_target(task: TableTask) -> Target:
@@ -53,10 +73,84 @@ def create_key_stage(task: TableTask) -> str:
     return f"CREATE TEMPORARY TABLE elconsole_keys ({definitions}) ON COMMIT DROP"
 
 
-def upsert(
-    session: Session, task: TableTask, leaf: str, defaults: dict[str, str]
-) -> tuple[int, int]:
-    """Write the staged rows by primary key; returns rows inserted and rows updated.
+def write(
+    session: Session,
+    task: TableTask,
+    leaf: str,
+    defaults: dict[str, str],
+    *,
+    staged: bool,
+    sweep: bool,
+    counting: UnitCounting | None,
+) -> Merged:
+    """Upsert the staged rows, delete those whose key the source no longer has, and keep the
+    daily counts of units in step: all in one message."""
+    if counting is not None:
+        try:
+            session.execute("SAVEPOINT units")
+            return _write(session, task, leaf, defaults, staged, sweep, counting)
+        except psycopg.DataError as error:
+            # A time out of every range, say: the units are then counted anew, if they can be.
+            LOG.info("%s.%s: units not counted: %s", task.source, task.label, error)
+            session.execute("ROLLBACK TO SAVEPOINT units")
+    return _write(session, task, leaf, defaults, staged, sweep, None)
+
+
+def _write(
+    session: Session,
+    task: TableTask,
+    leaf: str,
+    defaults: dict[str, str],
+    staged: bool,
+    sweep: bool,
+    counting: UnitCounting | None,
+) -> Merged:
+    statements = []
+    if staged:
+        statements.append(_upsert(task, leaf, defaults))
+        if counting is not None:
+            touched = (
+                f"(SELECT r.* FROM {STAGE} AS s JOIN {leaf} AS r ON {_matched(task, 's')}) AS t"
+            )
+            before = counting.touched(touched, arrived=False)
+            after = counting.touched(touched, arrived=True)
+            statements = [before, *statements, after]
+    if sweep:
+        delete = _sweep(task, leaf)
+        statements.append(f"ANALYZE {KEYS}")
+        statements.append(counting.deleted(delete) if counting else delete)
+    if counting is not None:
+        statements = [counting.begin(), *statements, counting.finish()]
+    return _merged(session.execute("; ".join(statements).encode()), staged, sweep, counting)
+
+
+def _merged(
+    cursor: psycopg.Cursor[Any], staged: bool, sweep: bool, counting: UnitCounting | None
+) -> Merged:
+    """Read the answers in the order of their statements."""
+    inserted = updated = deleted = 0
+    units: dict[str, int] | None = None
+    rows = []
+    while True:
+        if cursor.description is not None:
+            rows.append(cursor.fetchone())
+        elif sweep and counting is None and (cursor.statusmessage or "").startswith("DELETE"):
+            deleted = cursor.rowcount
+        if not cursor.nextset():
+            break
+    answers = iter(rows)
+    if staged:
+        inserted, updated = next(answers) or (0, 0)
+    if counting is not None:
+        if sweep:
+            (deleted,) = next(answers) or (0,)
+        if (counted := next(answers, None)) is not None:
+            units = {"passed": counted[0], "failed": counted[1]}
+    return Merged(inserted, updated, deleted, units)
+
+
+def _upsert(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
+    """Write the staged rows by primary key; selects how many were inserted and updated.
 
     A row that is the same stays untouched, metadata included. Sameness is of the stored
     bytes (`*<>`): `IS DISTINCT FROM` takes 1.0 for 1.00 and fails for json."""
@@ -69,15 +163,14 @@ def upsert(
     old = ", ".join(f"r.{name}" for name in names)
     new = ", ".join(f"excluded.{name}" for name in names)
     key = ", ".join(identifier(name) for name in task.primary_key)
-    row = session.execute(
+    return (
         f"WITH merged AS (INSERT INTO {leaf} AS r ({listed}) SELECT {values} FROM {STAGE}"
         f" ON CONFLICT ({key}) DO UPDATE SET {assigned}{nulled}"
         f" WHERE row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
         " RETURNING r.xmax = 0 AS inserted)"
         " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)"
-        " FROM merged".encode()
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+        " FROM merged"
+    )
 
 
 def _dropped_columns(task: TableTask) -> list[str]:
@@ -90,12 +183,12 @@ def _dropped_columns(task: TableTask) -> list[str]:
     ]
 
 
-def sweep(session: Session, task: TableTask, leaf: str) -> int:
-    """Delete the rows whose key the source no longer has; returns how many."""
-    matched = " AND ".join(
-        f"k.{identifier(name)} = r.{identifier(name)}" for name in task.primary_key
+def _matched(task: TableTask, other: str) -> str:
+    return " AND ".join(
+        f"{other}.{identifier(name)} = r.{identifier(name)}" for name in task.primary_key
     )
-    session.execute(f"ANALYZE {KEYS}".encode())
-    return session.execute(
-        f"DELETE FROM {leaf} AS r WHERE NOT EXISTS (SELECT FROM {KEYS} AS k WHERE {matched})".encode()  # noqa: E501
-    ).rowcount
+
+
+def _sweep(task: TableTask, leaf: str) -> str:
+    kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
+    return f"DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept})"

@@ -9,7 +9,13 @@ from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.statements import statement
 from elconsole.errors import PermissionMissing, ServerUnsupported
 
-MIGRATIONS = ("ledger_1", "quality_tables", "quality_signals", "watermark_numbers")
+MIGRATIONS = (
+    "ledger_1",
+    "quality_tables",
+    "quality_signals",
+    "watermark_numbers",
+    "quality_counted",
+)
 LOCK_CLASS = 0x656C6300
 """First key of every advisory lock of ours ("elc"); the last byte tells what is locked."""
 RUN_LOCK_CLASS = LOCK_CLASS + 3

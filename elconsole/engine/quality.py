@@ -21,7 +21,6 @@ from elconsole.api import (
 )
 from elconsole.engine.quality_baselines import (
     Baseline,
-    create_tables,
     frozen_reference,
     read_baseline,
     write_baseline,
@@ -78,18 +77,6 @@ def read_quality(
     return QualityReport(tuple(tables))
 
 
-def read_flags(connection: Connection[Any], target: QualityTarget) -> dict[str, int]:
-    """Units that passed and failed, as `data_loaded` carries them; empty without a status."""
-    if target.definition.status not in read_columns(connection, target):
-        return {}
-    query = sql.SQL(statement("quality_flags")).format(
-        passed=passed_condition(target.definition), table=target.identifier
-    )
-    row = connection.execute(query).fetchone()
-    passed, inspected = row if row else (0, 0)
-    return {"passed": passed, "failed": inspected - passed}
-
-
 def failed_units(
     connection: Connection[Any], target: QualityTarget, dimension: str, value: str, limit: int
 ) -> UnitsPage:
@@ -130,7 +117,6 @@ def freeze_baseline(
         references += _references(connection, target, now)
     if not references:
         raise UsageError("there is no complete day to freeze as a baseline yet")
-    create_tables(connection)
     return write_baseline(connection, references, now)
 
 

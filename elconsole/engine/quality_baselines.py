@@ -1,4 +1,4 @@
-"""Frozen references of pass rates, and the daily counts that a sync stores for readers."""
+"""Frozen references of pass rates."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from elconsole.engine.quality_statements import (
-    QualityTarget,
-    counts_statement,
-    hashing,
-    read_columns,
-    statement,
-)
+from elconsole.engine.quality_statements import QualityTarget, statement
 from elconsole.quality import Reference
 from elconsole.quality_report import PeriodCount, reference_of
 
@@ -21,9 +15,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from elconsole.api import Period
-
-MOST_STORED = 200_000
-"""More combinations than this are not stored: reading them would be no faster than a scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +25,6 @@ class Baseline:
     frozen_at: datetime
     references: Mapping[tuple[str, str | None], Reference]
     """By dimension and value; value None is the total."""
-
-
-def create_tables(connection: Connection[Any]) -> None:
-    """Create what this module keeps in the schema `elconsole`; harmless when it exists."""
-    connection.execute(statement("quality_tables"))
 
 
 def read_baseline(connection: Connection[Any], target: QualityTarget) -> Baseline | None:
@@ -112,48 +98,3 @@ def write_baseline(
                     )
                 )
     return version
-
-
-def store_daily_counts(connection: Connection[Any], target: QualityTarget) -> dict[str, int]:
-    """Count a table's units per day once, so that every reader finds them counted.
-
-    Call it after publishing, when rows changed; takes one scan of the table. Returns the
-    units that `passed` and `failed`; empty, and nothing stored, where a column is missing.
-    """
-    version, definition = target.stored_version, target.definition
-    columns = read_columns(connection, target)
-    if definition.status not in columns or not definition.by:
-        return {}
-    if not set(definition.by) <= set(columns):
-        return {}
-    query = counts_statement(target, columns, definition.by, "day")
-    # INSERT … SELECT would forgo parallel workers, so the few counts pass through here.
-    with hashing(connection):
-        rows = connection.execute(query).fetchall()
-    with connection.transaction():
-        connection.execute(
-            "DELETE FROM elconsole.quality_daily"
-            " WHERE target_schema = %(schema)s AND target_table = %(table)s",
-            target.names,
-        )
-        if version is not None and len(rows) <= MOST_STORED:
-            _copy_counts(connection, target, version, rows)
-    inspected, passed = sum(row[3] for row in rows), sum(row[4] for row in rows)
-    return {"passed": passed, "failed": inspected - passed}
-
-
-def _copy_counts(
-    connection: Connection[Any],
-    target: QualityTarget,
-    version: str,
-    rows: Iterable[tuple[Any, ...]],
-) -> None:
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY elconsole.quality_daily (target_schema, target_table, version, period,"
-            " values, defect, inspected, passed, newest, extracted, changed) FROM STDIN"
-        ) as copy,
-    ):
-        for row in rows:
-            copy.write_row((target.target_schema, target.target_table, version, *row))

@@ -79,35 +79,33 @@ def _read_lines(
     dimensions: Sequence[str],
     period: Period,
 ) -> list[CountedLine]:
-    stored = _stored_counts(connection, target, dimensions, period)
-    counts = stored or counts_statement(target, columns, dimensions, period)
+    if _is_stored(target, dimensions, period):
+        values = {**target.names, "version": target.stored_version}
+        named = {name: sql.Literal(value) for name, value in values.items()}
+        stored = sql.SQL(statement("quality_stored")).format(**named)
+        order = {target.definition.by.index(name) + 1: i for i, name in enumerate(dimensions, 1)}
+        found = _sum(connection, stored, period)
+        lines = [replace(line, place=order[line.place]) for line in found if line.place in order]
+        # None: the table is empty, or a sync has come between.
+        if lines:
+            return lines
+    return _sum(connection, counts_statement(target, columns, dimensions, period), period)
+
+
+def _sum(connection: Connection[Any], counts: sql.Composable, period: Period) -> list[CountedLine]:
     with hashing(connection):
         rows = connection.execute(periods_statement(counts, period)).fetchall()
-    lines = [CountedLine(*row) for row in rows]
-    if not stored:
-        return lines
-    wanted = {target.definition.by.index(column) + 1: i for i, column in enumerate(dimensions, 1)}
-    return [replace(line, place=wanted[line.place]) for line in lines if line.place in wanted]
+    return [CountedLine(*row) for row in rows]
 
 
-def _stored_counts(
-    connection: Connection[Any], target: QualityTarget, dimensions: Sequence[str], period: Period
-) -> sql.Composable | None:
-    """The daily counts of the last sync, where they are of this content and these settings."""
-    version = target.stored_version
-    if version is None or period != "day":
-        return None
-    if not set(dimensions) <= set(target.definition.by):
-        return None
-    exists = connection.execute("SELECT to_regclass('elconsole.quality_daily') IS NULL").fetchone()
-    if exists is None or exists[0]:
-        return None
-    named = {**target.names, "version": version}
-    row = connection.execute(statement("quality_is_stored"), named).fetchone()
-    if row is None or not row[0]:
-        return None
-    values = {name: sql.Literal(value) for name, value in named.items()}
-    return sql.SQL(statement("quality_stored")).format(**values)
+def _is_stored(target: QualityTarget, dimensions: Sequence[str], period: Period) -> bool:
+    """Whether the last sync stored the daily counts of this content by these settings."""
+    return (
+        period == "day"
+        and target.version is not None
+        and target.counted_version == target.stored_version
+        and set(dimensions) <= set(target.definition.by)
+    )
 
 
 def _added(count: PeriodCount, line: CountedLine) -> PeriodCount:

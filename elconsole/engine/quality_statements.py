@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -59,6 +59,8 @@ class QualityTarget:
     version: str | None = None
     """What names the published content, e.g. the run that last changed it; without it the
     stored daily counts are not used."""
+    counted_version: str | None = None
+    """What the stored daily counts were counted from."""
     complete_until: datetime | None = None
     """The last sync's snapshot: later periods are incomplete. None: now."""
 
@@ -73,6 +75,10 @@ class QualityTarget:
     @property
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.target_schema, self.target_table)
+
+    def of_content(self, version: str | None) -> QualityTarget:
+        """The same table with other rows."""
+        return replace(self, version=version)
 
     @property
     def stored_version(self) -> str | None:
@@ -96,16 +102,19 @@ def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str
     return dict(rows)
 
 
+HASHING: LiteralString = "SET LOCAL enable_sort = off; SET LOCAL work_mem = '64MB'"
+"""After it the planner groups by hashing: the groups are few, whatever it expects."""
+UNHASHING: LiteralString = "SET LOCAL enable_sort TO DEFAULT; SET LOCAL work_mem TO DEFAULT"
+
+
 @contextmanager
 def hashing(connection: Connection[Any]) -> Iterator[None]:
-    """Within it, the planner groups by hashing: the groups are few, whatever it expects."""
+    """Within it, the planner groups by hashing."""
     with connection.transaction():
-        connection.execute("SET LOCAL enable_sort = off")
-        connection.execute("SET LOCAL work_mem = '64MB'")
+        connection.execute(HASHING)
         yield
         # A caller's transaction may go on after this savepoint.
-        connection.execute("SET LOCAL enable_sort TO DEFAULT")
-        connection.execute("SET LOCAL work_mem TO DEFAULT")
+        connection.execute(UNHASHING)
 
 
 def has_time(target: QualityTarget, columns: Mapping[str, str]) -> bool:
@@ -118,8 +127,10 @@ def counts_statement(
     columns: Mapping[str, str],
     dimensions: Sequence[str],
     period: Period,
+    rows: sql.Composable | None = None,
 ) -> sql.Composed:
-    """Counts of every combination of the dimensions' values, period and defect."""
+    """Counts of every combination of the dimensions' values, period and defect; of the whole
+    table, or of the rows of a FROM item."""
     names = [sql.Identifier(f"value_{place}") for place in range(1, len(dimensions) + 1)]
     selected = sql.SQL(", ").join(
         sql.SQL("{}::text AS {}").format(sql.Identifier(column), name)
@@ -137,7 +148,7 @@ def counts_statement(
         time=_time(target, columns),
         extracted=_extracted(columns),
         changed=_changed(columns),
-        table=target.identifier,
+        table=rows or target.identifier,
     )
 
 

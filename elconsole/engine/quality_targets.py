@@ -33,6 +33,7 @@ def quality_target(
         target_table=target_table,
         definition=definition,
         version=known.content_run_id if known else None,
+        counted_version=known.units_version if known else None,
         complete_until=mark.extracted_at if mark else None,
     )
 

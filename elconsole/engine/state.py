@@ -80,6 +80,8 @@ class Target:
     """The run that last changed its rows."""
     units_passed: int | None
     units_failed: int | None
+    units_version: str | None
+    """What the stored daily counts were counted from."""
     watermark: Watermark | None
 
 
@@ -141,6 +143,7 @@ def _target(
     content_run_id: str | None,
     units_passed: int | None,
     units_failed: int | None,
+    units_version: str | None,
     snapshot: str | None,
     snapshot_xmin: int,
     extracted_at: datetime,
@@ -182,5 +185,6 @@ def _target(
         content_run_id,
         units_passed,
         units_failed,
+        units_version,
         watermark or None,
     )

@@ -173,7 +173,7 @@ class Killer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
         self.pair = pair
         self.kills: list[str] = []
-        execute, record, upsert = Session.execute, load.records, merge.upsert
+        execute, record, write = Session.execute, load.records, merge.write
 
         def killing_execute(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
             if is_publishing(session, query):
@@ -186,13 +186,13 @@ class Killer:
             self.strike(context.warehouse, "record")
             return record(context, *rest)
 
-        def killing_upsert(session: Session, *rest: Any) -> Any:
+        def killing_write(session: Session, *rest: Any, **options: Any) -> Any:
             self.strike(session, "upsert")
-            return upsert(session, *rest)
+            return write(session, *rest, **options)
 
         monkeypatch.setattr(Session, "execute", killing_execute)
         monkeypatch.setattr(load, "records", killing_record)
-        monkeypatch.setattr(merge, "upsert", killing_upsert)
+        monkeypatch.setattr(merge, "write", killing_write)
 
     def strike(self, session: Session, *places: str) -> None:
         if any(place in self.kills for place in places):

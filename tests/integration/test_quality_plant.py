@@ -13,7 +13,7 @@ import pytest
 from elconsole.advisors import Facts, advise
 from elconsole.api import QualityRequest, SyncRequest
 from elconsole.engine.advice import read_facts
-from elconsole.engine.quality_baselines import store_daily_counts
+from elconsole.engine.quality_daily import store_daily_counts
 from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.service import PostgresEngine
 from elconsole.settings_models import Settings

@@ -16,6 +16,12 @@ PATIENCE_S = 20.0
 QUIET_PAUSES = 5
 
 
+class PatientConsole(ConsoleApp):
+    """Keeps its toasts: on a loaded machine a test may outlast their five seconds."""
+
+    NOTIFICATION_TIMEOUT = PATIENCE_S * 100
+
+
 def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp:
     """A console on a fake engine, with the clock standing still."""
     used = engine if engine is not None else fake.FakeEngine()
@@ -28,10 +34,7 @@ def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp
         "tick_s": 0.0,
         **options,
     }
-    app = ConsoleApp(ConsoleOptions(**given))
-    # On a loaded machine a test may outlast a toast's five seconds.
-    app.NOTIFICATION_TIMEOUT = PATIENCE_S * 100
-    return app
+    return PatientConsole(ConsoleOptions(**given))
 
 
 async def settle(pilot: Pilot[Any]) -> None:

@@ -20,8 +20,14 @@ WITH grouped AS (
     ) AS units
     GROUP BY period, {names}, status, defect
 )
-SELECT period, ARRAY[{values}]::text[] AS values,
-       CASE WHEN {passed} THEN NULL ELSE defect END AS defect,
-       inspected, CASE WHEN {passed} THEN inspected ELSE 0 END AS passed,
-       newest, extracted, changed
-FROM grouped
+SELECT period, values, defect, sum(inspected)::bigint AS inspected,
+       sum(passed)::bigint AS passed, max(newest) AS newest, max(extracted) AS extracted,
+       sum(changed)::bigint AS changed
+FROM (
+    SELECT period, ARRAY[{values}]::text[] AS values,
+           CASE WHEN {passed} THEN NULL ELSE defect END AS defect,
+           inspected, CASE WHEN {passed} THEN inspected ELSE 0 END AS passed,
+           newest, extracted, changed
+    FROM grouped
+) AS combinations
+GROUP BY period, values, defect

@@ -1,0 +1,133 @@
+"""Units per day, stored by a sync so that every reader finds them counted.
+
+A full refresh counts the whole table once. A merge takes the rows that it is about to
+replace out of the counts and puts what they became in, within its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from elconsole.engine.quality_statements import (
+    HASHING,
+    UNHASHING,
+    QualityTarget,
+    counts_statement,
+    hashing,
+    read_columns,
+    statement,
+)
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+MOST_STORED = 200_000
+"""More combinations than this are not stored: reading them would be no faster than a scan."""
+UNITS = "pg_temp.elconsole_units"
+# The merge reads the same rows through the key's index anyway.
+_BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+_ANYHOW = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
+
+
+def store_daily_counts(connection: Connection[Any], target: QualityTarget) -> dict[str, int]:
+    """Count a table's units per day; takes one scan of the table.
+
+    Call it after publishing, when rows changed and `UnitCounting` did not see them. Returns
+    the units that `passed` and `failed`; empty, and nothing stored, where a column is missing.
+    """
+    version, definition = target.stored_version, target.definition
+    columns = read_columns(connection, target)
+    if definition.status not in columns or not definition.by:
+        return {}
+    if not set(definition.by) <= set(columns):
+        return {}
+    query = counts_statement(target, columns, definition.by, "day")
+    # INSERT … SELECT would forgo parallel workers, so the few counts pass through here.
+    with hashing(connection):
+        rows = connection.execute(query).fetchall()
+    inspected, passed = sum(row[3] for row in rows), sum(row[4] for row in rows)
+    stored = version if len(rows) <= MOST_STORED else None
+    with connection.transaction():
+        connection.execute(
+            "DELETE FROM elconsole.quality_daily"
+            " WHERE target_schema = %(schema)s AND target_table = %(table)s",
+            target.names,
+        )
+        if stored is not None:
+            _copy_counts(connection, target, rows)
+        connection.execute(
+            "UPDATE elconsole.targets"
+            " SET units_passed = %(passed)s, units_failed = %(failed)s, units_version = %(stored)s"
+            " WHERE target_schema = %(schema)s AND target_table = %(table)s",
+            {**target.names, "passed": passed, "failed": inspected - passed, "stored": stored},
+        )
+    return {"passed": passed, "failed": inspected - passed}
+
+
+def _copy_counts(
+    connection: Connection[Any], target: QualityTarget, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY elconsole.quality_daily (target_schema, target_table, period,"
+            " values, defect, inspected, passed, newest, extracted, changed) FROM STDIN"
+        ) as copy,
+    ):
+        for row in rows:
+            copy.write_row((target.target_schema, target.target_table, *row))
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCounting:
+    """SQL that keeps the daily counts in step with a merge; to run inside its transaction.
+
+    In order: `begin`, `touched(before)`, the upsert, `touched(after)`, a DELETE wrapped by
+    `deleted`, `finish`."""
+
+    target: QualityTarget
+    columns: Mapping[str, str]
+    """The raw table's columns and their types."""
+
+    def begin(self) -> str:
+        return statement("quality_units_stage")
+
+    def touched(self, rows: str, *, arrived: bool) -> str:
+        """Count the rows of a FROM item, which the key's index leads to."""
+        counted = self._counted(sql.SQL(rows), arrived=arrived)
+        return f"{HASHING}; {_BY_KEY}; {counted}; {_ANYHOW}; {UNHASHING}"
+
+    def deleted(self, delete: str) -> str:
+        """A DELETE that also counts what it deletes; selects how many rows that were."""
+        counted = self._counted(sql.SQL("gone"), arrived=False)
+        return (
+            f"WITH gone AS ({delete} RETURNING r.*), counted AS ({counted})"
+            " SELECT count(*) FROM gone"
+        )
+
+    def finish(self) -> str:
+        """Move the counts; selects the units passed and failed, or nothing where a recount
+        is needed."""
+        named = {name: sql.Literal(value) for name, value in self.target.names.items()}
+        moved = sql.SQL(statement("quality_units_move")).format(**named).as_string()
+        emptied = (
+            sql.SQL(
+                "DELETE FROM elconsole.quality_daily"
+                " WHERE target_schema = {schema} AND target_table = {table} AND inspected = 0"
+            )
+            .format(**named)
+            .as_string()
+        )
+        return f"{moved}; {emptied}"
+
+    def _counted(self, rows: sql.Composable, *, arrived: bool) -> str:
+        query = counts_statement(self.target, self.columns, self.target.definition.by, "day", rows)
+        sign = "" if arrived else "-"
+        return (
+            f"INSERT INTO {UNITS} SELECT period, values, defect, {sign}inspected, {sign}passed,"
+            f" newest, extracted, {sign}changed, {arrived} FROM ({query.as_string()}) AS counts"
+        )

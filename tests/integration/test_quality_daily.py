@@ -1,0 +1,189 @@
+"""The daily counts that syncs keep: after any history they equal a count of the whole table."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from elconsole.api import QualityReport, QualityRequest, QualityTable
+from elconsole.engine.quality import read_quality
+from elconsole.events import DataLoaded
+from tests.pairs import Pair
+
+pytestmark = pytest.mark.integration
+
+UNITS = """
+CREATE TABLE t (
+    id int PRIMARY KEY, status text, made timestamp, line text, kind varchar(9), flaw text,
+    note text
+)
+"""
+QUALITY = {
+    "status": "status", "passed": ["ok"], "time": "made", "by": ["line", "kind"], "defect": "flaw"
+}  # fmt: skip
+STATUSES = ("ok", "ok", "ok", "bad", None)
+DAYS = ("2026-03-01 10:00", "2026-03-02 11:30", "2026-03-02 23:59:59", "1999-12-31", None)
+
+
+def configure(pair: Pair, **settings: Any) -> None:
+    pair.incremental(quality=QUALITY, **settings)
+
+
+def insert(pair: Pair, number: int, choose: random.Random) -> None:
+    pair.source.sql(
+        "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, 'n') ON CONFLICT DO NOTHING",
+        number,
+        choose.choice(STATUSES),
+        choose.choice(DAYS),
+        choose.choice(("L1", "L2", None)),
+        choose.choice(("a", "b", "")),
+        choose.choice(("crack", "", None)),
+    )
+
+
+def change(pair: Pair, choose: random.Random) -> None:
+    """One random statement; some change no unit's place in the counts."""
+    key = choose.randrange(60)
+    column, values = choose.choice(
+        [
+            ("status", STATUSES),
+            ("made", DAYS),
+            ("line", ("L1", "L3", None)),
+            ("flaw", ("crack", "spot", None)),
+            ("note", ("x", "y")),
+        ]
+    )
+    kind = choose.randrange(4)
+    if kind == 0:
+        pair.source.sql("DELETE FROM t WHERE id = %s", key)
+    elif kind == 1:
+        insert(pair, choose.randrange(60), choose)
+    else:
+        pair.source.sql(
+            f"UPDATE t SET {column} = %s WHERE id BETWEEN %s AND %s",
+            choose.choice(values),
+            key,
+            key + choose.randrange(4),
+        )
+
+
+def reports(pair: Pair) -> tuple[QualityReport, QualityReport]:
+    """By the stored counts, and by a scan. Only the scan knows when the latest row of those
+    that stayed was extracted."""
+    assert pair.engine is not None
+    now = datetime.now(UTC)
+    with pair.engine._warehouse() as session:
+        targets = pair.engine._units(session)
+        scans = [replace(target, counted_version=None) for target in targets]
+        assert all(target.counted_version == target.stored_version for target in targets)
+        pages = tuple(
+            read_quality(session, chosen, QualityRequest(), now) for chosen in (targets, scans)
+        )
+    stored, scanned = (
+        QualityReport(tuple(replace(table, newest_extracted_at=None) for table in page.tables))
+        for page in pages
+    )
+    return stored, scanned
+
+
+def differences(one: QualityTable, other: QualityTable) -> dict[str, tuple[Any, Any]]:
+    names = (field.name for field in fields(one))
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def counted_here(pair: Pair) -> list[tuple[Any, ...]]:
+    """Where each stored count stands in its table: a recount writes every one anew."""
+    return pair.warehouse.sql("SELECT ctid::text FROM elconsole.quality_daily ORDER BY 1")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_counts_of_any_history_equal_a_scan(pair: Pair, seed: int) -> None:
+    choose = random.Random(seed)
+    pair.source.sql(UNITS)
+    for number in range(40):
+        insert(pair, number, choose)
+    configure(pair, deletes="sweep" if seed % 2 else "ignore")
+    pair.sync()
+    for _ in range(8):
+        for _ in range(choose.randrange(1, 4)):
+            change(pair, choose)
+        table = pair.sync()
+        stored, scanned = reports(pair)
+        for one, other in zip(stored.tables, scanned.tables, strict=True):
+            assert differences(one, other) == {}
+        rows, passed = pair.warehouse.sql(
+            "SELECT count(*), count(*) FILTER (WHERE status = 'ok') FROM raw.t"
+        )[0]
+        (loaded,) = (event for event in pair.events if isinstance(event, DataLoaded))
+        assert loaded.quality_flags == {"passed": passed, "failed": rows - passed}
+        assert table.error is None
+
+
+def test_few_changes_recount_no_unit_that_stayed(pair: Pair) -> None:
+    pair.source.sql(UNITS)
+    pair.source.sql(
+        "INSERT INTO t SELECT i, 'ok', timestamp '2026-03-01' + i * interval '1 hour',"
+        " 'L' || i % 3, 'a', NULL FROM generate_series(1, 500) i"
+    )
+    configure(pair)
+    pair.sync()
+    before = set(counted_here(pair))
+    pair.source.sql("UPDATE t SET status = 'bad', flaw = 'crack' WHERE id = 7")
+    assert pair.sync().records_loaded == 1
+    after = set(counted_here(pair))
+    assert len(before - after) == 1
+    assert len(after - before) == 2
+    stored, scanned = reports(pair)
+    assert stored == scanned
+
+
+def test_the_newest_unit_that_goes_is_not_remembered(pair: Pair) -> None:
+    pair.source.sql(UNITS)
+    pair.source.sql(
+        "INSERT INTO t SELECT i, 'ok', '2026-03-01', 'L', 'a' FROM generate_series(1, 9) i"
+    )
+    pair.source.sql("INSERT INTO t VALUES (10, 'ok', '2999-01-01', 'L', 'a')")
+    configure(pair, deletes="sweep")
+    pair.sync()
+    assert newest(reports(pair)[0]) == 2999
+    pair.source.sql("DELETE FROM t WHERE id = 10")
+    assert pair.sync().records_deleted == 1
+    assert newest(reports(pair)[0]) == 2026
+
+
+def newest(report: QualityReport) -> int | None:
+    table: QualityTable = report.tables[0]
+    return table.newest_unit_at.year if table.newest_unit_at else None
+
+
+def test_units_that_cannot_be_counted_fail_no_table(pair: Pair) -> None:
+    pair.source.sql(UNITS)
+    pair.source.sql(
+        "INSERT INTO t SELECT i, 'ok', '2026-03-01', 'L', 'a' FROM generate_series(1, 9) i"
+    )
+    configure(pair)
+    pair.sync()
+    pair.source.sql("UPDATE t SET made = '4714-11-24 00:00:00 BC' WHERE id = 3")
+    pair.sync()
+    assert pair.raw("made::text", order="1")[0] != ()
+    assert pair.raw("id, made::text") == pair.rows("id, made::text")
+
+
+def test_a_changed_setting_counts_anew(pair: Pair) -> None:
+    pair.source.sql(UNITS)
+    pair.source.sql(
+        "INSERT INTO t SELECT i, 'fine', '2026-03-01', 'L', 'a' FROM generate_series(1, 9) i"
+    )
+    configure(pair)
+    pair.sync()
+    pair.incremental(quality={**QUALITY, "passed": ["fine"]})
+    pair.source.sql("UPDATE t SET note = 'x' WHERE id = 1")
+    pair.sync()
+    stored, scanned = reports(pair)
+    assert stored == scanned
+    assert stored.tables[0].rows[0].passed == 9
