@@ -8,7 +8,6 @@ time whatever the size; views, grants, comments and policies hang on the parent 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 from collections.abc import Sequence
@@ -20,8 +19,7 @@ from psycopg import sql
 from elconsole.engine.drift import PlannedColumn
 from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.plan import TableTask, identifier
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.state import RawRelation
+from elconsole.engine.pools import Session
 from elconsole.engine.statements import statement
 from elconsole.engine.typeplan import TypePlan, copy_format
 from elconsole.errors import SchemaConflict
@@ -109,21 +107,22 @@ def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
     return ";".join(statements)
 
 
-def match_parent(session: Session, task: TableTask, leaf: str) -> None:
-    """Build on the leaf all that the attach would otherwise build under the lock."""
+def match_parent(task: TableTask, leaf: str) -> str:
+    """SQL that builds on the leaf all that the attach would otherwise build under the lock.
+
+    What hangs on a column that this refresh drops goes with it."""
     if task.parent is None:
-        return
-    query = sql.SQL(statement("parent_needs")).format(
+        return ""
+    needs = sql.SQL(statement("parent_needs")).format(
         parent=sql.Literal(task.parent.oid), leaf=sql.Literal(leaf)
     )
-    for (ddl,) in session.execute(query).fetchall():
-        try:
-            with session.transaction():
-                session.execute(str(ddl).encode())
-        except psycopg.errors.UndefinedColumn:
-            # It hangs on a column that this refresh drops, and goes with it.
-            if not (task.drift and task.drift.dropped):
-                raise
+    dropping = "true" if task.drift and task.drift.dropped else "false"
+    tag = f"$needs_{secrets.token_hex(6)}$"
+    return (
+        f"DO {tag} DECLARE ddl text; BEGIN FOR ddl IN {needs.as_string()} LOOP"
+        " BEGIN EXECUTE ddl; EXCEPTION WHEN undefined_column THEN"
+        f" IF NOT {dropping} THEN RAISE; END IF; END; END LOOP; END {tag}"
+    )
 
 
 def create_parent(task: TableTask, parent: str) -> str:
@@ -174,32 +173,35 @@ def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:
     )
 
 
-def remove_leftovers(session: Session, target_id: int, parent: RawRelation | None) -> None:
-    """Drop the leaves of this target that no parent has: an old generation, or a dead run's.
-
-    One that a reader still holds stays for the next sync."""
-    rows = session.execute(
+def leftovers_query(task: TableTask, target_id: int) -> str:
+    """SELECT of the leaves of this target that no parent has: an old generation, or a dead
+    run's."""
+    kept = task.parent.leaf_oid if task.parent else None
+    return (
         "SELECT c.relname FROM pg_class c"
-        " WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r'"
-        " AND c.relname ~ %s AND NOT c.relispartition AND c.oid <> %s",
-        [STORAGE_SCHEMA, f"^t{target_id}_g", parent.leaf_oid if parent else 0],
-    ).fetchall()
-    for (name,) in rows:
-        drop_leaf(session, str(name))
+        f" WHERE c.relnamespace = to_regnamespace('{STORAGE_SCHEMA}') AND c.relkind = 'r'"
+        f" AND c.relname ~ '^t{target_id}_g' AND NOT c.relispartition AND c.oid <> {kept or 0}"
+    )
 
 
-def drop_leaf(session: Session, name: str) -> None:
-    """Drop one detached leaf, unless somebody reads it or built upon it: then a later sync
-    tries again."""
-    with contextlib.suppress(
+def drop_leaf(name: str) -> str:
+    """SQL that drops one detached leaf, in a transaction of its own."""
+    return (
+        "BEGIN; SET LOCAL lock_timeout = '200ms';"
+        f" DROP TABLE {qualified(STORAGE_SCHEMA, name)}; COMMIT"
+    )
+
+
+def try_drop(session: Session, statements: str) -> bool:
+    """Run SQL that begins with `drop_leaf`; False, with nothing done, where somebody reads
+    the leaf or built upon it: then a later sync tries again."""
+    try:
+        session.execute(statements.encode())
+    except (
         psycopg.errors.LockNotAvailable,
         psycopg.errors.UndefinedTable,
         psycopg.errors.DependentObjectsStillExist,
     ):
-        with session.within(CATALOG_TIMEOUT_S):
-            session.execute(
-                f"BEGIN; SET LOCAL lock_timeout = '200ms';"
-                f" DROP TABLE {qualified(STORAGE_SCHEMA, name)}; COMMIT".encode()
-            )
-        return
-    session.execute("ROLLBACK")
+        session.execute("ROLLBACK")
+        return False
+    return True

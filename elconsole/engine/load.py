@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -27,10 +28,9 @@ from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.publish import TABLE_LOCK_CLASS, commit
 from elconsole.engine.quality_daily import UnitCounting, store_daily_counts
-from elconsole.engine.quality_statements import QualityTarget, read_columns
-from elconsole.engine.state import Target
+from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.statements import statement
-from elconsole.engine.swap import swap
+from elconsole.engine.swap import prepare, swap
 from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
 from elconsole.errors import ElconsoleError, TableLocked, TransientFault
 from elconsole.hook_types import HookResult
@@ -104,11 +104,11 @@ def load_table(context: LoadContext) -> LoadResult:
 
     Raises the `elconsole.errors` of whichever side failed; on any error the sessions are
     left for the caller to throw away."""
-    with _warehouse_side(), hold_lock(context):
-        return _attempt(context)
+    with _warehouse_side(), hold_lock(context) as lock:
+        return _attempt(context, lock)
 
 
-def _attempt(context: LoadContext) -> LoadResult:
+def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
     with _source_side(task):
         snapshot = extract.begin_snapshot(source, task)
@@ -123,8 +123,8 @@ def _attempt(context: LoadContext) -> LoadResult:
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":
-        return _refresh(context, snapshot)
-    return _merge(context, snapshot)
+        return _refresh(context, snapshot, lock)
+    return _merge(context, snapshot, lock)
 
 
 def _with_cursor(context: LoadContext, snapshot: extract.Snapshot) -> extract.Snapshot:
@@ -141,25 +141,29 @@ def _with_cursor(context: LoadContext, snapshot: extract.Snapshot) -> extract.Sn
     return replace(snapshot, cursor_value=found.value)
 
 
-def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
+def _refresh(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -> LoadResult:
     task, warehouse = context.task, context.warehouse
     target = merge.known_target(task)
     generation = target.generation + 1
     name = leaf_name(target.target_id, generation, task.target_name, secrets.token_hex(3))
     leaf = layout.qualified(STORAGE_SCHEMA, name)
     parent = layout.qualified(task.target_schema, task.target_name)
-    layout.remove_leftovers(warehouse, target.target_id, task.parent)
+    for leftover in lock.leftovers:
+        layout.try_drop(warehouse, layout.drop_leaf(leftover))
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, generation)
-    warehouse.execute(f"BEGIN; {layout.create_leaf(task, leaf)}".encode())
     with _source_side(task):
         statements = extract.copy_statements(context.source, task, snapshot, None)
-    moved = _copy(context, statements, layout.copy_into(leaf, task.columns, ", FREEZE"))
+    moved = _copy(
+        context,
+        _ending(statements),
+        layout.copy_into(leaf, task.columns, ", FREEZE"),
+        f"BEGIN; {layout.create_leaf(task, leaf)}",
+    )
     loading = time.monotonic()
-    end_snapshot(context.source)
     context.on_extracted(moved)
     with warehouse.attended(context.stall_timeout_s):
-        warehouse.execute(layout.finish_leaf(task, leaf, defaults).encode())
-        layout.match_parent(warehouse, task, leaf)
+        finish = layout.finish_leaf(task, leaf, defaults)
+        prepare(warehouse, task, finish, layout.match_parent(task, leaf))
     context.before_publish(warehouse, leaf, _hook_result(moved, moved.rows))
     ddl = layout.exchange(task, parent, leaf)
     old = task.parent.leaf_name if task.parent else None
@@ -181,22 +185,27 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
     )
     context.on_commit(result)
     swap(warehouse, task, ddl, context.lock_wait_s, records(context, snapshot, result))
-    return _tidy(context, result, old_leaf=old)
+    return _tidy(context, result, lock, old_leaf=old)
 
 
-def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
+def _merge(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -> LoadResult:
     task, warehouse = context.task, context.warehouse
     target = merge.known_target(task)
     leaf = merge.leaf_of(task)
+    sweeping = task.settings.deletes == "sweep"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
-    warehouse.execute(f"BEGIN; {merge.create_stage(task)}".encode())
     condition = extract.changed_since(task, snapshot)
     with _source_side(task):
         statements = extract.copy_statements(context.source, task, snapshot, condition)
-    moved = _copy(context, statements, layout.copy_into(merge.STAGE, task.columns))
-    keys = _copy_keys(context, snapshot) if task.settings.deletes == "sweep" else None
+    moved = _copy(
+        context,
+        statements if sweeping else _ending(statements),
+        layout.copy_into(merge.STAGE, task.columns),
+        f"BEGIN; {merge.create_stage(task)}",
+        lazy=True,
+    )
+    keys = _copy_keys(context, snapshot, begun=moved.rows > 0) if sweeping else None
     loading = time.monotonic()
-    end_snapshot(context.source)
     context.on_extracted(moved)
     defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
     wrote = merge.Merged(0, 0, 0, None)
@@ -212,6 +221,9 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
                 sweep=keys is not None,
                 counting=counting,
             )
+    else:
+        # Nothing to stage: the ledger's rows, and what plug-ins ask, make the transaction.
+        warehouse.execute("BEGIN")
     rows_loaded = wrote.inserted + wrote.updated
     context.before_publish(warehouse, leaf, _hook_result(moved, rows_loaded))
     result = LoadResult(
@@ -228,8 +240,12 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot) -> LoadResult:
         quality_flags=wrote.units or {},
     )
     context.on_commit(result)
-    commit(warehouse, f"{records(context, snapshot, result)}; COMMIT")
-    return _tidy(context, result, old_leaf=None)
+    closing = [records(context, snapshot, result), "COMMIT"]
+    if _known_flags(context, result) is not None and not _analyze(context, result):
+        closing.append(lock.release)
+    commit(warehouse, "; ".join(closing))
+    lock.held = len(closing) == 2
+    return _tidy(context, result, lock, old_leaf=None)
 
 
 def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | None:
@@ -241,8 +257,7 @@ def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | Non
     counted = quality.of_content(target.content_run_id).stored_version
     if counted is None or counted != target.units_version:
         return None
-    columns = read_columns(context.warehouse, quality)
-    return UnitCounting(quality, columns)
+    return UnitCounting(quality, merge.raw_types(context.task))
 
 
 def _hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
@@ -254,27 +269,43 @@ def _hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
     )
 
 
-def _copy_keys(context: LoadContext, snapshot: extract.Snapshot) -> Transferred:
+def _copy_keys(context: LoadContext, snapshot: extract.Snapshot, *, begun: bool) -> Transferred:
     task = context.task
     with _source_side(task):
         statements = extract.keys_statements(context.source, task, snapshot)
-    context.warehouse.execute(merge.create_key_stage(task).encode())
+    create = merge.create_key_stage(task)
     return _copy(
         context,
-        statements,
+        _ending(statements),
         layout.copy_into(merge.KEYS, extract.key_columns(task)),
+        create if begun else f"BEGIN; {create}",
         quiet=True,
     )
 
 
+def _ending(statements: list[str]) -> list[str]:
+    """The same; the source's transaction ends by itself with its last byte."""
+    return [*statements[:-1], f"{statements[-1]}; COMMIT"]
+
+
 def _copy(
-    context: LoadContext, statements: Sequence[str], copy_in: str, *, quiet: bool = False
+    context: LoadContext,
+    statements: Sequence[str],
+    copy_in: str,
+    create: str,
+    *,
+    quiet: bool = False,
+    lazy: bool = False,
 ) -> Transferred:
-    """Run the parts of a COPY one after the other, each proved by its own counts."""
+    """Run the parts of a COPY one after the other, each proved by its own counts. `create`
+    makes the table they go to; with `lazy` only when there is a row."""
     moved = Transferred(0, 0, 0.0)
+    created = False
     report = _unreported if quiet else context.on_progress
     for copy_out in statements:
-        moved = moved.plus(_copy_part(context, copy_out, copy_in, _after(moved, report)))
+        into = copy_in if created else f"{create}; {copy_in}"
+        moved = moved.plus(_copy_part(context, copy_out, into, _after(moved, report), lazy))
+        created = moved.rows > 0 or not lazy
     return moved
 
 
@@ -286,7 +317,7 @@ def _after(moved: Transferred, report: Progress) -> Progress:
 
 
 def _copy_part(
-    context: LoadContext, copy_out: str, copy_in: str, on_progress: Progress
+    context: LoadContext, copy_out: str, copy_in: str, on_progress: Progress, lazy: bool
 ) -> Transferred:
     task = context.task
     try:
@@ -297,6 +328,7 @@ def _copy_part(
             copy_in.encode(),
             stall_timeout_s=context.stall_timeout_s,
             on_progress=on_progress,
+            lazy=lazy,
         )
     except SourceFault as fault:
         raise _cause(fault, task.source, "source") from fault
@@ -312,12 +344,6 @@ def _cause(fault: Exception, name: str, role: str) -> ElconsoleError:
     cause = fault.__cause__
     assert isinstance(cause, psycopg.Error)
     return table_error(cause, name, "source" if role == "source" else "warehouse")
-
-
-def end_snapshot(source: Session) -> None:
-    """Let the source's transaction go as soon as its last byte is here."""
-    with source.within(CATALOG_TIMEOUT_S):
-        source.execute("COMMIT")
 
 
 def records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> str:
@@ -382,64 +408,109 @@ def records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult
     return ";".join([watermark, moved, entry])
 
 
-def _tidy(context: LoadContext, result: LoadResult, old_leaf: str | None) -> LoadResult:
-    """After the rows are published: unlink the old leaf, refresh the planner's statistics,
-    count the units.
+def _tidy(
+    context: LoadContext, result: LoadResult, lock: TableLock, old_leaf: str | None
+) -> LoadResult:
+    """After the rows are published: let the lock go, unlink the old leaf, refresh the
+    planner's statistics, count the units where that is still to be done.
 
     Nothing here can fail the table: what is left over, the next sync removes."""
-    session, task = context.warehouse, context.task
+    session, flags = context.warehouse, _known_flags(context, result)
+    unlock = [lock.release] if lock.held and flags is not None else []
+    rest = _analyze(context, result)
     with contextlib.suppress(psycopg.Error, ElconsoleError):
-        if old_leaf:
-            layout.drop_leaf(session, old_leaf)
-        target = merge.known_target(task)
-        before = target.analyzed_rows
-        if before is None or abs(result.row_count - before) > ANALYZE_SHARE * max(before, 1):
-            parent = sql.Identifier(task.target_schema, task.target_name)
-            # Autovacuum sees to the leaf, but never to a partitioned parent.
-            only = sql.SQL("ONLY " if session.info.server_version >= 180000 else "")
-            session.execute(sql.SQL("ANALYZE {}{}").format(only, parent))
-            session.execute(
-                "UPDATE elconsole.targets SET analyzed_rows = %s WHERE target_id = %s",
-                [result.row_count, target.target_id],
-            )
-        return replace(result, quality_flags=_flags(context, target, result))
-    return result
+        with session.attended(context.stall_timeout_s):
+            if old_leaf and layout.try_drop(
+                session, "; ".join([*unlock, layout.drop_leaf(old_leaf), *rest])
+            ):
+                rest = []
+            elif not old_leaf:
+                rest = [*unlock, *rest]
+            if rest:
+                session.execute("; ".join(rest).encode())
+        lock.held = lock.held and not unlock
+        if flags is None and context.quality is not None:
+            flags = store_daily_counts(session, context.quality.of_content(context.run_id))
+    return replace(result, quality_flags=flags or {})
 
 
-def _flags(context: LoadContext, target: Target, result: LoadResult) -> Mapping[str, int]:
-    """Units passed and failed: as the merge counted them, as they were, or counted now."""
-    quality = context.quality
-    if quality is None or result.quality_flags:
+def _analyze(context: LoadContext, result: LoadResult) -> list[str]:
+    """SQL for the planner's statistics of the parent, where so many rows changed.
+
+    Autovacuum sees to the leaf, but never to a partitioned parent."""
+    task, target = context.task, merge.known_target(context.task)
+    before = target.analyzed_rows
+    if before is not None and abs(result.row_count - before) <= ANALYZE_SHARE * max(before, 1):
+        return []
+    only = "ONLY " if context.warehouse.info.server_version >= 180000 else ""
+    return [
+        f"ANALYZE {only}{layout.qualified(task.target_schema, task.target_name)}",
+        f"UPDATE elconsole.targets SET analyzed_rows = {result.row_count}"
+        f" WHERE target_id = {target.target_id}",
+    ]
+
+
+def _known_flags(context: LoadContext, result: LoadResult) -> Mapping[str, int] | None:
+    """Units passed and failed: as the merge counted them, or as they were. None: to count."""
+    target = merge.known_target(context.task)
+    if context.quality is None or result.quality_flags:
         return result.quality_flags
     if not result.changed and target.units_passed is not None:
         return {"passed": target.units_passed, "failed": target.units_failed or 0}
-    return store_daily_counts(context.warehouse, quality.of_content(context.run_id))
+    return None
+
+
+@dataclass(slots=True)
+class TableLock:
+    """A target's advisory lock, held by the warehouse session."""
+
+    session: Session
+    target_id: int
+    leftovers: Sequence[str] = ()
+    """Storage tables of the target that no raw table uses."""
+    held: bool = False
+
+    @property
+    def release(self) -> str:
+        return f"SELECT pg_advisory_unlock({TABLE_LOCK_CLASS}, {self.target_id})"
 
 
 @contextlib.contextmanager
-def hold_lock(context: LoadContext) -> Iterator[None]:
+def hold_lock(context: LoadContext) -> Iterator[TableLock]:
     """Hold the target's advisory lock; raises TableLocked, naming the holder."""
-    session, target = context.warehouse, merge.known_target(context.task)
-    keys = [TABLE_LOCK_CLASS, target.target_id]
+    session = context.warehouse
+    lock = TableLock(session, merge.known_target(context.task).target_id)
     with session.within(CATALOG_TIMEOUT_S):
-        _take_lock(context, keys)
-        _check_unmoved(session, context.task)
-    yield
+        _take_lock(context, lock)
+    yield lock
+    if not lock.held:
+        return
     try:
         with session.within(CATALOG_TIMEOUT_S):
-            session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+            session.execute(lock.release.encode())
     except (psycopg.Error, ElconsoleError):
         # The rows are published whatever happens now; the lock goes with the session.
         session.abandon()
 
 
-def _take_lock(context: LoadContext, keys: list[int]) -> None:
+def _take_lock(context: LoadContext, lock: TableLock) -> None:
     """A holder that no living run accounts for is a dead one's session, about to end."""
-    session = context.warehouse
+    session, task = lock.session, context.task
+    asked = "; ".join(
+        [
+            f"SELECT pg_try_advisory_lock({TABLE_LOCK_CLASS}, {lock.target_id})",
+            _standing(task, lock.target_id),
+            layout.leftovers_query(task, lock.target_id),
+        ]
+    )
     deadline = time.monotonic() + DEAD_HOLDER_WAIT_S
     while True:
-        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
-        if row and row[0]:
+        (taken,), *others = _answers(session.execute(asked.encode()))
+        if taken[0]:
+            lock.held = True
+            (standing,), leftovers = others
+            _check_unmoved(task, standing)
+            lock.leftovers = [str(name) for (name,) in leftovers]
             return
         holder = _holder(session, context)
         if holder or time.monotonic() > deadline:
@@ -451,17 +522,28 @@ def _take_lock(context: LoadContext, keys: list[int]) -> None:
         time.sleep(0.05)
 
 
-def _check_unmoved(session: Session, task: TableTask) -> None:
+def _answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of every statement of a message."""
+    found = [cursor.fetchall()]
+    while cursor.nextset():
+        found.append(cursor.fetchall())
+    return found
+
+
+def _standing(task: TableTask, target_id: int) -> str:
+    """SELECT of what the plan was made for: generation, last run, raw table and leaf."""
+    parent = sql.Literal(layout.qualified(task.target_schema, task.target_name)).as_string()
+    return (
+        f"SELECT t.generation, w.run_id::text, to_regclass({parent})::oid::int8,"
+        f" (SELECT inhrelid::int8 FROM pg_inherits WHERE inhparent = to_regclass({parent}))"
+        " FROM elconsole.targets t LEFT JOIN elconsole.watermarks w USING (target_id)"
+        f" WHERE t.target_id = {target_id}"
+    )
+
+
+def _check_unmoved(task: TableTask, now: tuple[Any, ...]) -> None:
     """The plan was made before the lock was held: see that no other sync came between."""
     target, mark = merge.known_target(task), task.watermark
-    parent = layout.qualified(task.target_schema, task.target_name)
-    now = session.execute(
-        "SELECT t.generation, w.run_id::text, to_regclass(%s)::oid::int8,"
-        " (SELECT inhrelid::int8 FROM pg_inherits WHERE inhparent = to_regclass(%s))"
-        " FROM elconsole.targets t LEFT JOIN elconsole.watermarks w USING (target_id)"
-        " WHERE t.target_id = %s",
-        [parent, parent, target.target_id],
-    ).fetchone()
     standing = (task.parent.oid, task.parent.leaf_oid) if task.parent else (None, None)
     if not task.adopt and now != (target.generation, mark and mark.run_id, *standing):
         raise TargetMoved(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from elconsole.engine.plan import TableTask, identifier
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_daily import UnitCounting
 from elconsole.engine.state import Target
-from elconsole.engine.swap import swap
+from elconsole.engine.swap import prepare, swap
 from elconsole.errors import PlanError
 
 STAGE = "pg_temp.elconsole_stage"
@@ -50,6 +51,14 @@ def leaf_of(task: TableTask) -> str:
     return layout.qualified(STORAGE_SCHEMA, task.parent.leaf_name)
 
 
+def raw_types(task: TableTask) -> dict[str, str]:
+    """The raw table's columns and their types, without typmod, once it is altered in place."""
+    raw = {name: column.type_text for name, column in task.raw_columns.items()}
+    added = task.drift.added if task.drift else ()
+    raw.update((column.name, column.type.type_sql) for column in added)
+    return {name: re.sub(r"\(\d+(,\d+)?\)", "", text) for name, text in raw.items()}
+
+
 def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> None:
     """Give the raw table new and widened columns: catalog changes, in a transaction of their
     own, so that their lock does not last as long as the load."""
@@ -59,7 +68,7 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
     clauses = [f"ADD COLUMN {d}" for d in layout.column_definitions(drift.added, ())]
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
     table = layout.qualified(task.target_schema, task.target_name)
-    session.execute("BEGIN")
+    prepare(session, task, "BEGIN", "")
     swap(session, task, f"ALTER TABLE {table} {', '.join(clauses)}", lock_wait_s)
 
 
@@ -87,7 +96,6 @@ def write(
     daily counts of units in step: all in one message."""
     if counting is not None:
         try:
-            session.execute("SAVEPOINT units")
             return _write(session, task, leaf, defaults, staged, sweep, counting)
         except psycopg.DataError as error:
             # A time out of every range, say: the units are then counted anew, if they can be.
@@ -120,7 +128,7 @@ def _write(
         statements.append(f"ANALYZE {KEYS}")
         statements.append(counting.deleted(delete) if counting else delete)
     if counting is not None:
-        statements = [counting.begin(), *statements, counting.finish()]
+        statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
     return _merged(session.execute("; ".join(statements).encode()), staged, sweep, counting)
 
 

@@ -30,7 +30,6 @@ def swap(
     or lost in between never holds the lock. A savepoint keeps what the transaction did
     before. Raises SwapBlocked, naming the blocker, after `lock_wait_s` seconds;
     SchemaConflict where a view forbids the change."""
-    _quieten(session, task)
     deadline = time.monotonic() + lock_wait_s
     tries = 0
     steady: set[int] = set()
@@ -49,19 +48,26 @@ def swap(
         tries += 1
 
 
-def _quieten(session: Session, task: TableTask) -> None:
-    """Make autovacuum leave the raw table, by a lock that readers and writers pass.
+def prepare(session: Session, task: TableTask, build: str, match: str) -> None:
+    """Build the leaf's parts, and make autovacuum leave the raw table by a lock that readers
+    and writers pass; `match` runs under that lock.
 
-    It yields only to whoever waits longer than `deadlock_timeout`, and the tries are shorter."""
+    Autovacuum yields only to whoever waits longer than `deadlock_timeout`, and the tries of
+    the swap are shorter."""
     if task.parent is None:
+        if build:
+            session.execute(build.encode())
         return
+    quieten = (
+        f"SAVEPOINT quieten; SET LOCAL lock_timeout = '{QUIETEN_TIMEOUT_MS}ms';"
+        f" LOCK TABLE {_table(task)} IN SHARE UPDATE EXCLUSIVE MODE"
+    )
     try:
-        session.execute(
-            f"SAVEPOINT quieten; SET LOCAL lock_timeout = '{QUIETEN_TIMEOUT_MS}ms';"
-            f" LOCK TABLE {_table(task)} IN SHARE UPDATE EXCLUSIVE MODE".encode()
-        )
+        session.execute("; ".join(part for part in (build, quieten, match) if part).encode())
     except psycopg.errors.LockNotAvailable:
-        session.execute("ROLLBACK TO SAVEPOINT quieten")
+        session.execute(
+            "; ".join(part for part in ("ROLLBACK TO SAVEPOINT quieten", match) if part).encode()
+        )
 
 
 def _table(task: TableTask) -> str:

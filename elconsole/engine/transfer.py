@@ -21,6 +21,7 @@ from elconsole.errors import CountMismatch, Stalled, TransientFault
 BLOCK_BYTES = 256 * 1024
 TICK_S = 0.1
 STOPPED = b"elconsole stopped sending"
+_DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
 class SourceFault(Exception):
@@ -61,19 +62,33 @@ def transfer(
     *,
     stall_timeout_s: float,
     on_progress: Progress,
+    lazy: bool = False,
 ) -> Transferred:
     """Copy `COPY … TO STDOUT` of one session into `COPY … FROM STDIN` of the other.
 
+    Other statements may stand before the one that reads from the client, and behind the one
+    that writes to it, in the same message. With `lazy` the target gets its message with the
+    first row, and none at all where there is none.
+
     Raises SourceFault or TargetFault with the psycopg error as cause, Stalled, Cancelled,
     or CountMismatch where the two servers counted differently."""
-    return _Pump(source, target, stall_timeout_s, on_progress).run(select_sql, copy_in_sql)
+    pump = _Pump(source, target, copy_in_sql, stall_timeout_s, on_progress)
+    return pump.run_lazily(select_sql) if lazy else pump.run(select_sql)
 
 
 class _Pump:
     def __init__(
-        self, source: Session, target: Session, stall_timeout_s: float, on_progress: Progress
+        self,
+        source: Session,
+        target: Session,
+        copy_in_sql: bytes,
+        stall_timeout_s: float,
+        on_progress: Progress,
     ) -> None:
         self.source, self.target = source, target
+        self.copy_in_sql = copy_in_sql
+        self.listening = False
+        """Whether the target takes rows."""
         self.out, self.into = source.pgconn, target.pgconn
         self.stall_timeout_s = stall_timeout_s
         self.on_progress = on_progress
@@ -85,13 +100,35 @@ class _Pump:
         self.from_target = _poll(self.into, select.POLLIN)
         self.to_target = _poll(self.into, select.POLLIN | select.POLLOUT)
 
-    def run(self, select_sql: bytes, copy_in_sql: bytes) -> Transferred:
+    def run(self, select_sql: bytes) -> Transferred:
         started = time.monotonic()
-        self._start(self.into, self.from_target, copy_in_sql, TargetFault)
-        self._start(self.out, self.from_source, select_sql, SourceFault)
-        while self._fill_and_send():
-            pass
-        sent = self._source_tag()
+        self._ask(self.into, self.from_target, self.copy_in_sql, TargetFault)
+        self._ask(self.out, self.from_source, select_sql, SourceFault)
+        self._listen()
+        self._await_copy(self.out, self.from_source, SourceFault)
+        return self._pump(started)
+
+    def run_lazily(self, select_sql: bytes) -> Transferred:
+        started = time.monotonic()
+        self._ask(self.out, self.from_source, select_sql, SourceFault)
+        self._await_copy(self.out, self.from_source, SourceFault)
+        first = bytearray()
+        more = self._fill(first)
+        sent = None if more else self._source_tag()
+        if sent == 0:
+            self.on_progress(0, 0)
+            return Transferred(0, 0, time.monotonic() - started)
+        self._ask(self.into, self.from_target, self.copy_in_sql, TargetFault)
+        self._listen()
+        self._send(first)
+        return self._pump(started, sent)
+
+    def _pump(self, started: float, sent: int | None = None) -> Transferred:
+        """Move the rest; `sent` where the source's last row is on its way already."""
+        if sent is None:
+            while self._fill_and_send():
+                pass
+            sent = self._source_tag()
         extracted = time.monotonic()
         self._put_end(None)
         stored = self._target_tag()
@@ -103,14 +140,24 @@ class _Pump:
         self.on_progress(sent, self.bytes)
         return Transferred(sent, self.bytes, extracted - started)
 
-    def _start(
-        self, conn: PGconn, readable: select.poll, sql: bytes, fault: type[Exception]
-    ) -> None:
+    def _ask(self, conn: PGconn, readable: select.poll, sql: bytes, fault: type[Exception]) -> None:
         try:
             conn.send_query(sql)
             while conn.flush():
                 self._wait(readable)
+        except psycopg.Error as error:
+            raise fault from error
+
+    def _listen(self) -> None:
+        self._await_copy(self.into, self.from_target, TargetFault)
+        self.listening = True
+
+    def _await_copy(self, conn: PGconn, readable: select.poll, fault: type[Exception]) -> None:
+        """Take the answers of the statements that stand before the COPY."""
+        try:
             result = self._result(conn, readable)
+            while result is not None and result.status in _DONE:
+                result = self._result(conn, readable)
         except psycopg.Error as error:
             raise fault from error
         if result is None or result.status not in (pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_IN):
@@ -152,7 +199,7 @@ class _Pump:
     def _wait_for_source(self) -> None:
         while not self.from_source.poll(TICK_S * 1000):
             self._tick()
-            if self.from_target.poll(0):
+            if self.listening and self.from_target.poll(0):
                 self._target_spoke()
         self.out.consume_input()
         self.moved_at = time.monotonic()
@@ -232,12 +279,13 @@ class _Pump:
             raise TargetFault from error
 
     def _finish(self, conn: PGconn, readable: select.poll) -> int:
-        """The row count of the command's tag."""
+        """The row count of the COPY's tag, once every statement behind it is done too."""
         result = self._result(conn, readable)
         if result is None or result.status != pq.ExecStatus.COMMAND_OK:
             raise _as_error(result, conn)
-        while self._result(conn, readable) is not None:
-            pass
+        while (behind := self._result(conn, readable)) is not None:
+            if behind.status not in _DONE:
+                raise _as_error(behind, conn)
         return result.command_tuples or 0
 
     def _result(self, conn: PGconn, readable: select.poll) -> PGresult | None:
