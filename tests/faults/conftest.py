@@ -110,7 +110,7 @@ def is_publishing(session: Session, query: object) -> bool:
     return (
         session.server.role == "warehouse"
         and isinstance(query, bytes)
-        and query.endswith(b"COMMIT")
+        and b"COMMIT" in query
         and b"elconsole.watermarks" in query
     )
 
