@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -171,7 +172,8 @@ class Planner:
     names: Mapping[TableKey, str]
     full: bool
     adopt: bool
-    has_salt: bool
+    salt_mark: str | None
+    """Tells one salt from another without telling the salt; None where there is none."""
 
     def plan(self, relation: SourceRelation, label: str) -> TableTask | Refused:
         """Decide one table, or say why it can't be synced."""
@@ -213,7 +215,7 @@ class Planner:
             columns=columns,
             fingerprint=fingerprint(source_columns),
             primary_key=_primary_key(where, source_columns, columns, settings),
-            selection=_selection(settings),
+            selection=_selection(settings, self.salt_mark),
             drift=_drift(columns, raw, target, full=True) if parent and parent.is_ours else None,
             notes=notes + _name_note(relation, target, name),
             adopt=parent is not None and not parent.is_ours,
@@ -285,7 +287,7 @@ class Planner:
     def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
         quoted = identifier(column.name)
         if column.name in settings.hash_columns:
-            if not self.has_salt:
+            if self.salt_mark is None:
                 raise ConfigurationError(
                     f"{where}: hash_columns needs a salt", hint="set hash_salt in settings"
                 )
@@ -374,12 +376,18 @@ def _primary_key(
     return names if selected.issuperset(names) else ()
 
 
-def _selection(settings: TableSettings) -> str:
+def salt_mark(salt: str) -> str:
+    """32 bits of a digest: another salt has another mark, and a mark fits 2^224 digests."""
+    return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
+
+
+def _selection(settings: TableSettings, salted: str | None) -> str:
     """What of the table is selected, as text to compare with the last sync's."""
     chosen = {
         "columns": settings.columns,
         "exclude_columns": settings.exclude_columns or None,
         "hash_columns": settings.hash_columns or None,
+        "hash_salt": salted if settings.hash_columns else None,
         "where": settings.where,
         "primary_key": settings.primary_key,
     }

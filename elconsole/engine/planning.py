@@ -15,7 +15,7 @@ from elconsole.engine.catalog import SourceCatalog, SourceRelation, matches, rea
 from elconsole.engine.cursors import cursor_notes
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.naming import assign_names, spell
-from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table
+from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table, salt_mark
 from elconsole.engine.pools import Pool
 from elconsole.engine.state import TableKey, WarehouseState
 from elconsole.errors import Cancelled, ElconsoleError, UsageError
@@ -154,6 +154,8 @@ def plan_tables(
 ) -> list[TableTask | Refused]:
     """Every table of the request, in the settings' order, planned or refused with a reason."""
     names = names_for(found, state)
+    salt = settings.hash_salt
+    salted = salt_mark(salt.get_secret_value()) if salt else None
     planned: list[TableTask | Refused] = []
     for one in found.selected:
         if one.name in found.failures:
@@ -167,7 +169,7 @@ def plan_tables(
             names,
             request.full,
             request.adopt,
-            settings.hash_salt is not None,
+            salted,
         )
         labelled = labels(found.catalogs[one.name].relations)
         for relation in found.relations[one.name]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,20 @@ def test_the_salt_stands_in_no_statement(people: Pair) -> None:
             thread.join()
     assert any("COPY (SELECT" in text for text in statements)
     assert not any(SALT in text for text in statements)
+
+
+def test_another_salt_hashes_every_row_anew(people: Pair) -> None:
+    block: dict[str, Any] = {"t": {"mode": "incremental", "hash_columns": ["name"]}}
+    people.configure(block, hash_salt=SALT)
+    people.sync()
+    people.configure(block, hash_salt="another")
+    assert any("selection in settings changed" in note for note in people.plan().notes)
+    assert people.sync().strategy == "full"
+    hashed = hashlib.sha256(b"anotherEve").hexdigest()
+    assert (hashed,) in people.raw("name")
+    assert people.sync().strategy == "xmin"
+    marks = people.warehouse.sql("SELECT selection FROM elconsole.watermarks")
+    assert "another" not in str(marks)
 
 
 def test_a_hash_without_a_salt_is_refused(people: Pair) -> None:
