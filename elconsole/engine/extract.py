@@ -175,7 +175,8 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     mark = task.watermark
     if mark is None:
         raise FullRefreshNeeded("no watermark")
-    written_since = f"age(xmin) <= age('{mark.snapshot_xmin % XID_MODULUS}'::xid)"
+    # The sub-select is computed once; a bare age() of a constant, for every row.
+    written_since = f"age(xmin) <= (SELECT age('{mark.snapshot_xmin % XID_MODULUS}'::xid))"
     if task.strategy == "xmin":
         condition = written_since
     else:

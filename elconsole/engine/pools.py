@@ -35,6 +35,7 @@ COMMON_SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "search_path": "pg_catalog",
+    "jit": "off",
     "statement_timeout": "0",
     "lock_timeout": "10s",
     "tcp_keepalives_idle": "10",
@@ -323,6 +324,18 @@ class Pool:
             idle, self._idle = self._idle, []
         for session in idle:
             session.abandon()
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Every database of the settings, by name; the warehouse apart."""
+
+    sources: Mapping[str, Pool]
+    warehouse: Pool
+
+    def close(self) -> None:
+        for pool in (*self.sources.values(), self.warehouse):
+            pool.close()
 
 
 def _was_dropped(session: Session) -> bool:

@@ -28,7 +28,7 @@ from elconsole.engine.pools import Session
 from elconsole.errors import Cancelled, ElconsoleError, PlanError
 
 if TYPE_CHECKING:
-    from elconsole.engine.runner import Pools
+    from elconsole.engine.pools import Pools
 
 BATCH_ROWS = 200_000
 """Keys held in memory at once while differing buckets are compared."""
@@ -174,7 +174,7 @@ def _source_side(session: Session, task: TableTask) -> Side:
     pending = "false"
     if task.relation.has_xmin and mark is not None:
         horizon = mark.snapshot_xmin % extract.XID_MODULUS
-        pending = f"age(xmin) <= age('{horizon}'::xid)"
+        pending = f"age(xmin) <= (SELECT age('{horizon}'::xid))"
     where = f" WHERE ({task.settings.where})" if task.settings.where else ""
     return Side(
         session,

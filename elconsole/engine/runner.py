@@ -10,11 +10,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -23,8 +21,6 @@ from elconsole.api_types import RunStatus, TableStatus
 from elconsole.engine import ledger
 from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.load import LoadContext, LoadResult, TargetMoved, load_table
-from elconsole.engine.merge import known_target
 from elconsole.engine.migrations import prepare_warehouse
 from elconsole.engine.naming import can_spell
 from elconsole.engine.plan import Refused, TableTask
@@ -36,36 +32,25 @@ from elconsole.engine.planning import (
     survey,
     unreachable,
 )
-from elconsole.engine.plugins import ask_before_extract, ask_before_publish, ask_checks, hook_task
-from elconsole.engine.pools import Pool, Session, open_session
-from elconsole.engine.publish import CommitInDoubt, was_published
+from elconsole.engine.pools import Pools, Session, open_session
 from elconsole.engine.quality import read_quality
 from elconsole.engine.quality_signals import raise_signals
-from elconsole.engine.quality_targets import quality_target, quality_targets
+from elconsole.engine.quality_targets import quality_targets
 from elconsole.engine.state import WarehouseState, read_state, read_targets
-from elconsole.engine.transfer import Transferred
+from elconsole.engine.table_runner import TableRunner
 from elconsole.errors import (
     Cancelled,
     ElconsoleError,
     ServerError,
-    TableLocked,
     UsageError,
-    Vetoed,
 )
 from elconsole.events import (
-    DataExtracted,
-    DataLoaded,
     Emit,
     Event,
-    ProgressMade,
-    SchemaChanged,
     SyncCompleted,
     SyncStarted,
-    TableEvent,
     TableFailed,
-    TableStarted,
 )
-from elconsole.hook_types import HookResult, HookTask
 
 if TYPE_CHECKING:
     from elconsole.hooks import Hooks
@@ -75,18 +60,6 @@ LOG = logging.getLogger("elconsole.engine")
 UNITS = QualityRequest()
 CANCEL_GRACE_S = 1.0
 LEDGER_GRACE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pools:
-    """Every database of the settings, by name; the warehouse apart."""
-
-    sources: Mapping[str, Pool]
-    warehouse: Pool
-
-    def close(self) -> None:
-        for pool in (*self.sources.values(), self.warehouse):
-            pool.close()
 
 
 class SyncRun:
@@ -358,250 +331,6 @@ class SyncRun:
             )
         )
         return RunDetail(self.summary, tuple(tables))
-
-
-class TableRunner:
-    """One table of a run: its attempts, its events, its page in the book."""
-
-    def __init__(self, run: SyncRun, task: TableTask) -> None:
-        self.run_of = run
-        self.task = task
-        self.key = (task.source, task.label)
-        self.started = time.monotonic()
-        self.attempt = 0
-        self.unconfirmed: LoadResult | None = None
-        """What the last COMMIT was to publish."""
-
-    def run(self) -> None:
-        """Try, and try again what may pass; never raises for what a server does."""
-        self.run_of.book.update(self.key, status="running", started_at=_now())
-        if self.run_of.writer:
-            self.run_of.writer.wake()
-        try:
-            try:
-                result = self._attempt()
-            except ElconsoleError as error:
-                if not error.retryable:
-                    raise
-                result = self._retry(error)
-        except (TableLocked, TargetMoved) as error:
-            self._end(error, "locked")
-        except Vetoed as error:
-            self._end(error, "skipped")
-        except Cancelled as error:
-            self._end(error, "cancelled")
-        except ElconsoleError as error:
-            self._end(error, "failed")
-        else:
-            self._loaded(result)
-
-    def _retry(self, first: ElconsoleError) -> LoadResult:
-        """Go on after a first failure that may pass: each time from a clean start."""
-        from tenacity import (
-            RetryCallState,
-            Retrying,
-            retry_if_exception,
-            stop_after_attempt,
-            wait_random_exponential,
-        )
-
-        failures = [first]
-
-        def again() -> LoadResult:
-            if failures:
-                raise failures.pop()
-            self._plan_again()
-            return self._attempt()
-
-        def before_sleep(state: RetryCallState) -> None:
-            error = state.outcome and state.outcome.exception()
-            if isinstance(error, ElconsoleError):
-                self.run_of.fail(self.key, error, "failed", self.attempt, final=False)
-
-        return Retrying(
-            stop=stop_after_attempt(self.run_of.settings.retries + 1),
-            wait=wait_random_exponential(multiplier=0.25, max=10),
-            retry=retry_if_exception(lambda e: isinstance(e, ElconsoleError) and e.retryable),
-            before_sleep=before_sleep,
-            sleep=self._rest,
-            reraise=True,
-        )(again)
-
-    def _rest(self, seconds: float) -> None:
-        if self.run_of.stop.wait(seconds):
-            raise Cancelled("the sync was stopped")
-
-    def _plan_again(self) -> None:
-        """The world may have moved since the plan was made: make it anew for this table."""
-        run = self.run_of
-        table = f"{self.task.relation.schema}.{self.task.relation.name}"
-        selected = select(run.settings, [f"{self.task.source}.{table}"])
-        found = survey(selected, run.pools.sources, run.stop)
-        if found.failures:
-            raise found.failures[self.task.source]
-        state = run.read_state()
-        run.identities[self.task.source] = found.catalogs[self.task.source].identity
-        planned = plan_tables(run.settings, found, state, run.request)
-        for one in planned:
-            if isinstance(one, TableTask) and one.key == self.task.key:
-                self.task = replace(one, label=self.task.label)
-            elif isinstance(one, Refused):
-                raise one.error
-
-    def _attempt(self) -> LoadResult:
-        if self.run_of.stop.is_set():
-            raise Cancelled("the sync was stopped")
-        self.attempt += 1
-        self._started()
-        ask_before_extract(self.run_of.hooks, self.task, self._about())
-        try:
-            with self._sessions() as (source, warehouse):
-                return load_table(self._context(source, warehouse))
-        except CommitInDoubt:
-            if self.unconfirmed is None or not self._was_published():
-                raise
-            return self.unconfirmed
-
-    def _was_published(self) -> bool:
-        return was_published(
-            self.run_of.pools.warehouse,
-            known_target(self.task).target_id,
-            self.run_of.summary.run_id,
-            stop=self.run_of.stop,
-            rest=self._rest,
-        )
-
-    def _committing(self, result: LoadResult) -> None:
-        self.unconfirmed = result
-
-    @contextmanager
-    def _sessions(self) -> Iterator[tuple[Session, Session]]:
-        pools, stop = self.run_of.pools, self.run_of.stop
-        with (
-            pools.warehouse.session(stop) as warehouse,
-            pools.sources[self.task.source].session(stop) as source,
-        ):
-            yield source, warehouse
-
-    def _context(self, source: Session, warehouse: Session) -> LoadContext:
-        settings = self.run_of.settings
-        salt = settings.hash_salt
-        return LoadContext(
-            task=self.task,
-            source=source,
-            warehouse=warehouse,
-            run_id=self.run_of.summary.run_id,
-            run_number=self.run_of.summary.run_number or 0,
-            attempt=self.attempt,
-            identity=self.run_of.identities.get(self.task.source),
-            hash_salt=salt.get_secret_value() if salt else None,
-            quality=quality_target(
-                self.task.settings,
-                self.task.source,
-                self.task.label,
-                self.task.target_schema,
-                self.task.target_name,
-            ),
-            stall_timeout_s=settings.stall_timeout,
-            lock_wait_s=settings.lock_wait,
-            started=self.started,
-            on_progress=self._progress,
-            on_extracted=self._extracted,
-            on_commit=self._committing,
-            before_publish=self._before_publish,
-        )
-
-    def _started(self) -> None:
-        self.run_of.book.update(
-            self.key,
-            attempts=self.attempt,
-            strategy=self.task.strategy,
-            schema_changes=self.task.changes,
-        )
-        self._emit(
-            TableStarted,
-            mode=self.task.mode,
-            strategy=self.task.strategy,
-            attempt=self.attempt,
-            rows_estimated=self.task.rows_estimated,
-        )
-        if self.task.changes and self.attempt == 1:
-            self._emit(SchemaChanged, changes=self.task.changes)
-
-    def _progress(self, rows: int, size: int) -> None:
-        self.run_of.book.update(self.key, records_extracted=rows, bytes=size)
-        self._emit(
-            ProgressMade,
-            rows_total=rows,
-            bytes_total=size,
-            rows_estimated=self.task.rows_estimated,
-        )
-
-    def _extracted(self, moved: Transferred) -> None:
-        self._emit(
-            DataExtracted,
-            rows_total=moved.rows,
-            bytes_total=moved.bytes,
-            extract_seconds=moved.extract_seconds,
-            columns=tuple(column.name for column in self.task.columns),
-        )
-
-    def _before_publish(self, session: Session, table: str, result: HookResult) -> None:
-        run = self.run_of
-        ask_checks(run.settings, self.task, session, table, run.pools.warehouse)
-        ask_before_publish(run.hooks, self._about(), result, session, table)
-
-    def _about(self) -> HookTask:
-        return hook_task(self.task, self.run_of.summary.run_id, self.attempt)
-
-    def _loaded(self, result: LoadResult) -> None:
-        seconds = time.monotonic() - self.started
-        if result.changed:
-            self.run_of.changed.add(self.key)
-        self.run_of.book.update(
-            self.key,
-            status="succeeded",
-            strategy=result.strategy,
-            records_extracted=result.rows_extracted,
-            records_loaded=result.rows_loaded,
-            records_deleted=result.rows_deleted,
-            bytes=result.bytes,
-            finished_at=_now(),
-            duration_seconds=seconds,
-            error=None,
-        )
-        if self.run_of.writer:
-            self.run_of.writer.wake()
-        self._emit(
-            DataLoaded,
-            mode=self.task.mode,
-            strategy=result.strategy,
-            rows_extracted=result.rows_extracted,
-            rows_total=result.rows_loaded,
-            rows_deleted=result.rows_deleted,
-            bytes_total=result.bytes,
-            extract_seconds=result.extract_seconds,
-            load_seconds=result.load_seconds,
-            duration_seconds=seconds,
-            generation=result.generation,
-            columns=tuple(column.name for column in self.task.columns),
-            quality_flags=result.quality_flags,
-        )
-
-    def _end(self, error: ElconsoleError, status: TableStatus) -> None:
-        self.run_of.fail(self.key, error, status, self.attempt, final=True)
-
-    def _emit(self, kind: type[TableEvent], **facts: Any) -> None:
-        self.run_of.emit(
-            kind(
-                run_id=self.run_of.summary.run_id,
-                at=_now(),
-                source=self.task.source,
-                table=self.task.label,
-                target=self.task.target_text,
-                **facts,
-            )
-        )
 
 
 def _user() -> str:

@@ -21,13 +21,13 @@ from elconsole.engine.migrations import ledger_version
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
 from elconsole.engine.plugins import load_hooks
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Server, Session
+from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Pools, Server, Session
 from elconsole.engine.probes import probe
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.quality_targets import quality_targets
 from elconsole.engine.reconcile import reconcile_tables
-from elconsole.engine.runner import Pools, SyncRun
+from elconsole.engine.runner import SyncRun
 from elconsole.engine.state import read_state, read_targets
 from elconsole.engine.statements import statement
 from elconsole.engine.watch import watch_runs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -97,8 +98,8 @@ class WarehouseState:
 
 
 def read_state(session: Session, schema: str) -> WarehouseState:
-    """Four or five round trips, whatever the number of tables; works on an empty warehouse."""
-    with session.within(CATALOG_TIMEOUT_S):
+    """A few round trips, whatever the number of tables; works on an empty warehouse."""
+    with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
         known = frozenset(
             int(row[0])
             for row in session.execute(
@@ -113,6 +114,15 @@ def read_state(session: Session, schema: str) -> WarehouseState:
             session, [relation.oid for relation in found if relation.is_ours]
         )
     return WarehouseState(schema, known, session.encoding, targets, relations, columns)
+
+
+@contextmanager
+def _one_instant(session: Session) -> Iterator[None]:
+    """A table that another sync publishes meanwhile is seen whole or not at all: a raw table
+    without its target would be taken for somebody else's."""
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    yield
+    session.execute("COMMIT")
 
 
 def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, RawColumn]]:

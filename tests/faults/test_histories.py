@@ -215,7 +215,7 @@ def test_every_history_ends_with_source_and_raw_equal(
         block["cursor"] = "moved"
     pair.configure({"t": block}, retries=3)
     killer = Killer(monkeypatch, pair)
-    monkeypatch.setattr("elconsole.engine.runner.TableRunner._rest", lambda *_: None)
+    monkeypatch.setattr("elconsole.engine.table_runner.TableRunner._rest", lambda *_: None)
     first = FIRST_SEED if strategy == "xmin" else FIRST_SEED + 10_000
     print(f"seeds {first} to {first + HISTORIES - 1}")
     assert pair.engine is not None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine import state
+from elconsole.engine.pools import Session
 from elconsole.engine.service import PostgresEngine
 from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
@@ -78,3 +81,30 @@ def test_a_failed_table_gives_its_lock_back_while_the_program_lives_on(pair: Pai
     detail = other.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
     other.close()
     assert only(detail.tables).status == "succeeded"
+
+
+def test_a_table_published_while_another_sync_plans_is_no_strangers(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    pair.configure()
+    other = PostgresEngine(pair.settings())
+    read_targets = state.read_targets
+    first: list[RunDetail] = []
+
+    def read_then_be_overtaken(session: Session, schema: str) -> Any:
+        found = read_targets(session, schema)
+        if not first:
+            # The ledger has the name, and no rows yet.
+            assert [target.generation for target in found.values()] == [0]
+            monkeypatch.setattr(state, "read_targets", read_targets)
+            first.append(other.sync(SyncRequest(), emit=lambda _: None, stop=threading.Event()))
+        return found
+
+    monkeypatch.setattr(state, "read_targets", read_then_be_overtaken)
+    overtaken = only(pair.run().tables)
+    other.close()
+    assert only(first[0].tables).status == "succeeded"
+    # Its plan is older than the rows now, so it planned once more.
+    assert (overtaken.status, overtaken.attempts) == ("succeeded", 2)
+    assert pair.raw("id") == [(1,)]

@@ -35,7 +35,8 @@ RANGES = {
 @pytest.fixture(scope="module")
 def data_home(session_folder: Path) -> Path:
     folder = session_folder / "plants"
-    folder.mkdir(mode=0o755)
+    # A worker that is handed tests of this module twice sets its fixtures up twice.
+    folder.mkdir(mode=0o755, exist_ok=True)
     return folder
 
 

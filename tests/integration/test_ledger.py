@@ -254,7 +254,7 @@ def test_first_use_by_many_at_once_makes_one_ledger(units: Link) -> None:
         thread.join(60)
     assert len(details) == 4
     statuses = {table.status for detail in details for table in detail.tables}
-    assert statuses <= {"succeeded", "locked"}
+    assert statuses <= {"succeeded", "locked"}, [t.error for d in details for t in d.tables]
     assert len(units.engine().runs()) == 4
     assert units.warehouse.scalar("SELECT count(*) FROM elconsole.targets") == 2
     assert units.warehouse.scalar("SELECT count(*) FROM raw.units") == 2
