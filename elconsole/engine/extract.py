@@ -148,6 +148,11 @@ def _copy_parts(
     ]
 
 
+def count_statement(task: TableTask) -> str:
+    """How many rows the selection has."""
+    return f"SELECT count(*) FROM {from_clause(task)}{_where(task)}"
+
+
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
     by_name = {column.name: column for column in task.columns}
     return [by_name[name] for name in task.primary_key]

@@ -197,6 +197,15 @@ def _matched(task: TableTask, other: str) -> str:
     )
 
 
+def count_statement(task: TableTask, leaf: str, staged: bool) -> str:
+    """How many rows the leaf will have once the staged ones are in it."""
+    count = f"SELECT (SELECT count(*) FROM {leaf})"
+    if not staged:
+        return count
+    present = f"SELECT FROM {leaf} AS r WHERE {_matched(task, 's')}"
+    return f"{count} + (SELECT count(*) FROM {STAGE} AS s WHERE NOT EXISTS ({present}))"
+
+
 def _sweep(task: TableTask, leaf: str) -> str:
     kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
     return f"DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept})"
