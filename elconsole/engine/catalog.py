@@ -31,6 +31,8 @@ class SourceRelation:
     of_extension: bool
     rows_estimated: float | None
     bytes_estimated: int | None
+    is_readable: bool = True
+    """Whether the role may read the whole table: column-level grants allow no LOCK TABLE."""
 
     @property
     def qualified(self) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from elconsole.engine.cursors import (
@@ -58,12 +57,28 @@ def begin_snapshot(session: Session, task: TableTask) -> Snapshot:
     """Open the read-only transaction and pin the table. Raises SchemaMoved where the table
     is not the planned one any more."""
     with session.within(CATALOG_TIMEOUT_S):
-        try:
-            row = _open(session, task, lock=True)
-        except psycopg.errors.InsufficientPrivilege:
-            # Column-level grants allow SELECT but not LOCK TABLE.
-            session.execute("ROLLBACK")
-            row = _open(session, task, lock=False)
+        cursor = session.execute(opening(task))
+        while cursor.nextset():
+            pass
+        return read_snapshot(task, cursor.fetchone())
+
+
+def opening(task: TableTask) -> sql.Composed:
+    """Statements that open the transaction, pin the table and select its snapshot."""
+    relation = sql.Identifier(task.relation.schema, task.relation.name)
+    begin = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;")
+    if task.relation.is_base_table and task.relation.is_readable:
+        pin = sql.SQL("LOCK TABLE {}{} IN ACCESS SHARE MODE;").format(_only(task), relation)
+    else:
+        pin = sql.SQL("SELECT FROM {} LIMIT 0;").format(relation)
+    read = sql.SQL(statement("source_snapshot")).format(oid=sql.Literal(task.relation.oid))
+    return begin + pin + read
+
+
+def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
+    """The answer to `opening`; raises SchemaMoved where the table is not the planned one."""
+    if row is None:
+        raise SchemaMoved(f"{task.source}.{task.label} is gone", hint="sync again")
     text, xmin, xmax, taken_at, columns, leaf_oids, unmoved, pages = row
     found = tuple((str(name), int(oid), int(typmod)) for name, oid, typmod in columns or ())
     if found != task.fingerprint or not unmoved:
@@ -72,23 +87,6 @@ def begin_snapshot(session: Session, task: TableTask) -> Snapshot:
             hint="sync again",
         )
     return Snapshot(text, xmin, xmax, taken_at, tuple(leaf_oids or ()), pages or 0)
-
-
-def _open(session: Session, task: TableTask, *, lock: bool) -> tuple[Any, ...]:
-    relation = sql.Identifier(task.relation.schema, task.relation.name)
-    begin = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;")
-    if lock and task.relation.is_base_table:
-        pin = sql.SQL("LOCK TABLE {}{} IN ACCESS SHARE MODE;").format(_only(task), relation)
-    else:
-        pin = sql.SQL("SELECT FROM {} LIMIT 0;").format(relation)
-    read = sql.SQL(statement("source_snapshot")).format(oid=sql.Literal(task.relation.oid))
-    cursor = session.execute(begin + pin + read)
-    while cursor.nextset():
-        pass
-    row = cursor.fetchone()
-    if row is None:
-        raise SchemaMoved(f"{task.source}.{task.label} is gone", hint="sync again")
-    return row
 
 
 def set_salt(session: Session, salt: str) -> None:
@@ -117,6 +115,11 @@ def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, i
         raise FullRefreshNeeded("the last sync is more than 2^31 transactions ago")
 
 
+def copy_whole(task: TableTask) -> str:
+    """`COPY` of the planned columns of every row, which come without a pause."""
+    return _copy_out(task, task.columns, "")
+
+
 def copy_statements(
     session: Session, task: TableTask, snapshot: Snapshot, condition: str | None
 ) -> list[str]:
@@ -136,16 +139,23 @@ def _copy_parts(
     columns: Sequence[PlannedColumn],
     condition: str | None,
 ) -> list[str]:
-    expressions = ", ".join(column.expression for column in columns) or "NULL::boolean"
-    select = f"SELECT {expressions} FROM {from_clause(task)}"
     where = _where(task, condition)
-    shape = copy_format(column.type for column in columns)
     # Without a condition the rows themselves come without a pause.
     pages = snapshot.pages if where else 0
     return [
-        f"COPY ({select}{_where(task, condition, part)}) TO STDOUT (FORMAT {shape})"
-        for part in page_conditions(session, select + where, pages)
+        _copy_out(task, columns, _where(task, condition, part))
+        for part in page_conditions(session, _select(task, columns) + where, pages)
     ]
+
+
+def _select(task: TableTask, columns: Sequence[PlannedColumn]) -> str:
+    expressions = ", ".join(column.expression for column in columns) or "NULL::boolean"
+    return f"SELECT {expressions} FROM {from_clause(task)}"
+
+
+def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> str:
+    shape = copy_format(column.type for column in columns)
+    return f"COPY ({_select(task, columns)}{where}) TO STDOUT (FORMAT {shape})"
 
 
 def count_statement(task: TableTask) -> str:

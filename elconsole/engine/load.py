@@ -14,39 +14,43 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from elconsole.api_types import Strategy
 from elconsole.engine import adopt, extract, layout, merge
 from elconsole.engine.faults import table_error
-from elconsole.engine.migrations import RUN_LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
 from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.publish import TABLE_LOCK_CLASS, commit
+from elconsole.engine.publish import commit
 from elconsole.engine.quality_daily import UnitCounting, store_daily_counts
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.statements import statement
 from elconsole.engine.swap import prepare, swap
-from elconsole.engine.transfer import Progress, SourceFault, TargetFault, Transferred, transfer
-from elconsole.errors import ElconsoleError, TableLocked, TransientFault
+from elconsole.engine.table_lock import TableLock
+from elconsole.engine.transfer import (
+    Openings,
+    Progress,
+    Rows,
+    SourceFault,
+    TargetFault,
+    Transferred,
+    transfer,
+)
+from elconsole.errors import ElconsoleError
 from elconsole.hook_types import HookResult
 
 LOG = logging.getLogger("elconsole.engine")
 ANALYZE_SHARE = 0.1
 MOST_RECOUNTED = 0.2
 """Share of a table's rows above which a scan counts its units faster than their keys do."""
-DEAD_HOLDER_WAIT_S = 3.0
-"""How long a killed client's session may take to notice: the server looks twice a second."""
 
 
-class TargetMoved(TransientFault):
-    """Another sync published the table between this one's plan and its lock."""
-
-    kind = "locked"
+class NotAtOnce(Exception):
+    """Something stands in the way of asking all at once: ask it again one by one, on new
+    sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,35 @@ class LoadContext:
     """Takes what the COMMIT that follows is to publish."""
     before_publish: Callable[[Session, str, HookResult], None]
     """Takes the warehouse session, the unpublished table and what arrived; may raise."""
+    one_by_one: bool = False
+    """Whether to wait for every answer before the next question."""
 
 
 def load_table(context: LoadContext) -> LoadResult:
     """Load a table's new rows and move its watermark, or do neither.
 
-    Raises the `elconsole.errors` of whichever side failed; on any error the sessions are
-    left for the caller to throw away."""
-    with _warehouse_side(), hold_lock(context) as lock:
-        return _attempt(context, lock)
+    Raises the `elconsole.errors` of whichever side failed, or NotAtOnce before it did
+    anything; on any error the sessions are left for the caller to throw away."""
+    lock = TableLock(context.warehouse, context.task, context.run_id)
+    with _warehouse_side():
+        if _may_begin_at_once(context):
+            result = _refresh_at_once(context, lock)
+        else:
+            with context.warehouse.within(CATALOG_TIMEOUT_S):
+                lock.take()
+            result = _attempt(context, lock)
+        lock.let_go()
+        return result
+
+
+def _may_begin_at_once(context: LoadContext) -> bool:
+    """Whether what is sent to the source depends on nothing that its snapshot tells."""
+    task = context.task
+    return (
+        task.strategy == "full"
+        and not context.one_by_one
+        and not (task.settings.hash_columns or task.settings.where or task.follows_cursor)
+    )
 
 
 def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
@@ -141,31 +165,80 @@ def _with_cursor(context: LoadContext, snapshot: extract.Snapshot) -> extract.Sn
     return replace(snapshot, cursor_value=found.value)
 
 
-def _refresh(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -> LoadResult:
-    task, warehouse = context.task, context.warehouse
-    target = merge.known_target(task)
-    generation = target.generation + 1
-    name = leaf_name(target.target_id, generation, task.target_name, secrets.token_hex(3))
-    leaf = layout.qualified(STORAGE_SCHEMA, name)
-    parent = layout.qualified(task.target_schema, task.target_name)
-    for leftover in lock.leftovers:
-        layout.try_drop(warehouse, layout.drop_leaf(leftover))
-    defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, generation)
-    with _source_side(task):
-        statements = extract.copy_statements(context.source, task, snapshot, None)
-    moved = _copy(
+@dataclass(frozen=True, slots=True)
+class NewLeaf:
+    """The storage table that a refresh fills."""
+
+    task: TableTask
+    generation: int
+    table: str
+
+    @classmethod
+    def of(cls, task: TableTask) -> NewLeaf:
+        target = merge.known_target(task)
+        generation = target.generation + 1
+        name = leaf_name(target.target_id, generation, task.target_name, secrets.token_hex(3))
+        return cls(task, generation, layout.qualified(STORAGE_SCHEMA, name))
+
+    @property
+    def create(self) -> str:
+        return f"BEGIN; {layout.create_leaf(self.task, self.table)}"
+
+    @property
+    def copy_in(self) -> str:
+        return layout.copy_into(self.table, self.task.columns, ", FREEZE")
+
+
+def _refresh_at_once(context: LoadContext, lock: TableLock) -> LoadResult:
+    """One message to either server, and one wait for both, until rows flow."""
+    task, leaf = context.task, NewLeaf.of(context.task)
+    found: list[extract.Snapshot] = []
+
+    def on_target(answers: list[Rows]) -> None:
+        if not lock.taken_by(answers) or lock.leftovers:
+            raise NotAtOnce
+
+    def on_source(answers: list[Rows]) -> None:
+        found.append(extract.read_snapshot(task, answers[-1][0]))
+
+    (copy,) = _ending([extract.copy_whole(task)])
+    moved = _copy_part(
         context,
-        _ending(statements),
-        layout.copy_into(leaf, task.columns, ", FREEZE"),
-        f"BEGIN; {layout.create_leaf(task, leaf)}",
+        f"{extract.opening(task).as_string(context.source)}; {copy}",
+        f"{lock.question}; {leaf.create}; {leaf.copy_in}",
+        context.on_progress,
+        openings=Openings(on_target, on_source),
     )
+    return _publish_leaf(context, found[0], lock, leaf, moved)
+
+
+def _refresh(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -> LoadResult:
+    leaf = NewLeaf.of(context.task)
+    for leftover in lock.leftovers:
+        layout.try_drop(context.warehouse, layout.drop_leaf(leftover))
+    with _source_side(context.task):
+        statements = extract.copy_statements(context.source, context.task, snapshot, None)
+    moved = _copy(context, _ending(statements), leaf.copy_in, leaf.create)
+    return _publish_leaf(context, snapshot, lock, leaf, moved)
+
+
+def _publish_leaf(
+    context: LoadContext,
+    snapshot: extract.Snapshot,
+    lock: TableLock,
+    leaf: NewLeaf,
+    moved: Transferred,
+) -> LoadResult:
+    task, warehouse, target = context.task, context.warehouse, merge.known_target(context.task)
     loading = time.monotonic()
     context.on_extracted(moved)
+    defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, leaf.generation)
     with warehouse.attended(context.stall_timeout_s):
-        finish = layout.finish_leaf(task, leaf, defaults)
-        prepare(warehouse, task, finish, layout.match_parent(task, leaf))
-    context.before_publish(warehouse, leaf, _hook_result(moved, moved.rows))
-    ddl = layout.exchange(task, parent, leaf)
+        finish = layout.finish_leaf(task, leaf.table, defaults)
+        prepare(warehouse, task, finish, layout.match_parent(task, leaf.table))
+    context.before_publish(warehouse, leaf.table, _hook_result(moved, moved.rows))
+    parent = layout.qualified(task.target_schema, task.target_name)
+    ddl = layout.exchange(task, parent, leaf.table)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:
         old = leaf_name(target.target_id, 0, task.target_name, secrets.token_hex(3))
@@ -178,7 +251,7 @@ def _refresh(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) 
         bytes=moved.bytes,
         extract_seconds=moved.extract_seconds,
         load_seconds=time.monotonic() - loading,
-        generation=generation,
+        generation=leaf.generation,
         row_count=moved.rows,
         extracted_at=snapshot.taken_at,
         strategy="full",
@@ -329,7 +402,8 @@ def _copy(
     report = _unreported if quiet else context.on_progress
     for copy_out in statements:
         into = copy_in if created else f"{create}; {copy_in}"
-        moved = moved.plus(_copy_part(context, copy_out, into, _after(moved, report), lazy))
+        part = _copy_part(context, copy_out, into, _after(moved, report), lazy=lazy)
+        moved = moved.plus(part)
         created = moved.rows > 0 or not lazy
     return moved
 
@@ -342,7 +416,13 @@ def _after(moved: Transferred, report: Progress) -> Progress:
 
 
 def _copy_part(
-    context: LoadContext, copy_out: str, copy_in: str, on_progress: Progress, lazy: bool
+    context: LoadContext,
+    copy_out: str,
+    copy_in: str,
+    on_progress: Progress,
+    *,
+    lazy: bool = False,
+    openings: Openings | None = None,
 ) -> Transferred:
     task = context.task
     try:
@@ -354,6 +434,7 @@ def _copy_part(
             stall_timeout_s=context.stall_timeout_s,
             on_progress=on_progress,
             lazy=lazy,
+            openings=openings,
         )
     except SourceFault as fault:
         raise _cause(fault, task.source, "source") from fault
@@ -483,110 +564,6 @@ def _known_flags(context: LoadContext, result: LoadResult) -> Mapping[str, int] 
     if not result.changed and target.units_passed is not None:
         return {"passed": target.units_passed, "failed": target.units_failed or 0}
     return None
-
-
-@dataclass(slots=True)
-class TableLock:
-    """A target's advisory lock, held by the warehouse session."""
-
-    session: Session
-    target_id: int
-    leftovers: Sequence[str] = ()
-    """Storage tables of the target that no raw table uses."""
-    held: bool = False
-
-    @property
-    def release(self) -> str:
-        return f"SELECT pg_advisory_unlock({TABLE_LOCK_CLASS}, {self.target_id})"
-
-
-@contextlib.contextmanager
-def hold_lock(context: LoadContext) -> Iterator[TableLock]:
-    """Hold the target's advisory lock; raises TableLocked, naming the holder."""
-    session = context.warehouse
-    lock = TableLock(session, merge.known_target(context.task).target_id)
-    with session.within(CATALOG_TIMEOUT_S):
-        _take_lock(context, lock)
-    yield lock
-    if not lock.held:
-        return
-    try:
-        with session.within(CATALOG_TIMEOUT_S):
-            session.execute(lock.release.encode())
-    except (psycopg.Error, ElconsoleError):
-        # The rows are published whatever happens now; the lock goes with the session.
-        session.abandon()
-
-
-def _take_lock(context: LoadContext, lock: TableLock) -> None:
-    """A holder that no living run accounts for is a dead one's session, about to end."""
-    session, task = lock.session, context.task
-    asked = "; ".join(
-        [
-            f"SELECT pg_try_advisory_lock({TABLE_LOCK_CLASS}, {lock.target_id})",
-            _standing(task, lock.target_id),
-            layout.leftovers_query(task, lock.target_id),
-        ]
-    )
-    deadline = time.monotonic() + DEAD_HOLDER_WAIT_S
-    while True:
-        (taken,), *others = _answers(session.execute(asked.encode()))
-        if taken[0]:
-            lock.held = True
-            (standing,), leftovers = others
-            _check_unmoved(task, standing)
-            lock.leftovers = [str(name) for (name,) in leftovers]
-            return
-        holder = _holder(session, context)
-        if holder or time.monotonic() > deadline:
-            raise TableLocked(
-                f"{context.task.target_text} is being synced by {holder or 'another session'}",
-                hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
-            )
-        session.check()
-        time.sleep(0.05)
-
-
-def _answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
-    """The rows of every statement of a message."""
-    found = [cursor.fetchall()]
-    while cursor.nextset():
-        found.append(cursor.fetchall())
-    return found
-
-
-def _standing(task: TableTask, target_id: int) -> str:
-    """SELECT of what the plan was made for: generation, last run, raw table and leaf."""
-    parent = sql.Literal(layout.qualified(task.target_schema, task.target_name)).as_string()
-    return (
-        f"SELECT t.generation, w.run_id::text, to_regclass({parent})::oid::int8,"
-        f" (SELECT inhrelid::int8 FROM pg_inherits WHERE inhparent = to_regclass({parent}))"
-        " FROM elconsole.targets t LEFT JOIN elconsole.watermarks w USING (target_id)"
-        f" WHERE t.target_id = {target_id}"
-    )
-
-
-def _check_unmoved(task: TableTask, now: tuple[Any, ...]) -> None:
-    """The plan was made before the lock was held: see that no other sync came between."""
-    target, mark = merge.known_target(task), task.watermark
-    standing = (task.parent.oid, task.parent.leaf_oid) if task.parent else (None, None)
-    if not task.adopt and now != (target.generation, mark and mark.run_id, *standing):
-        raise TargetMoved(
-            f"{task.target_text} changed while the sync was being planned:"
-            " another sync came between",
-            hint="sync again",
-        )
-
-
-def _holder(session: Session, context: LoadContext) -> str | None:
-    row = session.execute(
-        statement("lock_holder"),
-        [context.run_id, merge.known_target(context.task).target_id, RUN_LOCK_CLASS],
-    ).fetchone()
-    if row is None:
-        return None
-    number, host, pid, age_s = row
-    return f"run {number} on {host} (pid {pid}, started {age_s} s ago)"
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from elconsole.api_types import TableStatus
-from elconsole.engine.load import LoadContext, LoadResult, TargetMoved, load_table
+from elconsole.engine.load import LoadContext, LoadResult, NotAtOnce, load_table
 from elconsole.engine.merge import known_target
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import plan_tables, select, survey
@@ -18,6 +18,7 @@ from elconsole.engine.plugins import ask_before_extract, ask_before_publish, ask
 from elconsole.engine.pools import Session
 from elconsole.engine.publish import CommitInDoubt, was_published
 from elconsole.engine.quality_targets import quality_target
+from elconsole.engine.table_lock import TargetMoved
 from elconsole.engine.transfer import Transferred
 from elconsole.errors import Cancelled, ElconsoleError, TableLocked, Vetoed
 from elconsole.events import (
@@ -129,8 +130,12 @@ class TableRunner:
         self._started()
         ask_before_extract(self.run_of.hooks, self.task, self._about())
         try:
-            with self._sessions() as (source, warehouse):
-                return load_table(self._context(source, warehouse))
+            try:
+                with self._sessions() as (source, warehouse):
+                    return load_table(self._context(source, warehouse))
+            except NotAtOnce:
+                with self._sessions() as (source, warehouse):
+                    return load_table(self._context(source, warehouse, one_by_one=True))
         except CommitInDoubt:
             if self.unconfirmed is None or not self._was_published():
                 raise
@@ -157,7 +162,9 @@ class TableRunner:
         ):
             yield source, warehouse
 
-    def _context(self, source: Session, warehouse: Session) -> LoadContext:
+    def _context(
+        self, source: Session, warehouse: Session, *, one_by_one: bool = False
+    ) -> LoadContext:
         settings = self.run_of.settings
         salt = settings.hash_salt
         return LoadContext(
@@ -183,6 +190,7 @@ class TableRunner:
             on_extracted=self._extracted,
             on_commit=self._committing,
             before_publish=self._before_publish,
+            one_by_one=one_by_one,
         )
 
     def _started(self) -> None:

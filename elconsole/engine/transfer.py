@@ -10,9 +10,11 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import pq
+from psycopg.adapt import Transformer
 from psycopg.pq.abc import PGconn, PGresult
 
 from elconsole.engine.pools import Session
@@ -52,6 +54,16 @@ class Transferred:
 
 Progress = Callable[[int, int], None]
 """Takes rows and bytes so far, at most ten times a second."""
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Take the rows that the statements before a COPY selected, a list a statement, as soon
+    as that side has answered; may raise."""
+
+    on_target: Callable[[list[Rows]], None]
+    on_source: Callable[[list[Rows]], None]
 
 
 def transfer(
@@ -63,6 +75,7 @@ def transfer(
     stall_timeout_s: float,
     on_progress: Progress,
     lazy: bool = False,
+    openings: Openings | None = None,
 ) -> Transferred:
     """Copy `COPY … TO STDOUT` of one session into `COPY … FROM STDIN` of the other.
 
@@ -73,7 +86,7 @@ def transfer(
     Raises SourceFault or TargetFault with the psycopg error as cause, Stalled, Cancelled,
     or CountMismatch where the two servers counted differently."""
     pump = _Pump(source, target, copy_in_sql, stall_timeout_s, on_progress)
-    return pump.run_lazily(select_sql) if lazy else pump.run(select_sql)
+    return pump.run_lazily(select_sql) if lazy else pump.run(select_sql, openings)
 
 
 class _Pump:
@@ -100,12 +113,16 @@ class _Pump:
         self.from_target = _poll(self.into, select.POLLIN)
         self.to_target = _poll(self.into, select.POLLIN | select.POLLOUT)
 
-    def run(self, select_sql: bytes) -> Transferred:
+    def run(self, select_sql: bytes, openings: Openings | None) -> Transferred:
         started = time.monotonic()
         self._ask(self.into, self.from_target, self.copy_in_sql, TargetFault)
         self._ask(self.out, self.from_source, select_sql, SourceFault)
-        self._listen()
-        self._await_copy(self.out, self.from_source, SourceFault)
+        answers = self._listen()
+        if openings is not None:
+            openings.on_target(_rows(self.target, answers))
+        answers = self._await_copy(self.out, self.from_source, SourceFault)
+        if openings is not None:
+            openings.on_source(_rows(self.source, answers))
         return self._pump(started)
 
     def run_lazily(self, select_sql: bytes) -> Transferred:
@@ -148,20 +165,26 @@ class _Pump:
         except psycopg.Error as error:
             raise fault from error
 
-    def _listen(self) -> None:
-        self._await_copy(self.into, self.from_target, TargetFault)
+    def _listen(self) -> list[PGresult]:
+        answers = self._await_copy(self.into, self.from_target, TargetFault)
         self.listening = True
+        return answers
 
-    def _await_copy(self, conn: PGconn, readable: select.poll, fault: type[Exception]) -> None:
+    def _await_copy(
+        self, conn: PGconn, readable: select.poll, fault: type[Exception]
+    ) -> list[PGresult]:
         """Take the answers of the statements that stand before the COPY."""
+        answers = []
         try:
             result = self._result(conn, readable)
             while result is not None and result.status in _DONE:
+                answers.append(result)
                 result = self._result(conn, readable)
         except psycopg.Error as error:
             raise fault from error
         if result is None or result.status not in (pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_IN):
             raise fault from _as_error(result, conn)
+        return answers
 
     def _fill_and_send(self) -> bool:
         """Move one block; False at the source's end."""
@@ -310,6 +333,17 @@ class _Pump:
                 f" {silent_s:.0f} s",
                 hint="see whether a server or the network hangs; stall_timeout sets the limit",
             )
+
+
+def _rows(session: Session, results: list[PGresult]) -> list[Rows]:
+    """What statements selected, as Python values."""
+    found = []
+    for result in results:
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            reader = Transformer(session)
+            reader.set_pgresult(result)
+            found.append(reader.load_rows(0, result.ntuples, tuple))
+    return found
 
 
 def _poll(conn: PGconn, events: int) -> select.poll:

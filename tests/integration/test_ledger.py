@@ -165,7 +165,7 @@ def test_the_second_sync_of_a_table_is_locked_and_names_the_first(units: Link) -
         detail = units.sync()
         tables = by_table(detail)
         assert tables["others"].status == "succeeded"
-        assert tables["units"].status == "locked"
+        assert tables["units"].status == "locked", tables["units"].error
         error = tables["units"].error
         assert error is not None
         assert error.kind == "locked"

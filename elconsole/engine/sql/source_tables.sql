@@ -17,7 +17,8 @@ SELECT c.oid::int8 AS oid,
             ELSE (SELECT sum(l.relpages)::int8 * 8192
                     FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
                    WHERE t.isleaf)
-       END AS bytes_estimated
+       END AS bytes_estimated,
+       coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
