@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import full, incremental, latency, scale
+from tests.benchmarks import full, incremental, latency, pause, scale
 from tests.benchmarks.archive import Part, is_saved, load, save
 from tests.benchmarks.drawing import svg
 from tests.benchmarks.machine import describe_machine
@@ -29,6 +29,7 @@ EPILOG = """examples:
   python -m tests.benchmarks incremental --rows 1000000 --rounds 5
   python -m tests.benchmarks scale
   python -m tests.benchmarks latency
+  python -m tests.benchmarks pause
   python -m tests.benchmarks all --results FOLDER      everything, what FOLDER has left out
   python -m tests.benchmarks render --results FOLDER   figures.md and figures.svg from FOLDER
   python -m tests.benchmarks --also 'tool=/venv/bin/tool --from "$SOURCE" --table "$TABLE"'
@@ -41,6 +42,7 @@ EVERYTHING = (
     "incremental --rows 1000000 --rounds 5 --changes 0,11000,300000",
     "scale",
     "latency",
+    "pause",
 )
 """The command lines of `all`."""
 
@@ -56,7 +58,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whats = ["full", "incremental", "scale", "latency", "all", "render"]
+    whats = ["full", "incremental", "scale", "latency", "pause", "all", "render"]
     parser.add_argument("what", nargs="?", choices=whats, default="full")
     parser.add_argument(
         "--rows",
@@ -273,7 +275,19 @@ def _latency(chosen: argparse.Namespace) -> Iterator[Part]:
         yield Part("4-latency", "Latency", 0, (), _circumstances(chosen), chosen.noise, text=text)
 
 
-_MEASURES = {"full": _full, "incremental": _incremental, "scale": _scale, "latency": _latency}
+def _pause(chosen: argparse.Namespace) -> Iterator[Part]:
+    if _is_missing(chosen, "5-pause"):
+        text = pause.report(_narrate)
+        yield Part("5-pause", "A pause", 0, (), _circumstances(chosen), chosen.noise, text=text)
+
+
+_MEASURES = {
+    "full": _full,
+    "incremental": _incremental,
+    "scale": _scale,
+    "latency": _latency,
+    "pause": _pause,
+}
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ def site(
         yield Site(source, warehouse, to_source, to_warehouse, blocks)
 
 
-def sync(engine: PostgresEngine) -> RunDetail:
-    return engine.sync(SyncRequest(), emit=lambda _event: None, stop=threading.Event())
+def sync(engine: PostgresEngine, *selection: str) -> RunDetail:
+    return engine.sync(SyncRequest(selection), emit=lambda _event: None, stop=threading.Event())
 
 
 def test_planning_asks_no_more_for_twice_as_many_tables(site: Site) -> None:
@@ -207,6 +207,22 @@ def test_waiting_for_a_connection_ends_when_the_sync_is_stopped(limited: Pool) -
         got = _in_thread(lambda: _backend_of(limited, stop))
         stop.set()
         assert isinstance(got.get(timeout=PATIENCE_S), Cancelled)
+
+
+def test_a_source_that_pauses_holds_up_no_other_table(site: Site) -> None:
+    """Its thread waits without the interpreter's lock: other tables, and this test, go on."""
+    site.make_tables(range(1))
+    site.source.sql(
+        "CREATE TABLE large AS SELECT i, repeat('x', 1000) FROM generate_series(1, 5000) i"
+    )
+    site.to_source.stop_after_bytes = 1_000_000
+    with site.engine() as engine:
+        got = _in_thread(lambda: sync(engine, "plant.large").run.status)
+        assert site.to_source.stopped.wait(PATIENCE_S)
+        others = sync(engine, "plant.t0")
+        site.to_source.go_on()
+        assert others.run.status == "succeeded"
+        assert got.get(timeout=PATIENCE_S) == "succeeded"
 
 
 @pytest.fixture
