@@ -46,6 +46,9 @@ EVERYTHING = (
 )
 """The command lines of `all`."""
 
+FULL_BASES = {full.PIPE: "pipe", full.CHEAP_PIPE: "cheap ids", full.BARE_PIPE: "no metadata"}
+INCREMENTAL_BASES = {incremental.SCRIPT: "script", incremental.SCANS: "scans"}
+
 
 def _numbers(text: str) -> list[int]:
     return [int(part.replace("_", "")) for part in text.split(",")]
@@ -208,7 +211,7 @@ def _full_refresh(chosen: argparse.Namespace, rows: int) -> Part:
         _name(chosen, rows),
         f"Full refresh, {_title(chosen, rows)}",
         rows,
-        (full.PIPE, full.CHEAP_PIPE, full.BARE_PIPE),
+        FULL_BASES,
         _circumstances(chosen),
         chosen.noise,
         tuple(replace(r, rows=0) if r.name in starts else r for r in results),
@@ -256,7 +259,7 @@ def _changes(
         name,
         f"Incremental, {_title(chosen, rows)}, {count:,} changed or new in each",
         0,
-        (incremental.SCRIPT, incremental.SCANS),
+        INCREMENTAL_BASES,
         _circumstances(chosen),
         chosen.noise,
         tuple(results),
@@ -266,19 +269,19 @@ def _changes(
 def _scale(chosen: argparse.Namespace) -> Iterator[Part]:
     if _is_missing(chosen, "3-scale"):
         text = scale.report(_narrate)
-        yield Part("3-scale", "Scale", 0, (), _circumstances(chosen), chosen.noise, text=text)
+        yield Part("3-scale", "Scale", 0, {}, _circumstances(chosen), chosen.noise, text=text)
 
 
 def _latency(chosen: argparse.Namespace) -> Iterator[Part]:
     if _is_missing(chosen, "4-latency"):
         text = latency.report(_narrate)
-        yield Part("4-latency", "Latency", 0, (), _circumstances(chosen), chosen.noise, text=text)
+        yield Part("4-latency", "Latency", 0, {}, _circumstances(chosen), chosen.noise, text=text)
 
 
 def _pause(chosen: argparse.Namespace) -> Iterator[Part]:
     if _is_missing(chosen, "5-pause"):
         text = pause.report(_narrate)
-        yield Part("5-pause", "A pause", 0, (), _circumstances(chosen), chosen.noise, text=text)
+        yield Part("5-pause", "A pause", 0, {}, _circumstances(chosen), chosen.noise, text=text)
 
 
 _MEASURES = {

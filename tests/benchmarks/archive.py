@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ class Part:
     title: str
     rows: int
     """A table; 0 where that means nothing."""
-    bases: tuple[str, ...]
-    """The ways that ratios refer to."""
+    bases: Mapping[str, str]
+    """The ways that ratios refer to, with their short names."""
     circumstances: str
     foreign_share_max: float
     results: tuple[Result, ...] = ()
@@ -48,7 +48,7 @@ def load(folder: Path) -> Iterator[Part]:
     for place in sorted(folder.glob("*.json")):
         fields = json.loads(place.read_text())
         results = tuple(_result(one) for one in fields.pop("results"))
-        yield Part(**{**fields, "bases": tuple(fields["bases"])}, results=results)
+        yield Part(**fields, results=results)
 
 
 def _result(fields: dict[str, Any]) -> Result:

@@ -70,21 +70,19 @@ def left_out(rows: int, venvs: Path | None) -> list[str]:
 
 
 def _elconsole(plant: Plant) -> Contender:
-    settings = write_settings(plant, "warehouse")
-    expected = plant.row_count()
-
-    def check(cost: Cost) -> None:
-        loaded = json.loads(cost.output)["records_loaded"]
-        if loaded != expected:
-            raise CommandFailed(f"{loaded} rows of {expected}")
-
+    settings, warehouse = write_settings(plant, "warehouse")
     return Contender(
         ELCONSOLE,
         [[elconsole(settings, "sync", "--full", "--json")]],
         _nothing,
-        check,
+        _counted(plant, warehouse, raw_tables(plant)),
         plant.environment,
     )
+
+
+def raw_tables(plant: Plant) -> list[str]:
+    """Where elconsole puts the plant's tables."""
+    return [f"raw.{table(source)}" for source in plant.sources]
 
 
 def _pipe(plant: Plant) -> Contender:
@@ -112,11 +110,12 @@ def _pipes(plant: Plant, name: str, target: Database, metadata: str, expressions
         select = f"SELECT {expressions}{columns} FROM {table(source_name)}"
         copy_out = f"COPY ({select}) TO STDOUT (FORMAT binary)"
         copy_in = f"COPY {table(source_name)} ({metadata}{columns}) FROM STDIN (FORMAT binary)"
-        pipelines.append([_psql(plant, source, copy_out), _psql(plant, target, copy_in)])
+        pipelines.append([psql(plant, source, copy_out), psql(plant, target, copy_in)])
     return _into_plain_tables(plant, name, target, pipelines)
 
 
-def _psql(plant: Plant, database: Database, command: str) -> list[str]:
+def psql(plant: Plant, database: Database, command: str) -> list[str]:
+    """The command line of a bare psql."""
     return [plant.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.conninfo, "-c", command]
 
 
@@ -181,11 +180,16 @@ def _counted(plant: Plant, target: Database, tables: Sequence[str]) -> Callable[
     expected = plant.row_count()
 
     def check(cost: Cost) -> None:
-        loaded = sum(target.scalar(f"SELECT count(*) FROM {one}") for one in tables)
-        if loaded != expected:
-            raise CommandFailed(f"{loaded} rows of {expected}\n{cost.output[-2000:]}")
+        check_rows(target, tables, expected, cost.output)
 
     return check
+
+
+def check_rows(target: Database, tables: Sequence[str], expected: int, output: str = "") -> None:
+    """See that the rows arrived."""
+    loaded = sum(target.scalar(f"SELECT count(*) FROM {one}") for one in tables)
+    if loaded != expected:
+        raise CommandFailed(f"{loaded} rows of {expected} in {target.name}\n{output[-2000:]}")
 
 
 def _nothing() -> None:

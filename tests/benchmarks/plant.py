@@ -137,13 +137,15 @@ def make_plain_tables(plant: Plant, *, metadata: bool = True) -> Database:
 
 def write_settings(
     plant: Plant, warehouse_name: str, table_settings: Mapping[str, Any] | None = None
-) -> Path:
-    """A settings file for a new warehouse of its own, under the roles that `grants` makes."""
+) -> tuple[Path, Database]:
+    """A settings file for a new warehouse of its own, under the roles that `grants` makes; and
+    that warehouse, as the superuser sees it."""
     secret = {"password": secrets.token_hex(8)}
     login = f"LOGIN PASSWORD '{secret['password']}'"
     roles = {name: plant.source_server.create_role(name, login) for name in plant.sources}
     roles["warehouse"] = plant.warehouse_server.create_role("warehouse", login)
-    factory = Factory(dict(plant.sources), plant.make_warehouse(warehouse_name), roles)
+    warehouse = plant.make_warehouse(warehouse_name)
+    factory = Factory(dict(plant.sources), warehouse, roles)
     grant_least(factory)
     place = plant.folder / f"{warehouse_name}.toml"
     lines = ["[warehouse]", *_toml({**factory.connection("warehouse"), **secret})]
@@ -154,7 +156,7 @@ def write_settings(
             lines += [f"[sources.{name}.table.{table(name)}]", *_toml(table_settings)]
     place.write_text("\n".join(lines) + "\n")
     place.chmod(0o600)
-    return place
+    return place, warehouse
 
 
 def _toml(values: Mapping[str, Any]) -> list[str]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.benchmarks.rounds import Result
 
 
-def markdown(results: Sequence[Result], base_names: Sequence[str], foreign_share_max: float) -> str:
-    """A table; `base_names` are the ways that ratios of walls refer to, the first one that of
-    CPU times too. Walls are medians, ratios medians of the ratios within a round; `!` marks
-    a way whose runs were disturbed."""
-    bases = [result for name in base_names for result in results if result.name == name]
+def markdown(results: Sequence[Result], bases: Mapping[str, str], foreign_share_max: float) -> str:
+    """A table; `bases` are the ways that ratios of walls refer to, with their short names; the
+    first one is that of CPU times too. Walls are medians, ratios medians of the ratios within
+    a round; `!` marks a way whose runs were disturbed."""
+    found = {short: r for name, short in bases.items() for r in results if r.name == name}
     cells = ["way", "wall (least–most)", "rows/s"]
-    cells += [f"wall ÷ {base.name}" for base in bases]
+    cells += [f"wall ÷ {short}" for short in found]
     cells += ["client CPU", "source CPU", "warehouse CPU"]
-    cells += [f"all CPU ÷ {base.name}" for base in bases[:1]]
+    cells += [f"all CPU ÷ {short}" for short in list(found)[:1]]
     cells += ["memory", "something else"]
     lines = [_row(cells), _row(["---"] * len(cells))]
-    lines += [_line(result, bases, foreign_share_max) for result in results]
+    lines += [_line(result, list(found.values()), foreign_share_max) for result in results]
     return "\n".join(lines)
 
 
