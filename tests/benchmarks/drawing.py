@@ -78,9 +78,10 @@ def _panel(
     for rows in by_rows:
         parts.append(f'<path d="M{x[rows]:.1f} 0V{PANEL[1]}" stroke="{GRID}"/>')
         parts.append(_text(x[rows], PANEL[1] + 18, _short(rows), "middle"))
-    for name, line in lines.items():
+    # The first way comes last, on top of the others.
+    for number, (name, line) in reversed(list(enumerate(lines.items()))):
         points = " ".join(f"{x[rows]:.1f},{y_at[value]:.1f}" for rows, value in line)
-        style = f'fill="none" stroke="{colours[name]}" stroke-width="2"'
+        style = f'fill="none" stroke="{colours[name]}" stroke-width="{2 if number else 3.5}"'
         parts.append(f'<polyline points="{points}" {style}/>')
         for rows, value in line:
             centre = f'cx="{x[rows]:.1f}" cy="{y_at[value]:.1f}"'
