@@ -29,11 +29,24 @@ class RunBook:
     def __init__(self, tables: Sequence[TableRun]) -> None:
         self._lock = threading.Lock()
         self._tables = {(table.source, table.table): table for table in tables}
+        self._turned: dict[Key, None] = {}
 
     def update(self, key: Key, **changes: Any) -> TableRun:
         with self._lock:
             self._tables[key] = replace(self._tables[key], **changes)
+            self._turned[key] = None
             return self._tables[key]
+
+    def take_turned(self) -> tuple[TableRun, ...]:
+        """The pages turned since they were last taken, however many the book has."""
+        with self._lock:
+            turned, self._turned = self._turned, {}
+            return tuple(self._tables[key] for key in turned)
+
+    def put_back(self, tables: Sequence[TableRun]) -> None:
+        """Take these pages for turned again."""
+        with self._lock:
+            self._turned.update({(table.source, table.table): None for table in tables})
 
     def table(self, key: Key) -> TableRun:
         with self._lock:
@@ -61,11 +74,10 @@ class LedgerWriter:
         self._wake = threading.Event()
         self._done = threading.Event()
         self._left_behind = threading.Event()
-        self._written: dict[Key, TableRun] = {}
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> None:
-        self._written = {(t.source, t.table): t for t in self.book.tables()}
+        self.book.take_turned()
         self._thread.start()
 
     def wake(self) -> None:
@@ -92,22 +104,16 @@ class LedgerWriter:
             self.session.abandon()
 
     def _write(self) -> None:
-        changed = [t for t in self.book.tables() if self._written.get((t.source, t.table)) != t]
+        changed = self.book.take_turned()
         if not changed:
             return
         for retry in (False, True):
             if self._attempt(lambda: self._write_tables(changed), reopen=retry):
-                self._written.update({(t.source, t.table): t for t in changed})
                 return
+        self.book.put_back(changed)
 
     def _write_tables(self, changed: Sequence[TableRun]) -> None:
-        running = [t for t in changed if t.status == "running"]
-        ledger.report_progress(self.session, self.run_id, running)
-        for table in changed:
-            if table.status in ENDED - {"succeeded"}:
-                ledger.finish_table(self.session, self.run_id, table)
-            elif table.status == "succeeded":
-                ledger.notify(self.session, self.run_id)
+        ledger.report_progress(self.session, self.run_id, changed)
 
     def _attempt(self, write: Callable[[], None], *, reopen: bool) -> bool:
         if self._left_behind.is_set():

@@ -29,6 +29,8 @@ REFUSALS = (
     "certificate",
     "definition of service",
 )
+TOO_MANY = ("too many connections", "too many clients", "connection slots are reserved")
+TOO_MANY_STATE = "53300"
 TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "25P03", "25P04"})
 TRANSIENT_CLASSES = ("08", "53", "57P")
 DISK_FULL_STATES = frozenset({"53100"})
@@ -66,6 +68,14 @@ def connection_error(error: psycopg.Error, name: str, role: Role, address: str) 
             sqlstate=state,
         )
     kind = SourceUnavailable if role == "source" else WarehouseUnavailable
+    if state == TOO_MANY_STATE or any(sign in words for sign in TOO_MANY):
+        return kind(
+            what,
+            hint="lower workers, or raise the role's CONNECTION LIMIT or the server's"
+            " max_connections",
+            # libpq keeps the state of a refused connection to itself.
+            sqlstate=TOO_MANY_STATE,
+        )
     return kind(
         what,
         hint="check that the server runs and that host and port are right "

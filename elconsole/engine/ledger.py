@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -68,55 +68,46 @@ def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> d
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
     """Write the run's tables as they are planned."""
+    planned = {
+        "run_id": run_id,
+        "sources": [t.source for t in tables],
+        "tables": [t.table for t in tables],
+        "targets": [t.target for t in tables],
+        "modes": [t.mode for t in tables],
+        "strategies": [t.strategy for t in tables],
+        "statuses": [t.status for t in tables],
+        "estimates": [t.rows_estimated for t in tables],
+        "changes": [_changes(t.schema_changes) for t in tables],
+        "finished": [t.finished_at for t in tables],
+        **_errors(tables, session),
+    }
     with session.within(CATALOG_TIMEOUT_S), session.transaction():
-        with session.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO elconsole.table_runs (run_id, source, table_name, position, target,"
-                " target_id, mode, strategy, status, rows_estimated, schema_changes, error_kind,"
-                " error_message, error_hint, error_sqlstate, finished_at)"
-                " VALUES (%s, %s, %s, %s, %s, (SELECT target_id FROM elconsole.targets"
-                " WHERE target_schema || '.' || target_table = %s),"
-                " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [
-                    (run_id, t.source, t.table, position, t.target, t.target, t.mode)
-                    + (t.strategy, t.status, t.rows_estimated, _changes(t.schema_changes))
-                    + (*_error(t.error, session), t.finished_at)
-                    for position, t in enumerate(tables)
-                ],
-            )
+        session.execute(statement("enter_tables"), planned)
         session.execute(
             "UPDATE elconsole.runs SET tables_total = %s WHERE run_id = %s",
             [len(tables), run_id],
         )
-    notify(session, run_id)
-
-
-def report_progress(session: Session, run_id: str, tables: Iterable[TableRun]) -> None:
-    """Refresh the rows of tables that run, and tell whoever listens."""
-    rows = [
-        (t.source, t.table, t.status, t.records_extracted, t.bytes, t.attempts, t.started_at)
-        + (t.strategy,)
-        for t in tables
-    ]
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        session.execute(statement("report_progress"), [*columns, run_id])
         notify(session, run_id)
 
 
-def finish_table(session: Session, run_id: str, table: TableRun) -> None:
-    """Write the end of a table that published nothing."""
-    session.execute(
-        "UPDATE elconsole.table_runs SET status = %s, records_extracted = %s, bytes = %s,"
-        " started_at = coalesce(started_at, %s), finished_at = clock_timestamp(),"
-        " duration_seconds = %s, attempts = %s, error_kind = %s, error_message = %s,"
-        " error_hint = %s, error_sqlstate = %s"
-        " WHERE run_id = %s AND source = %s AND table_name = %s AND status <> 'succeeded'",
-        [table.status, table.records_extracted, table.bytes, table.started_at]
-        + [table.duration_seconds, table.attempts, *_error(table.error, session)]
-        + [run_id, table.source, table.table],
-    )
-    notify(session, run_id)
+def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
+    """Write how far tables are, or how they ended, and tell whoever listens: one round trip."""
+    told = [t for t in tables if t.status not in ("pending", "succeeded")]
+    progress = {
+        "run_id": run_id,
+        "channel": CHANNEL,
+        "sources": [t.source for t in told],
+        "tables": [t.table for t in told],
+        "statuses": [t.status for t in told],
+        "records": [t.records_extracted for t in told],
+        "bytes": [t.bytes for t in told],
+        "attempts": [t.attempts for t in told],
+        "strategies": [t.strategy for t in told],
+        "started": [t.started_at for t in told],
+        "durations": [t.duration_seconds for t in told],
+        **_errors(told, session),
+    }
+    session.execute(statement("report_progress"), progress)
 
 
 def finish_run(session: Session, run: RunSummary) -> None:
@@ -205,6 +196,13 @@ def _table_run(row: list[Any]) -> TableRun:
         schema_changes=tuple(SchemaChange(**change) for change in changes),
         error=ErrorInfo(kind, message or "", hint, state) if kind else None,
     )
+
+
+def _errors(tables: Sequence[TableRun], session: Session) -> dict[str, list[str | None]]:
+    """The columns of the tables' errors."""
+    errors = [_error(table.error, session) for table in tables]
+    names = ("kinds", "messages", "hints", "sqlstates")
+    return {name: [error[n] for error in errors] for n, name in enumerate(names)}
 
 
 def _changes(changes: Sequence[SchemaChange]) -> Jsonb:

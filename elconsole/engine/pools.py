@@ -19,7 +19,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from elconsole.api_types import Role
-from elconsole.engine.faults import connection_error
+from elconsole.engine.faults import TOO_MANY_STATE, connection_error
 from elconsole.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
 
 _RV = TypeVar("_RV")
@@ -278,22 +278,61 @@ class Pool:
         self.server = server
         self._idle: list[Session] = []
         self._lock = threading.Lock()
+        self._came_back = threading.Condition(self._lock)
+        self._lent: list[int] = []
+        """The threads that have a session, once for each."""
         self._size = size
         self._closed = False
 
     @contextlib.contextmanager
     def session(self, stop: threading.Event | None = None) -> Iterator[Session]:
-        """Lend a session; one that comes back broken or mid-transaction is thrown away."""
-        session = self._take() or open_session(self.server, stop=stop)
+        """Lend a session; one that comes back broken or mid-transaction is thrown away.
+
+        Where the server takes no more connections, whoever has a stop flag waits for a
+        session of this pool to come back."""
+        session = self._lend(stop)
         session.stop = stop
         session.deadline = None
         try:
-            yield session
-        except BaseException:
-            # It may hold an advisory lock or settings of what failed.
-            session.abandon()
-            raise
-        self._give_back(session)
+            try:
+                yield session
+            except BaseException:
+                # It may hold an advisory lock or settings of what failed.
+                session.abandon()
+                raise
+            self._give_back(session)
+        finally:
+            with self._lock:
+                self._lent.remove(threading.get_ident())
+                self._came_back.notify()
+
+    def _lend(self, stop: threading.Event | None) -> Session:
+        while True:
+            try:
+                session = self._take() or open_session(self.server, stop=stop)
+            except ElconsoleError as error:
+                full = error.sqlstate == TOO_MANY_STATE
+                if not full or stop is None or not self._wait_for_another(stop):
+                    raise
+            else:
+                with self._lock:
+                    self._lent.append(threading.get_ident())
+                return session
+
+    def _wait_for_another(self, stop: threading.Event) -> bool:
+        """Wait until a session came back; False where none will, or only this thread's own.
+
+        The second one of a thread is not waited for: all may want one, and none give any."""
+        with self._lock:
+            while not self._idle:
+                if not self._lent or threading.get_ident() in self._lent:
+                    return False
+                came_back = self._came_back.wait(STOP_POLL_S)
+                if stop.is_set():
+                    raise Cancelled("the sync was stopped")
+                if came_back:
+                    return True
+        return True
 
     def _take(self) -> Session | None:
         with self._lock:

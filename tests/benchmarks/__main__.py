@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import full, incremental
+from tests.benchmarks import full, incremental, latency, pause, scale
+from tests.benchmarks.archive import Part, is_saved, load, save
+from tests.benchmarks.drawing import svg
 from tests.benchmarks.machine import describe_machine
-from tests.benchmarks.plant import open_plant
-from tests.benchmarks.report import markdown, plot
-from tests.benchmarks.rounds import Policy, Result, alternate
+from tests.benchmarks.plant import Plant, open_plant
+from tests.benchmarks.report import markdown
+from tests.benchmarks.rounds import Policy, alternate
 from tests.postgres import SOURCES
 
 DEMO_ROWS = 350
 EPILOG = """examples:
   python -m tests.benchmarks                           a quick look, about a minute
-  python -m tests.benchmarks --rows 350,100000,1000000 --rounds 5
-  python -m tests.benchmarks --rows 10000000 --tables 1
+  python -m tests.benchmarks full --rows 100000,1000000 --rounds 5
+  python -m tests.benchmarks full --rows 10000000 --tables 1 --rounds 3
   python -m tests.benchmarks incremental --rows 1000000 --rounds 5
+  python -m tests.benchmarks scale
+  python -m tests.benchmarks latency
+  python -m tests.benchmarks pause
+  python -m tests.benchmarks all --results FOLDER      everything, what FOLDER has left out
+  python -m tests.benchmarks render --results FOLDER   figures.md and figures.svg from FOLDER
   python -m tests.benchmarks --also 'tool=/venv/bin/tool --from "$SOURCE" --table "$TABLE"'
 """
+EVERYTHING = (
+    "full --rows 350 --rounds 7",
+    "full --rows 100000 --rounds 5",
+    "full --rows 1000000 --rounds 5",
+    "full --rows 10000000 --tables 1 --rounds 3",
+    "incremental --rows 1000000 --rounds 5 --changes 0,11000,300000",
+    "scale",
+    "latency",
+    "pause",
+)
+"""The command lines of `all`."""
+
+FULL_BASES = {full.PIPE: "pipe", full.CHEAP_PIPE: "cheap ids", full.BARE_PIPE: "no metadata"}
+INCREMENTAL_BASES = {incremental.SCRIPT: "script", incremental.SCANS: "scans"}
 
 
 def _numbers(text: str) -> list[int]:
@@ -39,7 +61,8 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="?", choices=["full", "incremental"], default="full")
+    whats = ["full", "incremental", "scale", "latency", "pause", "all", "render"]
+    parser.add_argument("what", nargs="?", choices=whats, default="full")
     parser.add_argument(
         "--rows",
         type=_numbers,
@@ -56,6 +79,14 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--ways", help="only the ways whose name has one of these words, by commas")
     parser.add_argument(
+        "--tool-venvs",
+        type=Path,
+        default=os.environ.get("ELCONSOLE_BENCHMARK_TOOLS"),
+        metavar="DIR",
+        help="virtual environments of other tools: dlt, ingestr, sling, as far as they are there"
+        " (default: what ELCONSOLE_BENCHMARK_TOOLS names)",
+    )
+    parser.add_argument(
         "--also",
         action="append",
         default=[],
@@ -68,7 +99,10 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--retries", type=int, default=2, help="of a run that was disturbed")
     parser.add_argument(
-        "--output", type=Path, help="write the Markdown there too; a plot beside it"
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="keep results there as JSON, and leave out what it has already",
     )
     return parser.parse_args(given)
 
@@ -82,66 +116,181 @@ def main(given: Sequence[str] | None = None) -> None:
     # As Ctrl-C does: stop the servers, remove their folders.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = _arguments(given)
-    policy = (
-        Policy(1, chosen.noise, 0)
-        if chosen.quick
-        else Policy(chosen.rounds, chosen.noise, chosen.retries)
+    if chosen.what in ("all", "render") and not chosen.results:
+        sys.exit(f"{chosen.what} needs --results FOLDER")
+    if chosen.what == "all":
+        shared = list(sys.argv[1:] if given is None else given)
+        shared.remove("all")
+        for line in EVERYTHING:
+            _narrate(f"{datetime.datetime.now(datetime.UTC):%H:%M:%S} {line}")
+            _measure(_arguments([*shared, *line.split()]))
+    elif chosen.what != "render":
+        for part in _measure(chosen):
+            print(_text(part), end="\n\n")
+    if chosen.results:
+        _render(chosen.results)
+
+
+def _measure(chosen: argparse.Namespace) -> list[Part]:
+    """Measure and keep every part that is not there yet; returns the new ones."""
+    parts = []
+    for part in _MEASURES[chosen.what](chosen):
+        parts.append(part)
+        if chosen.results:
+            save(chosen.results, part)
+    return parts
+
+
+def _is_missing(chosen: argparse.Namespace, name: str) -> bool:
+    if is_saved(chosen.results, name):
+        _narrate(f"{name} is there already")
+        return False
+    return True
+
+
+def _name(chosen: argparse.Namespace, rows: int) -> str:
+    return f"1-full-{rows:08}-{chosen.tables}"
+
+
+def _text(part: Part) -> str:
+    body = part.text or markdown(part.results, part.bases, part.foreign_share_max)
+    pieces = [f"### {part.title}", part.circumstances + ".", body, part.remark]
+    return "\n\n".join(piece for piece in pieces if piece)
+
+
+def _render(folder: Path) -> None:
+    parts = list(load(folder))
+    (folder / "figures.md").write_text("\n\n".join(map(_text, parts)) + "\n")
+    by_rows = {part.rows: part.results for part in parts if part.name.startswith("1-full")}
+    if by_rows:
+        (folder / "figures.svg").write_text(svg(by_rows))
+    _narrate(f"{folder / 'figures.md'} has {len(parts)} parts")
+
+
+def _policy(chosen: argparse.Namespace) -> Policy:
+    if chosen.quick:
+        return Policy(1, chosen.noise, 0)
+    return Policy(chosen.rounds, chosen.noise, chosen.retries)
+
+
+def _circumstances(chosen: argparse.Namespace) -> str:
+    today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    policy = _policy(chosen)
+    return (
+        f"{today}, {describe_machine()}; medians of {policy.rounds};"
+        f" `!`: others used over {policy.foreign_share_max:.0%} of the machine"
     )
-    parts = [f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {describe_machine()}"]
-    parts.append(
-        f"medians of {policy.rounds}; disturbed: others used over {policy.foreign_share_max:.0%}"
-    )
-    by_rows: dict[int, list[Result]] = {}
-    for rows in chosen.rows:
-        if chosen.what == "full":
-            by_rows[rows] = _full(chosen, policy, rows)
-            parts += [_title(chosen, rows), markdown(by_rows[rows], full.PIPE, chosen.noise)]
-        else:
-            parts += _incremental(chosen, policy, rows)
-    text = "\n\n".join(parts)
-    print(text)
-    if chosen.output:
-        chosen.output.write_text(text + "\n")
-        if len(by_rows) > 1 and not plot(by_rows, chosen.output.with_suffix(".png")):
-            _narrate("no plot: matplotlib is not installed")
 
 
 def _title(chosen: argparse.Namespace, rows: int) -> str:
     tables = f"{chosen.tables} × {rows:,} rows"
-    return f"### {'the demo, 350 rows' if rows == DEMO_ROWS else tables}"
+    return "The demo, 350 rows" if rows == DEMO_ROWS else tables
 
 
-def _full(chosen: argparse.Namespace, policy: Policy, rows: int) -> list[Result]:
-    also = dict(one.split("=", 1) for one in chosen.also)
+def _full(chosen: argparse.Namespace) -> Iterator[Part]:
+    for rows in chosen.rows:
+        if _is_missing(chosen, _name(chosen, rows)):
+            yield _full_refresh(chosen, rows)
+
+
+def _full_refresh(chosen: argparse.Namespace, rows: int) -> Part:
     demo = rows == DEMO_ROWS
     _narrate(f"seeding {chosen.tables} × {rows:,} rows")
     with open_plant(None if demo else rows, SOURCES[: chosen.tables]) as plant:
-        ways = full.contenders(plant, rows, also)
-        if demo:
-            ways += full.startup(plant)
-        if chosen.ways:
-            words = chosen.ways.split(",")
-            ways = [w for w in ways if w.name == full.PIPE or any(x in w.name for x in words)]
+        ways = _ways(chosen, plant, rows)
         attempts = [(way.name, partial(full.run_once, plant, way)) for way in ways]
-        for _, attempt in attempts:
-            attempt()
-        results = alternate(attempts, policy, plant.row_count(), _narrate)
+        few = {way.name: way.rounds_max for way in ways if way.rounds_max}
+        for name, attempt in attempts:
+            # A slow way warms up in its first round.
+            if name not in few:
+                attempt()
+        results = alternate(attempts, _policy(chosen), plant.row_count(), _narrate, rounds_max=few)
     starts = {way.name for way in ways if way.rowless}
-    return [replace(r, rows=0) if r.name in starts else r for r in results]
+    absent = full.left_out(rows, chosen.tool_venvs)
+    return Part(
+        _name(chosen, rows),
+        f"Full refresh, {_title(chosen, rows)}",
+        rows,
+        FULL_BASES,
+        _circumstances(chosen),
+        chosen.noise,
+        tuple(replace(r, rows=0) if r.name in starts else r for r in results),
+        f"Left out at this size: {', '.join(absent)}." if absent else "",
+    )
 
 
-def _incremental(chosen: argparse.Namespace, policy: Policy, rows: int) -> list[str]:
-    changes = chosen.changes or [0, rows * 11 // 1000, rows * 3 // 10]
-    parts = []
-    _narrate(f"seeding {chosen.tables} × {rows:,} rows")
-    with open_plant(rows, SOURCES[: chosen.tables]) as plant:
-        stage = incremental.make_stage(plant, _narrate)
-        for count in changes:
-            _narrate(f"{count:,} changes a table")
-            results = incremental.compare(stage, count, policy, 0, _narrate)
-            parts.append(f"{_title(chosen, rows)}, {count:,} changed or new in each")
-            parts.append(markdown(results, incremental.SCANS, chosen.noise))
-    return parts
+def _ways(chosen: argparse.Namespace, plant: Plant, rows: int) -> list[full.Contender]:
+    also = dict(one.split("=", 1) for one in chosen.also)
+    ways = full.contenders(plant, rows, also, chosen.tool_venvs)
+    if rows == DEMO_ROWS:
+        ways += full.startup(plant)
+    if chosen.ways:
+        words = chosen.ways.split(",")
+        ways = [w for w in ways if w.name == full.PIPE or any(x in w.name for x in words)]
+    return ways
+
+
+def _incremental(chosen: argparse.Namespace) -> Iterator[Part]:
+    for rows in chosen.rows:
+        names = {
+            count: f"2-incremental-{rows:08}-{count:08}"
+            for count in chosen.changes or [0, rows * 11 // 1000, rows * 3 // 10]
+        }
+        missing = {count: name for count, name in names.items() if _is_missing(chosen, name)}
+        if not missing:
+            continue
+        _narrate(f"seeding {chosen.tables} × {rows:,} rows")
+        with open_plant(rows, SOURCES[: chosen.tables]) as plant:
+            stage = incremental.make_stage(plant, _narrate)
+            for count, name in missing.items():
+                yield _changes(chosen, stage, rows, count, name)
+
+
+def _changes(
+    chosen: argparse.Namespace, stage: incremental.Stage, rows: int, count: int, name: str
+) -> Part:
+    _narrate(f"{count:,} changes a table")
+    policy = _policy(chosen)
+    if count > rows // 10:
+        # Making the changes takes longer than following them.
+        policy = replace(policy, rounds=min(policy.rounds, full.SLOW_ROUNDS))
+    results = incremental.compare(stage, count, policy, 0, _narrate)
+    return Part(
+        name,
+        f"Incremental, {_title(chosen, rows)}, {count:,} changed or new in each",
+        0,
+        INCREMENTAL_BASES,
+        _circumstances(chosen),
+        chosen.noise,
+        tuple(results),
+    )
+
+
+def _scale(chosen: argparse.Namespace) -> Iterator[Part]:
+    if _is_missing(chosen, "3-scale"):
+        text = scale.report(_narrate)
+        yield Part("3-scale", "Scale", 0, {}, _circumstances(chosen), chosen.noise, text=text)
+
+
+def _latency(chosen: argparse.Namespace) -> Iterator[Part]:
+    if _is_missing(chosen, "4-latency"):
+        text = latency.report(_narrate)
+        yield Part("4-latency", "Latency", 0, {}, _circumstances(chosen), chosen.noise, text=text)
+
+
+def _pause(chosen: argparse.Namespace) -> Iterator[Part]:
+    if _is_missing(chosen, "5-pause"):
+        text = pause.report(_narrate)
+        yield Part("5-pause", "A pause", 0, {}, _circumstances(chosen), chosen.noise, text=text)
+
+
+_MEASURES = {
+    "full": _full,
+    "incremental": _incremental,
+    "scale": _scale,
+    "latency": _latency,
+    "pause": _pause,
+}
 
 
 if __name__ == "__main__":

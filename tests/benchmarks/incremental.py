@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import full
 from tests.benchmarks.full import script
 from tests.benchmarks.machine import CommandFailed, Cost, measure
 from tests.benchmarks.plant import (
@@ -21,7 +22,7 @@ from tests.benchmarks.plant import (
 from tests.benchmarks.rounds import Attempt, Policy, Result, alternate
 from tests.postgres import Database
 
-SCANS = "bare count(*), side by side"
+SCANS = "bare count(*), three psql"
 SCRIPT = "script: COPY, temporary table, ON CONFLICT"
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "xmin": {"mode": "incremental", "strategy": "xmin"},
@@ -37,6 +38,7 @@ class Raw:
     strategy: str
     plain: Path
     sweeping: Path
+    warehouse: Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,13 @@ def make_stage(plant: Plant, narrate: Callable[[str], None]) -> Stage:
     raw = []
     for strategy, settings in STRATEGIES.items():
         narrate(f"first load for {strategy}")
-        plain = write_settings(plant, f"by_{strategy}", settings)
+        plain, warehouse = write_settings(plant, f"by_{strategy}", settings)
         sweeping = plain.with_name(f"by_{strategy}_sweep.toml")
         block = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
         sweeping.write_text(plain.read_text().replace(block, f'{block}\ndeletes = "sweep"'))
         sweeping.chmod(0o600)
         _run(plant, elconsole(plain, "sync", "--json"))
-        raw.append(Raw(strategy, plain, sweeping))
+        raw.append(Raw(strategy, plain, sweeping, warehouse))
     narrate("first load for the script")
     return Stage(plant, tuple(raw), _load_for_script(plant))
 
@@ -87,6 +89,7 @@ def compare(
     The sweeping syncs come after the others in a round and find every hundredth of those
     changes deleted besides."""
     plant = stage.plant
+    sources = plant.sources.items()
     plain: list[tuple[str, Attempt]] = [
         (f"elconsole, {raw.strategy}", _sync(plant, raw.plain)) for raw in stage.raw
     ]
@@ -95,7 +98,8 @@ def compare(
     ]
 
     def scans() -> Cost:
-        return _measured(plant, script(plant, "count", stage.script_target))
+        plant.settle()
+        return _run(plant, *(full.psql(plant, db, scan(name)) for name, db in sources))
 
     def upsert() -> Cost:
         return _measured(plant, script(plant, "upsert", stage.script_target))
@@ -114,7 +118,14 @@ def compare(
     results += alternate(sweeps, policy, rows, narrate, change_and_delete, repeatable=False)
     # The script took no part in the second half: let it find the next changes only.
     upsert()
+    for raw in stage.raw:
+        full.check_rows(raw.warehouse, full.raw_tables(plant), plant.row_count())
     return results
+
+
+def scan(name: str) -> str:
+    """What a sync by xmin has to read at least, in one process as a sync reads it."""
+    return f"SET max_parallel_workers_per_gather = 0; SELECT count(*) FROM {table(name)}"
 
 
 def change_rows(database: Database, name: str, changes: int) -> None:
@@ -154,8 +165,8 @@ def _measured(plant: Plant, command: list[str]) -> Cost:
     return _run(plant, command)
 
 
-def _run(plant: Plant, command: list[str]) -> Cost:
-    cost = measure([[command]], plant.postmasters, plant.environment)
+def _run(plant: Plant, *commands: list[str]) -> Cost:
+    cost = measure([[command] for command in commands], plant.postmasters, plant.environment)
     if '"failed"' in cost.output:
         raise CommandFailed(cost.output)
     return cost

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class Plant:
         """Rows of all sources now."""
         return sum(db.scalar(f"SELECT count(*) FROM {table(n)}") for n, db in self.sources.items())
 
+    def make_warehouse(self, name: str) -> Database:
+        """A new database on the warehouse server, reached over TCP."""
+        server = self.warehouse_server
+        return server.tcp(server.create_database(name))
+
     def settle(self) -> None:
         """Write what earlier runs left behind, so that no run pays for another."""
         for server in (self.source_server, self.warehouse_server):
@@ -82,7 +88,9 @@ def open_plant(rows: int | None, sources: tuple[str, ...] = SOURCES) -> Iterator
         (folder / "home").mkdir()
         source_server = _server(folder / "sources", stack)
         warehouse_server = _server(folder / "warehouse", stack)
-        databases = {name: source_server.create_database(name) for name in sources}
+        databases = {
+            name: source_server.tcp(source_server.create_database(name)) for name in sources
+        }
         for name, database in databases.items():
             seed_source(database, name, rows)
             database.sql(f"VACUUM (FREEZE, ANALYZE) {table(name)}")
@@ -113,7 +121,7 @@ def column_names(database: Database, source: str) -> list[str]:
 
 def make_plain_tables(plant: Plant, *, metadata: bool = True) -> Database:
     """A warehouse database with the source's columns, and the metadata's, in plain tables."""
-    warehouse = plant.warehouse_server.create_database("plain")
+    warehouse = plant.make_warehouse("plain")
     for name, database in plant.sources.items():
         columns = database.sql(
             "SELECT quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) ||"
@@ -129,23 +137,26 @@ def make_plain_tables(plant: Plant, *, metadata: bool = True) -> Database:
 
 def write_settings(
     plant: Plant, warehouse_name: str, table_settings: Mapping[str, Any] | None = None
-) -> Path:
-    """A settings file for a new warehouse of its own, under the roles that `grants` makes."""
-    roles = {name: plant.source_server.create_role(name) for name in plant.sources}
-    roles["warehouse"] = plant.warehouse_server.create_role("warehouse")
-    warehouse = plant.warehouse_server.create_database(warehouse_name)
+) -> tuple[Path, Database]:
+    """A settings file for a new warehouse of its own, under the roles that `grants` makes; and
+    that warehouse, as the superuser sees it."""
+    secret = {"password": secrets.token_hex(8)}
+    login = f"LOGIN PASSWORD '{secret['password']}'"
+    roles = {name: plant.source_server.create_role(name, login) for name in plant.sources}
+    roles["warehouse"] = plant.warehouse_server.create_role("warehouse", login)
+    warehouse = plant.make_warehouse(warehouse_name)
     factory = Factory(dict(plant.sources), warehouse, roles)
     grant_least(factory)
     place = plant.folder / f"{warehouse_name}.toml"
-    lines = ["[warehouse]", *_toml(factory.connection("warehouse"))]
+    lines = ["[warehouse]", *_toml({**factory.connection("warehouse"), **secret})]
     for name in factory.sources:
         tables = {"tables": [table(name)]}
-        lines += [f"[sources.{name}]", *_toml({**factory.connection(name), **tables})]
+        lines += [f"[sources.{name}]", *_toml({**factory.connection(name), **secret, **tables})]
         if table_settings:
             lines += [f"[sources.{name}.table.{table(name)}]", *_toml(table_settings)]
     place.write_text("\n".join(lines) + "\n")
     place.chmod(0o600)
-    return place
+    return place, warehouse
 
 
 def _toml(values: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A wire between clients and a server's socket: it counts round trips, and can be slow."""
+"""A wire between clients and a server's socket: it counts round trips, can be slow, and stop."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Wire:
     connections: int = 0
     round_trips: int = 0
     """How often a client spoke after the server had: each costs a link's latency once."""
+    stop_after_bytes: int | None = None
+    """After so many bytes towards a client the wire carries none in that direction, until
+    `go_on`."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+    _moving: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: list[threading.Thread] = field(default_factory=list)
     _open: list[socket.socket] = field(default_factory=list)
@@ -41,6 +46,16 @@ class Wire:
             taken = (self.connections, self.round_trips)
             self.connections = self.round_trips = 0
         return taken
+
+    def go_on(self) -> None:
+        """Carry again, and stop no more."""
+        self.stop_after_bytes = None
+        self._moving.set()
+
+    def _wait_while_stopped(self, carried_bytes: int) -> None:
+        if self.stop_after_bytes is not None and carried_bytes > self.stop_after_bytes:
+            self.stopped.set()
+            self._moving.wait()
 
     def _accept(self, listening: socket.socket) -> None:
         while True:
@@ -64,6 +79,7 @@ class Wire:
         thread.start()
 
     def _close(self) -> None:
+        self.go_on()
         for one in self._open:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -79,19 +95,22 @@ class _Turns:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._servers_word_was_last = True
+        self._carried_bytes = 0
 
-    def client_spoke(self) -> None:
+    def client_spoke(self, _size: int) -> None:
         if self._servers_word_was_last:
             with self._wire._lock:
                 self._wire.round_trips += 1
         self._servers_word_was_last = False
 
-    def server_spoke(self) -> None:
+    def server_spoke(self, size: int) -> None:
         self._servers_word_was_last = True
+        self._carried_bytes += size
+        self._wire._wait_while_stopped(self._carried_bytes)
 
 
 def _pass_on(
-    reading: socket.socket, writing: socket.socket, note: Callable[[], None], delay_s: float
+    reading: socket.socket, writing: socket.socket, note: Callable[[int], None], delay_s: float
 ) -> None:
     waiting: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
     writer = threading.Thread(target=_write_when_due, args=(waiting, writing), daemon=True)
@@ -103,7 +122,7 @@ def _pass_on(
         except OSError:
             data = b""
         if data:
-            note()
+            note(len(data))
         waiting.put((time.monotonic() + delay_s, data))
     writer.join(PATIENCE_S)
 
