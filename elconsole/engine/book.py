@@ -17,6 +17,7 @@ from elconsole.errors import ElconsoleError
 
 LOG = logging.getLogger("elconsole.engine")
 REPORT_EVERY_S = 1.0
+REST_S = 0.2
 WRITE_TIMEOUT_S = 10.0
 ENDED = frozenset({"succeeded", "failed", "skipped", "cancelled", "locked"})
 Key = tuple[str, str]
@@ -98,6 +99,8 @@ class LedgerWriter:
             self._wake.wait(REPORT_EVERY_S)
             self._wake.clear()
             self._write()
+            # Many small tables that end in a row share a message.
+            self._done.wait(REST_S)
         self._write()
         if self._left_behind.is_set():
             # Nobody else will: the session would show the run as alive for ever.

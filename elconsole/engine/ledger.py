@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -31,16 +32,16 @@ def start_run(session: Session, run: RunSummary) -> int:
     """Enter a run and hold its lock for as long as the session lives; returns its number."""
     with session.within(CATALOG_TIMEOUT_S):
         session.execute(statement("mark_abandoned"), [RUN_LOCK_CLASS])
-        with session.transaction():
-            row = session.execute(
-                "INSERT INTO elconsole.runs (run_id, status, mode, host, pid, user_name,"
-                " started_at) VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number",
-                [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at],
-            ).fetchone()
-            assert row is not None
-            number = int(row[0])
-            hold_run_lock(session, number)
-    return number
+        # The lock is held when the row is first seen: nobody takes the run for a dead one.
+        row = session.execute(
+            "WITH run AS (INSERT INTO elconsole.runs"
+            " (run_id, status, mode, host, pid, user_name, started_at)"
+            " VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number)"
+            " SELECT run_number, pg_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
+            [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
+        ).fetchone()
+        assert row is not None
+    return int(row[0])
 
 
 def hold_run_lock(session: Session, run_number: int) -> None:
@@ -48,22 +49,27 @@ def hold_run_lock(session: Session, run_number: int) -> None:
     session.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647])
 
 
-def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> dict[TableKey, int]:
-    """Give every table its target, for good; returns the targets' ids."""
-    with session.within(CATALOG_TIMEOUT_S), session.transaction():
-        session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK])
-        taken = {key: target.name for key, target in read_targets(session, schema).items()}
-        newcomers = [key for key in keys if key not in taken]
-        if newcomers:
+def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> None:
+    """Give every table that has none its target, for good."""
+    with session.within(CATALOG_TIMEOUT_S):
+        known = read_targets(session, schema)
+        if all(key in known for key in keys):
+            return
+        with session.transaction():
+            session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK])
+            taken = {key: target.name for key, target in read_targets(session, schema).items()}
+            newcomers = [key for key in keys if key not in taken]
             names = assign_names(newcomers, taken)
-            with session.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO elconsole.targets (source, source_schema, source_table,"
-                    " target_schema, target_table) VALUES (%s, %s, %s, %s, %s)",
-                    [(*key, schema, names[key]) for key in newcomers],
-                )
-        targets = read_targets(session, schema)
-    return {key: targets[key].target_id for key in keys}
+            session.execute(
+                "INSERT INTO elconsole.targets (source, source_schema, source_table,"
+                " target_schema, target_table)"
+                " SELECT source, source_schema, source_table, %s, target_table"
+                " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
+                " AS t (source, source_schema, source_table, target_table)",
+                [schema]
+                + [[key[part] for key in newcomers] for part in range(3)]
+                + [[names[key] for key in newcomers]],
+            )
 
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
@@ -111,19 +117,18 @@ def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -
 
 
 def finish_run(session: Session, run: RunSummary) -> None:
-    """Close the run's book and let its lock go."""
+    """Close the run's book, and only then let its lock go: a running run without one is dead."""
+    bind = psycopg.ClientCursor(session).mogrify
+    ended = bind(
+        "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
+        " records_loaded = %s, bytes = %s, tables_failed = %s WHERE run_id = %s;"
+        "SELECT pg_notify(%s, %s)",
+        [run.status, run.finished_at, run.records_extracted, run.records_loaded]
+        + [run.bytes, run.tables_failed, run.run_id, CHANNEL, run.run_id],
+    )
+    unlock = f"SELECT pg_advisory_unlock({RUN_LOCK_CLASS}, {(run.run_number or 0) % 2147483647})"
     with session.within(CATALOG_TIMEOUT_S):
-        session.execute(
-            "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
-            " records_loaded = %s, bytes = %s, tables_failed = %s WHERE run_id = %s",
-            [run.status, run.finished_at, run.records_extracted, run.records_loaded]
-            + [run.bytes, run.tables_failed, run.run_id],
-        )
-        notify(session, run.run_id)
-        session.execute(
-            "SELECT pg_advisory_unlock(%s, %s)",
-            [RUN_LOCK_CLASS, (run.run_number or 0) % 2147483647],
-        )
+        session.execute(f"BEGIN; {ended}; COMMIT; {unlock}".encode())
 
 
 def notify(session: Session, run_id: str) -> None:

@@ -101,6 +101,8 @@ class LoadContext:
     """Takes what the COMMIT that follows is to publish."""
     before_publish: Callable[[Session, str, HookResult], None]
     """Takes the warehouse session, the unpublished table and what arrived; may raise."""
+    asks_before_publish: bool
+    """Whether `before_publish` asks anything, for which it needs the open transaction."""
     one_by_one: bool = False
     """Whether to wait for every answer before the next question."""
 
@@ -298,8 +300,7 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) ->
                 sweep=keys is not None,
                 counting=counting,
             )
-    else:
-        # Nothing to stage: the ledger's rows, and what plug-ins ask, make the transaction.
+    elif context.asks_before_publish:
         warehouse.execute("BEGIN")
     rows_loaded = wrote.inserted + wrote.updated
     context.before_publish(warehouse, leaf, _hook_result(moved, rows_loaded))
@@ -317,11 +318,12 @@ def _merge(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) ->
         quality_flags=wrote.units or {},
     )
     context.on_commit(result)
-    closing = [records(context, snapshot, result), "COMMIT"]
+    begun = moved.rows or keys or context.asks_before_publish
+    closing = [*([] if begun else ["BEGIN"]), records(context, snapshot, result), "COMMIT"]
     if _known_flags(context, result) is not None and not _analyze(context, result):
         closing.append(lock.release)
     commit(warehouse, "; ".join(closing))
-    lock.held = len(closing) == 2
+    lock.held = lock.release not in closing
     return _tidy(context, result, lock, old_leaf=None)
 
 

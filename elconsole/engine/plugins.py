@@ -64,6 +64,12 @@ def ask_before_extract(hooks: Hooks | None, task: TableTask, about: HookTask) ->
         )
 
 
+def asks_before_publish(settings: Settings, hooks: Hooks | None, task: TableTask) -> bool:
+    """Whether a plug-in or a check looks at the unpublished rows."""
+    wanted = settings.table_checks(task.source, task.relation.schema, task.relation.name)
+    return hooks is not None or any_wanted(wanted)
+
+
 def ask_before_publish(
     hooks: Hooks | None, about: HookTask, result: HookResult, session: Session, table: str
 ) -> None:

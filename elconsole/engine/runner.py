@@ -148,7 +148,9 @@ class SyncRun:
     def _signal(self, tasks: list[TableTask]) -> None:
         """Raise the pass rates' new signals of the tables that were published."""
         published = {
-            task.target_name for task in tasks if (task.source, task.label) in self.changed
+            task.target_name
+            for task in tasks
+            if task.settings.quality is not None and (task.source, task.label) in self.changed
         }
         if self.stop.is_set() or not published:
             return

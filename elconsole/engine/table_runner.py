@@ -14,7 +14,13 @@ from elconsole.engine.load import LoadContext, LoadResult, NotAtOnce, load_table
 from elconsole.engine.merge import known_target
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import plan_tables, select, survey
-from elconsole.engine.plugins import ask_before_extract, ask_before_publish, ask_checks, hook_task
+from elconsole.engine.plugins import (
+    ask_before_extract,
+    ask_before_publish,
+    ask_checks,
+    asks_before_publish,
+    hook_task,
+)
 from elconsole.engine.pools import Session
 from elconsole.engine.publish import CommitInDoubt, was_published
 from elconsole.engine.quality_targets import quality_target
@@ -190,6 +196,7 @@ class TableRunner:
             on_extracted=self._extracted,
             on_commit=self._committing,
             before_publish=self._before_publish,
+            asks_before_publish=asks_before_publish(settings, self.run_of.hooks, self.task),
             one_by_one=one_by_one,
         )
 
