@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,7 +182,8 @@ class Session:
         """Do a command's work on the engine; `key` names its list in JSON."""
 
         def run() -> int:
-            with self.engine() as engine:
+            # What a plug-in prints is narration: stdout is the result's alone.
+            with redirect_stdout(self.output.stderr), self.engine() as engine:
                 return work(engine, self.output)
 
         return self.run(run, _failure(key) if as_json else None)

@@ -45,9 +45,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Pinged
 
     def do_GET(self) -> None:
-        self.server.paths.append(self.path)
         if self.path.startswith("/hang"):
             self.server.hold.wait(30)
+        if self.path == "/slow/start":
+            self.server.hold.wait(0.3)
+        self.server.paths.append(self.path)
         self.send_response(500 if "broken" in self.path else 200)
         self.end_headers()
 
@@ -158,3 +160,39 @@ def test_a_ping_url_with_a_slash_at_its_end_gets_no_second_one() -> None:
 def test_nothing_wanted_is_nothing_done() -> None:
     assert Notifier(Wanted()).started()
     assert Notifier(Wanted()).ended(RUN)
+
+
+def test_a_command_may_leave_a_process_in_the_background(caplog: pytest.LogCaptureFixture) -> None:
+    assert run_command("sh -c 'sleep 30 & exit 0'", RUN, 20)
+    assert not caplog.text
+
+
+def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    child = tmp_path / "pid"
+    command = f"sh -c 'sleep 60 & echo $! > {child}; wait'"
+    assert not run_command(command, RUN, 1.0)
+    pid = int(child.read_text())
+    deadline = time.monotonic() + 20
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def test_a_command_need_not_read_a_large_document() -> None:
+    assert run_command("true", {"run_id": "r", "tables": ["x" * 1000] * 5000}, 20)
+
+
+def test_the_start_is_told_before_the_end_however_slow_it_is(pinged: Pinged) -> None:
+    notifier = Notifier(Wanted(ping_url=address(pinged, "/slow")))
+    notifier.starting()
+    assert notifier.ended(RUN)
+    assert pinged.paths == ["/slow/start", "/slow"]
