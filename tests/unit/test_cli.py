@@ -295,7 +295,7 @@ def test_advice_shows_evidence_and_command() -> None:
         command="elconsole sync refills --full",
     )  # fmt: skip
     ended = CommandLine(FakeEngine(findings=(finding,))).run("advise")
-    assert "rows = 5" in ended.out
+    assert "evidence  rows 5" in ended.out
     assert "elconsole sync refills --full" in ended.out
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -252,6 +254,24 @@ def test_the_dashboard_is_json_with_a_query_in_every_panel() -> None:
     assert all(panel["targets"][0]["expr"] for panel in dashboard["panels"])
     identifiers = [panel["id"] for panel in dashboard["panels"]]
     assert len(identifiers) == len(set(identifiers))
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_accepts_metrics_and_alert_rules(tmp_path: Path) -> None:
+    metrics, file = Metrics(), tmp_path / "m.prom"
+    for event in (EXTRACTED, LOADED, FAILED, COMPLETED):
+        metrics.observe(event)
+    assert metrics.write_file(file)
+    for arguments, text in (
+        (["metrics"], file.read_bytes()),
+        (["rules", str(files("elconsole.monitoring") / "alerts.yml")], b""),
+    ):
+        checked = subprocess.run(
+            ["promtool", "check", *arguments], input=text, capture_output=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert not checked.stderr
 
 
 def test_names_follow_prometheus_conventions() -> None:
