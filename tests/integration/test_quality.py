@@ -400,6 +400,45 @@ def test_a_frozen_baseline_judges_what_comes_later(
     assert {r.center for r in hourly if r.value == "LINE-1"} == {row.center}
 
 
+def test_a_value_that_came_after_the_baseline_is_named(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    freeze_baseline(connection, [TARGET], NOW)
+    assert table_of(ask(connection), "line_id").notes == ()
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, material, quality_status)
+        SELECT '2026-03-28T12:00:00Z', 'LINE-3', 'metal', 'ok' FROM generate_series(1, 50)
+    """)
+    assert table_of(ask(connection), "line_id").notes == (
+        "not in the baseline, so judged against their own periods: LINE-3",
+    )
+    assert table_of(ask(connection), "material").notes == ()
+
+
+def test_shifts_with_ids_of_their_own_are_periods_in_order_and_the_current_one_is_incomplete(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    named = table_of(ask(connection, period="shift"), "line_id").rows
+    assert [row.period for row in named[:3]] == ["AFTERNOON", "MORNING", "NIGHT"]
+    assert {row.judged for row in named} == {"in_control"}
+    database.sql("""
+        UPDATE raw.bodies_production
+        SET shift_id = to_char(timestamp, 'DD-MM-') || left(shift_id, 1);
+        INSERT INTO raw.bodies_production (timestamp, line_id, material, shift_id, quality_status)
+        SELECT '2026-03-31T01:00:00Z', 'LINE-1', 'metal', '31-03-N',
+               CASE WHEN n % 2 = 0 THEN 'error' ELSE 'ok' END
+        FROM generate_series(1, 160) AS n
+    """)
+    rows = table_of(ask(connection, period="shift"), "line_id").rows
+    first = [row for row in rows if row.value == "LINE-1"]
+    assert [row.period for row in first[:4]] == ["01-03-N", "01-03-M", "01-03-A", "02-03-N"]
+    assert (first[-1].period, first[-1].judged) == ("31-03-N", "incomplete")
+    bad = [row.period for row in rows if row.value == "LINE-2" and 1 in row.rules]
+    assert bad == ["20-03-N", "20-03-M"]
+
+
 def test_nothing_complete_can_not_be_frozen(connection: psycopg.Connection[Any]) -> None:
     with pytest.raises(UsageError, match="no complete day"):
         freeze_baseline(connection, [TARGET], NOW)
