@@ -76,11 +76,23 @@ class TableFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedTable:
+    """A table that no sync can take as source and settings stand."""
+
+    source: str
+    table: str
+    kind: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the advisors judge, all at one time."""
 
     now: datetime
     tables: tuple[TableFacts, ...] = ()
+    refused: tuple[RefusedTable, ...] = ()
     quality: tuple[QualityTable, ...] = ()
     workers: int = 4
     cores: int = 1
@@ -102,7 +114,16 @@ def data_quality(facts: Facts) -> Iterator[Finding]:
 
 
 def schema_monitor(facts: Facts) -> Iterator[Finding]:
-    """Columns that came, went or changed in a source."""
+    """Columns that came, went or changed in a source, and settings that no longer fit it."""
+    for refused in facts.refused:
+        yield Finding(
+            advisor="schema monitor",
+            subject=f"{refused.source}.{refused.table}",
+            finding=f"no sync can take it: {refused.message}",
+            evidence={"error": refused.kind},
+            command=refused.hint or f"elconsole sync {refused.source} --dry-run",
+        )
+    yield from _missing_quality_columns(facts.quality)
     for table in facts.tables:
         if not table.drift:
             continue
@@ -157,6 +178,23 @@ ADVISORS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     load_optimizer,
     sync_scheduler,
 )
+
+
+def _missing_quality_columns(tables: Sequence[QualityTable]) -> Iterator[Finding]:
+    """Once for each reason, however many dimensions it befell."""
+    reasons = {
+        (table.source, table.table, table.error)
+        for table in tables
+        if table.error is not None and table.error.kind == "missing_column"
+    }
+    for source, table, error in sorted(reasons, key=str):
+        yield Finding(
+            advisor="schema monitor",
+            subject=f"{source}.{table}",
+            finding=f"it has no pass rates: {error.message}",
+            evidence={"error": error.kind},
+            command=error.hint or f"elconsole quality {source}",
+        )
 
 
 def _signals(table: QualityTable) -> Iterator[Finding]:

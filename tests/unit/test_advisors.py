@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from elconsole.advisors import Facts, PastLoad, TableFacts, advise, evidence_words
+from elconsole.advisors import (
+    Facts,
+    PastLoad,
+    RefusedTable,
+    TableFacts,
+    advise,
+    evidence_words,
+)
 from elconsole.api import Finding, QualityRow, QualityTable
-from elconsole.api_types import SchemaChange
+from elconsole.api_types import ErrorInfo, SchemaChange
 
 pytestmark = pytest.mark.unit
 
@@ -144,6 +151,32 @@ def test_changed_columns_are_found(change: str, command: str) -> None:
     assert finding.evidence["colour"]["source_type"] == "text"
     assert finding.command == command
     assert found(table(drift=())) == []
+
+
+def test_a_table_that_no_sync_can_take_is_found_with_what_to_change() -> None:
+    refused = RefusedTable(
+        source="bodies",
+        table="bodies_production",
+        kind="plan",
+        message='there is no column "made_at", which cursor names',
+        hint="set cursor in [sources.bodies.table.bodies_production]",
+    )
+    finding = only(found(refused=(refused,)))
+    assert finding.advisor == "schema monitor"
+    assert finding.finding == (
+        'no sync can take it: there is no column "made_at", which cursor names'
+    )
+    assert finding.command == "set cursor in [sources.bodies.table.bodies_production]"
+
+
+def test_a_quality_column_that_is_gone_is_found_once() -> None:
+    error = ErrorInfo("missing_column", 'raw.x has no column "state"', "set status in […]")
+    broken = replace(units(), rows=(), total=None, error=error)
+    finding = only(found(quality=(broken, replace(broken, dimension="material"))))
+    assert finding.advisor == "schema monitor"
+    assert finding.command == "set status in […]"
+    never_synced = replace(broken, error=ErrorInfo("not_synced", "…"))
+    assert found(quality=(never_synced,)) == []
 
 
 def test_a_cursor_without_an_index_is_found_in_large_tables_alone() -> None:
