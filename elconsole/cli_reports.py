@@ -52,9 +52,11 @@ def quality(
         output.result(render_quality.quality(report))
     if version is not None:
         output.note(f"baseline version {version} frozen")
-    for table in report.tables:
-        if table.error is not None:
-            output.failure(render.failure(table.error, f"{table.source}.{table.table}"))
+    # A missing column of the table befalls each of its dimensions.
+    failed = {(f"{t.source}.{t.table}", t.error): None for t in report.tables}
+    for place, error in failed:
+        if error is not None:
+            output.failure(render.failure(error, place))
     signals = list(_signals(report)) if fail_on_signal else []
     for signal in signals:
         output.failure(f"signal: {signal}")

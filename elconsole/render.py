@@ -376,7 +376,7 @@ def advise(report: AdviceReport) -> str:
         lines = [
             f"{finding.advisor}: {clean_text(finding.subject)}: {clean_text(finding.finding)}",
             f"  evidence  {clean_text(evidence)}" if evidence else "",
-            f"  run       {clean_text(finding.command)}" if finding.command else "",
+            f"  next      {clean_text(finding.command)}" if finding.command else "",
         ]
         blocks.append("\n".join(line for line in lines if line))
     return "\n\n".join(blocks)

@@ -70,7 +70,7 @@ def _refused(one: Refused) -> RefusedTable:
         source=one.source,
         table=one.label,
         kind=one.error.kind,
-        message=one.error.message,
+        message=one.error.message.removeprefix(f"{one.source}.{one.label}: "),
         hint=one.error.hint,
     )
 
