@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from elconsole.cli import app
+from elconsole.cli_commands import app
 from elconsole.cli_arguments import (
     COMMAND_VALUES,
     GLOBAL_FLAGS,
