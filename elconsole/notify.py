@@ -5,6 +5,8 @@ Their failure is logged and never fails a sync; each is bounded in time.
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
 import logging
 import os
@@ -18,7 +20,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any, Literal, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from elconsole.humanize import clean_text
 
@@ -150,17 +152,31 @@ def fetch(url: str, timeout_s: float) -> bool:
         LOG.warning("notify: ping_url must begin with http:// or https://")
         return False
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310
+        with urllib.request.urlopen(_request(parts), timeout=timeout_s) as answer:  # noqa: S310
             answer.read(1024)
     except urllib.error.HTTPError as error:
         LOG.warning("notify: %s answered %d", parts.hostname, error.code)
         error.close()
         return False
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # What else they say may quote the URL.
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        LOG.warning("notify: %s could not be reached: %s", parts.hostname, reason)
+        said = reason.strerror if isinstance(reason, OSError) and reason.strerror else None
+        words = said or type(reason).__name__
+        LOG.warning("notify: %s could not be reached: %s", parts.hostname, words)
         return False
     return True
+
+
+def _request(parts: SplitResult) -> urllib.request.Request:
+    """A request whose user and password, if any, stand in its header (RFC 7617)."""
+    userinfo, _, place = parts.netloc.rpartition("@")
+    address = urlunsplit(parts._replace(netloc=place))
+    request = urllib.request.Request(address, headers={"User-Agent": "elconsole"})  # noqa: S310
+    if userinfo:
+        credentials = base64.b64encode(unquote(userinfo).encode()).decode()
+        request.add_header("Authorization", f"Basic {credentials}")
+    return request
 
 
 def _all_at_once(jobs: Sequence[Callable[[], bool]], timeout_s: float) -> bool:

@@ -38,6 +38,7 @@ def saving(path: Path) -> str:
 
 class Pinged(http.server.ThreadingHTTPServer):
     paths: list[str]
+    authorizations: list[str]
     hold: threading.Event
 
 
@@ -50,6 +51,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow/start":
             self.server.hold.wait(0.3)
         self.server.paths.append(self.path)
+        if "Authorization" in self.headers:
+            self.server.authorizations.append(self.headers["Authorization"])
         self.send_response(500 if "broken" in self.path else 200)
         self.end_headers()
 
@@ -60,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def pinged() -> Iterator[Pinged]:
     with Pinged(("127.0.0.1", 0), Handler) as server:
-        server.paths, server.hold = [], threading.Event()
+        server.paths, server.authorizations, server.hold = [], [], threading.Event()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -150,6 +153,28 @@ def test_a_ping_that_fails_is_logged_without_its_secret_path(
     assert not fetch("http://127.0.0.1:1/secret", 5)
     assert not fetch("file:///etc/secret", 5)
     assert "answered 500" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_ping_may_carry_a_user_and_a_password(pinged: Pinged) -> None:
+    url = address(pinged, "/x").replace("http://", "http://cron:s%40cret@")
+    assert fetch(url, 20)
+    assert pinged.authorizations == ["Basic Y3JvbjpzQGNyZXQ="]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cron:secret@127.0.0.1:1/secret",
+        "http://127.0.0.1:secret/",
+        "http://cron:secret@no host/",
+        "http://[secret/",
+        "http://host\x00/secret",
+    ],
+)
+def test_no_log_of_a_ping_quotes_its_url(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert not Notifier(Wanted(ping_url=url), timeout_s=20).ended(RUN)
+    assert caplog.text
     assert "secret" not in caplog.text
 
 
