@@ -216,6 +216,7 @@ def _quality_row(row: QualityRow) -> Document:
         "rules": list(row.rules),
         "signal": row.signal,
         "signal_period": row.signal_period,
+        "signal_since": row.signal_since,
         "signal_pass_rate": row.signal_pass_rate,
         "trend": list(row.trend),
         "change_previous": row.change_previous,

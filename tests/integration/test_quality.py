@@ -14,6 +14,7 @@ from elconsole.api import QualityReport, QualityRequest, QualityRow, QualityTabl
 from elconsole.engine.migrations import MIGRATIONS
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_daily import store_daily_counts
+from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.quality_statements import QualityTarget, statement
 from elconsole.errors import UsageError
 from tests.conftest import MakeDatabase
@@ -414,6 +415,28 @@ def test_a_value_that_came_after_the_baseline_is_named(
         "not in the baseline, so judged against their own periods: LINE-3",
     )
     assert table_of(ask(connection), "material").notes == ()
+
+
+def test_a_run_that_goes_on_is_raised_once(connection: psycopg.Connection[Any]) -> None:
+    def report(period: str, since: str) -> QualityReport:
+        row = QualityRow(
+            value="LINE-1", inspected=100, passed=99, failed=1, pass_rate=0.99, judged="signal",
+            rules=(2,), signal=f"rule 2 on {period}", signal_period=period, signal_since=since,
+            signal_pass_rate=0.99,
+        )  # fmt: skip
+        table = QualityTable(
+            source="bodies", table="t", target="raw.t", dimension="line_id", rows=(row,)
+        )
+        return QualityReport((table,))
+
+    def raised(period: str, since: str) -> list[str]:
+        run_id = "00000000-0000-0000-0000-000000000001"
+        events = raise_signals(connection, report(period, since), run_id, NOW)
+        return [event.period for event in events]
+
+    assert raised("2026-03-12", since="2026-03-04") == ["2026-03-12"]
+    assert raised("2026-03-13", since="2026-03-04") == []
+    assert raised("2026-03-30", since="2026-03-20") == ["2026-03-30"]
 
 
 def test_shifts_with_ids_of_their_own_are_periods_in_order_and_the_current_one_is_incomplete(
