@@ -26,6 +26,9 @@ _MAD_TO_SIGMA = 1.4826
 _LEAST_CHANGE = 0.2
 _FEW_CHANGES = 0.05
 _MOST_CHANGES = 0.5
+_DAYS_AHEAD = 30
+_LEAST_HISTORY_DAYS = 0.5
+"""Growth seen over less time than this says nothing of days."""
 _RAW_SCANS = 100
 _RAW_SCAN_ROWS = 1_000_000
 
@@ -73,11 +76,23 @@ class TableFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedTable:
+    """A table that no sync can take as source and settings stand."""
+
+    source: str
+    table: str
+    kind: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the advisors judge, all at one time."""
 
     now: datetime
     tables: tuple[TableFacts, ...] = ()
+    refused: tuple[RefusedTable, ...] = ()
     quality: tuple[QualityTable, ...] = ()
     workers: int = 4
     cores: int = 1
@@ -99,7 +114,16 @@ def data_quality(facts: Facts) -> Iterator[Finding]:
 
 
 def schema_monitor(facts: Facts) -> Iterator[Finding]:
-    """Columns that came, went or changed in a source."""
+    """Columns that came, went or changed in a source, and settings that no longer fit it."""
+    for refused in facts.refused:
+        yield Finding(
+            advisor="schema monitor",
+            subject=f"{refused.source}.{refused.table}",
+            finding=f"no sync can take it: {refused.message}",
+            evidence={"error": refused.kind},
+            command=refused.hint or f"elconsole sync {refused.source} --dry-run",
+        )
+    yield from _missing_quality_columns(facts.quality)
     for table in facts.tables:
         if not table.drift:
             continue
@@ -143,6 +167,7 @@ def sync_scheduler(facts: Facts) -> Iterator[Finding]:
         if len(table.loads) >= ENOUGH_RUNS:
             yield from _idle_syncs(table)
             yield from _back_to_back(table)
+            yield from _outgrowing(table)
             yield from _overdue(table, facts.now)
             yield from _should_be_full(table)
 
@@ -153,6 +178,23 @@ ADVISORS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     load_optimizer,
     sync_scheduler,
 )
+
+
+def _missing_quality_columns(tables: Sequence[QualityTable]) -> Iterator[Finding]:
+    """Once for each reason, however many dimensions it befell."""
+    reasons = {
+        (table.source, table.table, table.error)
+        for table in tables
+        if table.error is not None and table.error.kind == "missing_column"
+    }
+    for source, table, error in sorted(reasons, key=str):
+        yield Finding(
+            advisor="schema monitor",
+            subject=f"{source}.{table}",
+            finding=f"it has no pass rates: {error.message}",
+            evidence={"error": error.kind},
+            command=error.hint or f"elconsole quality {source}",
+        )
 
 
 def _signals(table: QualityTable) -> Iterator[Finding]:
@@ -379,6 +421,39 @@ def _back_to_back(table: TableFacts) -> Iterator[Finding]:
         )
 
 
+def _outgrowing(table: TableFacts) -> Iterator[Finding]:
+    """A full refresh whose table grows: soon it will not be done before the next one."""
+    full = [load for load in table.loads if load.strategy == "full"]
+    interval, growth = _interval_s(full), _rows_per_day(table)
+    if table.mode != "full" or not interval or not growth or growth <= 0:
+        return
+    seconds = median(load.duration_seconds for load in full[:3])
+    if seconds < SLOW_S or seconds > _MOST_CHANGES * interval or not full[0].rows_loaded:
+        return
+    rows = full[0].rows_loaded
+    days = (_MOST_CHANGES * interval * rows / seconds - rows) / growth
+    if days <= _DAYS_AHEAD:
+        calmer = 4 * seconds
+        way = "incremental" if table.primary_key else f"every {_span(calmer)}"
+        yield Finding(
+            advisor="sync scheduler",
+            subject=table.name,
+            finding=f"it grows by {growth:,.0f} rows a day: in {max(days, 1):.0f} days a full"
+            f" refresh will take half the {_span(interval)} between syncs; make it {way}",
+            evidence={
+                "rows": rows,
+                "rows_per_day": growth,
+                "bytes_per_day": _bytes_per_day(table),
+                "duration_seconds": seconds,
+                "interval_seconds": interval,
+                "days_left": days,
+            },
+            command=f'set mode = "incremental" in [sources.{table.source}.table.{table.table}]'
+            if table.primary_key
+            else f'auto_sync = "{_span(calmer)}", or that interval in cron',
+        )
+
+
 def _overdue(table: TableFacts, now: datetime) -> Iterator[Finding]:
     """The rhythm broke off."""
     interval = _interval_s(table.loads[:20])
@@ -426,11 +501,21 @@ def _interval_s(loads: Sequence[PastLoad]) -> float:
 
 def _rows_per_day(table: TableFacts) -> float | None:
     """How fast the table grows, by its full loads."""
+    return _growth_per_day(table, lambda load: load.rows_loaded)
+
+
+def _bytes_per_day(table: TableFacts) -> float | None:
+    """How fast the warehouse grows by it."""
+    return _growth_per_day(table, lambda load: load.bytes)
+
+
+def _growth_per_day(table: TableFacts, size: Callable[[PastLoad], int]) -> float | None:
+    """Between the oldest and the newest full load; None where they lie too close for that."""
     full = [load for load in table.loads if load.strategy == "full"]
     if len(full) < 2:
         return None
     days = (full[0].finished_at - full[-1].finished_at).total_seconds() / 86400
-    return (full[0].rows_loaded - full[-1].rows_loaded) / days if days > 0 else None
+    return (size(full[0]) - size(full[-1])) / days if days >= _LEAST_HISTORY_DAYS else None
 
 
 def _large(table: TableFacts) -> bool:
@@ -465,6 +550,12 @@ def evidence_words(finding: Finding) -> str:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {_word(inner)}" for name, inner in value.items()) + ")"
+    if isinstance(value, list):
+        return " and ".join(_word(inner) for inner in value)
+    if value is None:
+        return "unknown"
     if isinstance(value, float):
         return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -240,6 +240,8 @@ class QualityRow:
     signal_period: str | None = None
     signal_pass_rate: float | None = None
     """Where it fired last, and the pass rate there."""
+    signal_since: str | None = None
+    """The first period of the run that fired; the period itself where one alone did."""
     trend: tuple[float | None, ...] = ()
     """Pass rates of the last periods, oldest first; None where nothing was inspected."""
     change_previous: float | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from elconsole import errors, jsonout, render, render_quality
 from elconsole.api import (
     Engine,
+    QualityReport,
     QualityRequest,
     ReconciledTable,
     RunDetail,
@@ -40,7 +42,7 @@ def quality(
     fail_on_signal: bool,
     freeze_baseline: bool,
 ) -> int:
-    """5 where `fail_on_signal` and a rule fired."""
+    """1 where a table has no pass rates, 5 where `fail_on_signal` and a rule fired."""
     version = engine.freeze_baseline(request.sources) if freeze_baseline else None
     report = engine.quality(request)
     if as_json:
@@ -50,17 +52,31 @@ def quality(
         output.result(render_quality.quality(report))
     if version is not None:
         output.note(f"baseline version {version} frozen")
-    signals = [
-        f"{table.source}.{table.table} {table.dimension} {row.value}: {row.signal or 'signal'}"
-        for table in report.tables
-        for row in table.rows
-        if row.signal is not None or row.judged == "signal"
-    ]
-    if not (fail_on_signal and signals):
-        return errors.EXIT_OK
+    # A missing column of the table befalls each of its dimensions.
+    failed = {(f"{t.source}.{t.table}", t.error): None for t in report.tables}
+    for place, error in failed:
+        if error is not None:
+            output.failure(render.failure(error, place))
+    signals = list(_signals(report)) if fail_on_signal else []
     for signal in signals:
         output.failure(f"signal: {signal}")
-    return errors.EXIT_FOUND
+    if any(table.error is not None for table in report.tables):
+        return errors.EXIT_FAILED
+    return errors.EXIT_FOUND if signals else errors.EXIT_OK
+
+
+def _signals(report: QualityReport) -> Iterator[str]:
+    """Every signal of a report in words; that of all values together once a table."""
+    totals: set[tuple[str, str]] = set()
+    for table in report.tables:
+        place = f"{table.source}.{table.table}"
+        for row in table.rows:
+            if row.judged == "signal":
+                yield f"{place} {table.dimension} {row.value}: {row.signal or 'signal'}"
+        total = table.total
+        if total is not None and total.judged == "signal" and (place, total.value) not in totals:
+            totals.add((place, total.value))
+            yield f"{place} {total.value}: {total.signal or 'signal'}"
 
 
 def runs(engine: Engine, limit: int, output: Output, *, as_json: bool) -> int:

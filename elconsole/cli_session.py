@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elconsole import errors
+from elconsole import errors, garbage
 from elconsole.humanize import clean_text
 from elconsole.output import Output, takes_escapes
 
@@ -150,6 +150,7 @@ class Session:
     def made_engine(self, settings: Settings) -> Iterator[Engine]:
         """The engine, watched by the metrics and notifications that are asked for."""
         engine = self.parts.make_engine(settings)
+        garbage.collect_again()
         try:
             with self._observed(engine, settings) as observed:
                 yield observed
@@ -176,6 +177,16 @@ class Session:
         finally:
             if stop is not None:
                 stop()
+
+    def report(self, key: str, as_json: bool, work: Callable[[Engine, Output], int]) -> int:
+        """Do a command's work on the engine; `key` names its list in JSON."""
+
+        def run() -> int:
+            # What a plug-in prints is narration: stdout is the result's alone.
+            with redirect_stdout(self.output.stderr), self.engine() as engine:
+                return work(engine, self.output)
+
+        return self.run(run, _failure(key) if as_json else None)
 
     def has_live_progress(self) -> bool:
         """Whether stderr takes a moving table that log lines won't tear."""
@@ -219,6 +230,23 @@ class Session:
         from elconsole.logs import redact
 
         return redact(text, self._secrets)
+
+
+def open_session(options: GlobalOptions, parts: Parts | None) -> Session:
+    """The session of one invocation, on the process's own streams."""
+    output = Output(quiet=options.quiet, json_lines=options.log_format == "json")
+    return Session(options, parts or Parts(), output)
+
+
+def _failure(key: str) -> Failed:
+    """The JSON document of a command that could not do its work."""
+
+    def document(error: ErrorInfo) -> str:
+        from elconsole import jsonout
+
+        return jsonout.document(jsonout.failure(key, error))
+
+    return document
 
 
 def _log_narration() -> Callable[[str, str], None]:

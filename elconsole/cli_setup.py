@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole import errors
+from elconsole import errors, garbage
 
 if TYPE_CHECKING:
     from elconsole.cli_session import Session
@@ -67,6 +67,7 @@ def serve(session: Session, host: str, port: int, *, public: bool) -> int:
     session.output.note(
         f"{server.public_url} (there is no login: whoever can open it can use it); ctrl+c ends it"
     )
+    garbage.collect_again()
     server.serve()
     return errors.EXIT_OK
 

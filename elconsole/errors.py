@@ -49,6 +49,12 @@ class ConfigurationError(ElconsoleError):
     exit_code = EXIT_USAGE
 
 
+class ResultLost(ElconsoleError):
+    """What a command found could not be written to stdout."""
+
+    kind = "result_lost"
+
+
 class DemoUnavailable(ElconsoleError):
     """The embedded plant can't be started here."""
 

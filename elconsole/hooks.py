@@ -33,6 +33,7 @@ from elconsole.api_types import SchemaChange
 from elconsole.errors import ConfigurationError
 from elconsole.events import Event
 from elconsole.hook_types import HookResult, HookTask, QueryOnly
+from elconsole.humanize import clean_text
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -42,6 +43,8 @@ DEFAULT_TIMEOUT_S = 30.0
 """How long a vetoing hook may take."""
 QUEUED_EVENTS = 1000
 """How many events an observer may lag behind before it loses some."""
+LONGEST_REASON = 1000
+"""Letters of a veto that are told and kept in the ledger."""
 
 LOG = logging.getLogger("elconsole.hooks")
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -236,7 +239,7 @@ def _veto(
     try:
         answer = _call(implementation, arguments)
     except Veto as veto:
-        return f"{name}: {veto}"
+        return f"{name}: {_reason(veto)}"
     # The plug-in may also try to exit: it has its own thread, and takes nothing down.
     except BaseException as error:
         LOG.debug("%s failed in %s", name, hook, exc_info=True)
@@ -244,7 +247,7 @@ def _veto(
     if answer is None or answer == "":
         return None
     if isinstance(answer, str):
-        return f"{name}: {answer}"
+        return f"{name}: {_reason(answer)}"
     return f"{name} returned {type(answer).__name__} from {hook}, not None or a reason"
 
 
@@ -256,6 +259,7 @@ class _Observer:
         self._implementation = implementation
         self._queue: queue.Queue[Event | None] = queue.Queue(QUEUED_EVENTS)
         self._losing = False
+        self._failures: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=f"on_event {self.name}", daemon=True)
         self._thread.start()
 
@@ -286,7 +290,13 @@ class _Observer:
             try:
                 _call(self._implementation, {"event": event})
             except BaseException as error:  # noqa: BLE001
-                LOG.warning("%s failed in on_event (%s): %s", self.name, event.kind, _words(error))
+                self._tell(event, _words(error))
+
+    def _tell(self, event: Event, words: str) -> None:
+        """Warn of a failure once a kind of event: progress comes twice a second."""
+        level = logging.DEBUG if event.kind in self._failures else logging.WARNING
+        self._failures.add(event.kind)
+        LOG.log(level, "%s failed in on_event (%s): %s", self.name, event.kind, words)
 
 
 def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, object]) -> object:
@@ -294,8 +304,12 @@ def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, object]) -> o
     return implementation.function(*given)
 
 
+def _reason(said: object) -> str:
+    return clean_text(said, LONGEST_REASON) or "no reason given"
+
+
 def _words(error: BaseException) -> str:
-    text = str(error)
+    text = clean_text(error, LONGEST_REASON)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

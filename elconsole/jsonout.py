@@ -190,6 +190,8 @@ def _quality_table(table: QualityTable) -> Document:
         "newest_unit_at": time(table.newest_unit_at),
         "newest_extracted_at": time(table.newest_extracted_at),
         "changed_rows": table.changed_rows,
+        "notes": list(table.notes),
+        "error": error(table.error) if table.error else None,
         "rows": [_quality_row(row) for row in table.rows],
         "total": _quality_row(table.total) if table.total else None,
     }
@@ -213,6 +215,9 @@ def _quality_row(row: QualityRow) -> Document:
         "judged": row.judged,
         "rules": list(row.rules),
         "signal": row.signal,
+        "signal_period": row.signal_period,
+        "signal_since": row.signal_since,
+        "signal_pass_rate": row.signal_pass_rate,
         "trend": list(row.trend),
         "change_previous": row.change_previous,
         "change_baseline": row.change_baseline,

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.handlers
 import re
 import sys
-import threading
 import urllib.parse
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
-
-from elconsole.errors import UsageError
 
 LogFormat = Literal["text", "json"]
 
@@ -106,64 +102,11 @@ class JsonFormatter(RedactingFormatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-class _SayOnce:
-    """Tells once, on stderr, that a log can't be written; nothing more, so a sync goes on."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-        self._said = False
-
-    def __call__(self, place: str, error: BaseException | None) -> None:
-        with self._lock:
-            if self._said:
-                return
-            self._said = True
-        stream = self._stream or sys.stderr
-        try:
-            stream.write(f"elconsole: can't write the log to {place}: {error}; going on without\n")
-            stream.flush()
-        except (OSError, ValueError):
-            # stderr is gone too: there is nobody left to tell.
-            return
-
-
 class _StderrHandler(logging.StreamHandler[TextIO]):
     """Writes to stderr, and gives up quietly where it is closed."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Never raise, never print a traceback."""
-
-
-class _FileHandler(logging.handlers.WatchedFileHandler):
-    """Appends to a file that logrotate may move away; survives a full disk."""
-
-    def __init__(self, path: Path, complain: _SayOnce) -> None:
-        self._complain = complain
-        self._place = str(path)
-        super().__init__(path, mode="a", encoding="utf-8", errors="backslashreplace")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Append a line; a failure is told once and the next line is tried afresh."""
-        try:
-            self.reopenIfNeeded()
-            if self.stream is None:
-                self.stream = self._open()
-        except OSError:
-            self.handleError(record)
-            return
-        logging.StreamHandler.emit(self, record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
-        """Tell once; a broken disk is no reason to stop a sync."""
-        self._complain(self._place, sys.exc_info()[1])
-
-    def close(self) -> None:
-        """Close the file; what the disk no longer takes is lost quietly."""
-        try:
-            super().close()
-        except OSError as error:
-            self._complain(self._place, error)
 
 
 def configure_logging(
@@ -187,7 +130,9 @@ def configure_logging(
     formatter = JsonFormatter(known) if log_format == "json" else RedactingFormatter(known)
     handlers: list[logging.Handler] = []
     if log_file is not None:
-        handlers.append(_open_file(log_file, stream))
+        from elconsole.logfile import open_log_file
+
+        handlers.append(open_log_file(log_file, stream))
         handlers[-1].setLevel(logging.DEBUG if verbosity >= 2 else logging.INFO)
     if to_stderr:
         handlers.append(_StderrHandler(stream or sys.stderr))
@@ -201,18 +146,6 @@ def configure_logging(
         logger.addHandler(handler)
     logger.setLevel(min((h.level for h in handlers), default=logging.CRITICAL))
     logger.propagate = False
-
-
-def _open_file(path: Path, stream: TextIO | None) -> _FileHandler:
-    failure = None
-    try:
-        return _FileHandler(path, _SayOnce(stream))
-    except OSError as error:
-        failure = error.strerror
-    raise UsageError(
-        f"{path}: the log file can't be opened: {failure}",
-        hint="Name a file in a folder you may write to with --log-file.",
-    )
 
 
 def _level(verbosity: int, quiet: bool) -> int:

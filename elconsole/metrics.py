@@ -32,7 +32,7 @@ from elconsole.events import (
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from elconsole.api import ConnectionHealth, QualityTable
+    from elconsole.api import ConnectionHealth, QualityTable, TableRun
 
 LOG = logging.getLogger("elconsole.metrics")
 
@@ -126,6 +126,11 @@ DEFINITIONS = (
     Definition("elconsole_build_info", "gauge", "Always 1; which version runs.", ("version",)),
 )
 
+_CONNECTION_METRICS = ("elconsole_connection_up", "elconsole_connection_latency_seconds")
+_UNIT_METRICS = ("elconsole_units_inspected", "elconsole_pass_ratio", "elconsole_quality_signal")
+UNKNOWN_TABLES = "*"
+"""Stands for the tables of a source that did not answer."""
+
 
 class Metrics:
     """One registry; its methods take what happened, are thread-safe and never raise."""
@@ -147,6 +152,8 @@ class Metrics:
             one.name: kinds[one.kind](one.name, one.meaning, one.labels, registry=self.registry)
             for one in DEFINITIONS
         }
+        self._known: dict[str, set[tuple[str, ...]]] = {}
+        """The label values that each metric has."""
         self._metric("elconsole_build_info", _version()).set(1)
         self._writing = threading.Lock()
 
@@ -158,17 +165,35 @@ class Metrics:
         except Exception:
             LOG.exception("metrics: %s was not counted", event.kind)
 
-    def observe_connections(self, connections: Iterable[ConnectionHealth]) -> None:
-        """Take a probe of every connection."""
-        for one in connections:
+    def observe_connections(
+        self, connections: Iterable[ConnectionHealth], *, all_of_them: bool = False
+    ) -> None:
+        """Take probes; with `all_of_them`, forget connections that are no more."""
+        known = list(connections)
+        if all_of_them:
+            kept = {(one.name, one.role) for one in known}
+            for name in _CONNECTION_METRICS:
+                self._forget(name, lambda labels: labels not in kept)
+        for one in known:
             self._metric("elconsole_connection_up", one.name, one.role).set(one.status != "down")
             if one.latency_ms is not None:
                 latency = self._metric("elconsole_connection_latency_seconds", one.name, one.role)
                 latency.set(one.latency_ms / 1000)
 
-    def observe_quality(self, tables: Iterable[QualityTable]) -> None:
-        """Take pass rates over all data."""
-        for table in tables:
+    def observe_quality(self, tables: Iterable[QualityTable], *, all_of_them: bool = False) -> None:
+        """Take pass rates over all data; with `all_of_them`, forget values that are no more:
+        their last signal would stand for ever. A table that could not be read keeps its own."""
+        known = list(tables)
+        if all_of_them:
+            kept = {
+                (table.source, table.table, table.dimension, row.value)
+                for table in known
+                for row in table.rows
+            }
+            unread = {(t.source, t.table, t.dimension) for t in known if t.error is not None}
+            for name in _UNIT_METRICS:
+                self._forget(name, lambda unit: unit not in kept and unit[:3] not in unread)
+        for table in known:
             for row in table.rows:
                 if row.period is not None:
                     continue
@@ -178,6 +203,20 @@ class Metrics:
                 self._metric("elconsole_quality_signal", *unit).set(signal)
                 if row.pass_rate is not None:
                     self._metric("elconsole_pass_ratio", *unit).set(row.pass_rate)
+
+    def forget_tables_but(self, tables: Iterable[TableRun]) -> None:
+        """Forget tables that a run of everything did not meet: removed from the settings or
+        the source, they would look stale for ever. Where a source did not answer (`*`), its
+        tables stay."""
+        met = {(table.source, table.table) for table in tables}
+        silent = {source for source, table in met if table == UNKNOWN_TABLES}
+
+        def gone(labels: tuple[str, ...]) -> bool:
+            return labels[:2] not in met and labels[0] not in silent
+
+        for one in DEFINITIONS:
+            if one.labels[:2] == _TABLE and one.name not in _UNIT_METRICS:
+                self._forget(one.name, gone)
 
     def continue_file(self, path: Path) -> None:
         """Go on from what an earlier process wrote: counters keep counting, and tables that
@@ -231,7 +270,16 @@ class Metrics:
 
     def _metric(self, name: str, *labels: str) -> Any:
         metric = self._metrics[name]
-        return metric.labels(*labels) if labels else metric
+        if not labels:
+            return metric
+        self._known.setdefault(name, set()).add(labels)
+        return metric.labels(*labels)
+
+    def _forget(self, name: str, unwanted: Callable[[tuple[str, ...]], bool]) -> None:
+        known = self._known.get(name, set())
+        for labels in [labels for labels in tuple(known) if unwanted(labels)]:
+            known.discard(labels)
+            self._metrics[name].remove(*labels)
 
     def _observe(self, event: Event) -> None:
         at = event.at.timestamp()
@@ -266,6 +314,11 @@ class Metrics:
 
     def _loaded(self, event: DataLoaded, at: float) -> None:
         table = (event.source, event.table)
+        # Its tables were unknown while the source did not answer; now one is.
+        self._forget(
+            "elconsole_table_last_sync_succeeded",
+            lambda labels: labels == (event.source, UNKNOWN_TABLES),
+        )
         self._metric("elconsole_rows_loaded_total", *table).inc(event.rows_total)
         self._metric("elconsole_rows_deleted_total", *table).inc(event.rows_deleted)
         self._metric("elconsole_table_last_success_timestamp_seconds", *table).set(at)

@@ -5,16 +5,24 @@ Their failure is logged and never fails a sync; each is bounded in time.
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
 import logging
+import os
 import shlex
+import signal
 import subprocess
+import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from contextlib import suppress
+from typing import IO, Any, Literal, Protocol
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from elconsole.humanize import clean_text
 
 LOG = logging.getLogger("elconsole.notify")
 DEFAULT_TIMEOUT_S = 10.0
@@ -40,6 +48,12 @@ class Notifier:
     def __init__(self, wanted: NotifyWanted, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self._wanted = wanted
         self._timeout_s = timeout_s
+        self._starting: threading.Thread | None = None
+
+    def starting(self) -> None:
+        """A run begins: say so without delaying it."""
+        self._starting = threading.Thread(target=self.started, name="notify", daemon=True)
+        self._starting.start()
 
     def started(self) -> bool:
         """A run began."""
@@ -47,6 +61,9 @@ class Notifier:
 
     def ended(self, document: Mapping[str, Any]) -> bool:
         """A run ended; `document` is what `sync --json` prints."""
+        if self._starting is not None:
+            # A start that arrived after the end would leave the check waiting for another.
+            self._starting.join(self._timeout_s + 1)
         succeeded = document.get("status") == "succeeded"
         commands = self._wanted.on_success if succeeded else self._wanted.on_failure
         jobs: list[Callable[[], bool]] = [
@@ -87,31 +104,45 @@ def ping_address(url: str, kind: PingKind) -> str:
 
 
 def run_command(command: str, document: Mapping[str, Any], timeout_s: float) -> bool:
-    """Run a command, split as a shell would but without one, with JSON on its stdin."""
+    """Run a command, split as a shell would but without one, with JSON on its stdin.
+
+    A command may leave processes in the background. One that takes too long is ended with
+    all it started; a ctrl+c meant for the sync does not reach it.
+    """
     name = command.split()[0] if command.split() else command
+    text = json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "replace")
     try:
-        done = subprocess.run(
-            shlex.split(command),
-            input=json.dumps(document, ensure_ascii=False, default=str),
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        LOG.warning("notify: %s was ended after %g s", name, timeout_s)
-        return False
+        # A pipe would stay open as long as any process in the background holds it.
+        with tempfile.TemporaryFile() as stderr:
+            code = _run(shlex.split(command), text, stderr, timeout_s)
+            stderr.seek(0)
+            words = clean_text(stderr.read(4000).decode("utf-8", "replace").strip(), 500)
     except (OSError, ValueError, IndexError) as error:
         LOG.warning("notify: %s could not be run: %s", name, error)
         return False
-    if done.returncode:
-        LOG.warning(
-            "notify: %s ended with %d: %s", name, done.returncode, done.stderr[:500].strip()
-        )
-    return done.returncode == 0
+    if code is None:
+        LOG.warning("notify: %s was ended after %g s", name, timeout_s)
+    elif code:
+        LOG.warning("notify: %s ended with %d: %s", name, code, words)
+    return code == 0
+
+
+def _run(command: Sequence[str], text: bytes, stderr: IO[bytes], timeout_s: float) -> int | None:
+    """A command's exit code; None where it took too long and was killed."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,
+    ) as process:
+        try:
+            process.communicate(text, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return None
+        return process.returncode
 
 
 def fetch(url: str, timeout_s: float) -> bool:
@@ -121,17 +152,31 @@ def fetch(url: str, timeout_s: float) -> bool:
         LOG.warning("notify: ping_url must begin with http:// or https://")
         return False
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310
+        with urllib.request.urlopen(_request(parts), timeout=timeout_s) as answer:  # noqa: S310
             answer.read(1024)
     except urllib.error.HTTPError as error:
         LOG.warning("notify: %s answered %d", parts.hostname, error.code)
         error.close()
         return False
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # What else they say may quote the URL.
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        LOG.warning("notify: %s could not be reached: %s", parts.hostname, reason)
+        said = reason.strerror if isinstance(reason, OSError) and reason.strerror else None
+        words = said or type(reason).__name__
+        LOG.warning("notify: %s could not be reached: %s", parts.hostname, words)
         return False
     return True
+
+
+def _request(parts: SplitResult) -> urllib.request.Request:
+    """A request whose user and password, if any, stand in its header (RFC 7617)."""
+    userinfo, _, place = parts.netloc.rpartition("@")
+    address = urlunsplit(parts._replace(netloc=place))
+    request = urllib.request.Request(address, headers={"User-Agent": "elconsole"})  # noqa: S310
+    if userinfo:
+        credentials = base64.b64encode(unquote(userinfo).encode()).decode()
+        request.add_header("Authorization", f"Basic {credentials}")
+    return request
 
 
 def _all_at_once(jobs: Sequence[Callable[[], bool]], timeout_s: float) -> bool:

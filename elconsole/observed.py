@@ -5,7 +5,6 @@ Whatever fails here is logged and changes no sync's result.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -48,11 +47,27 @@ class ObservedEngine:
             emit(event)
 
         if self._notifier is not None:
-            threading.Thread(target=self._notifier.started, name="notify", daemon=True).start()
-        detail = self._engine.sync(request, emit=observed, stop=stop)
+            self._notifier.starting()
+        try:
+            detail = self._engine.sync(request, emit=observed, stop=stop)
+        except ElconsoleError as error:
+            self._tell_failure(error)
+            self._write(stop)
+            raise
         self._tell(detail, signals)
+        if self._metrics is not None and not request.selection:
+            self._metrics.forget_tables_but(detail.tables)
         self._write(stop)
         return detail
+
+    def _tell_failure(self, error: ElconsoleError) -> None:
+        """A sync that could not even begin has failed too."""
+        if self._notifier is None:
+            return
+        from elconsole import jsonout
+
+        known = api.ErrorInfo(error.kind, error.message, error.hint, error.sqlstate)
+        self._notifier.ended({"status": "failed", **jsonout.failure("tables", known)})
 
     def _tell(self, detail: api.RunDetail, signals: list[QualitySignal]) -> None:
         if self._notifier is None:
@@ -82,13 +97,14 @@ class ObservedEngine:
     def check(self) -> api.CheckReport:
         report = self._engine.check()
         if self._metrics is not None:
-            self._metrics.observe_connections(report.connections)
+            self._metrics.observe_connections(report.connections, all_of_them=True)
         return report
 
     def quality(self, request: api.QualityRequest) -> api.QualityReport:
         report = self._engine.quality(request)
         if self._metrics is not None:
-            self._metrics.observe_quality(report.tables)
+            everything = request == api.QualityRequest()
+            self._metrics.observe_quality(report.tables, all_of_them=everything)
         return report
 
     def connections(self) -> tuple[api.ConnectionInfo, ...]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
+from elconsole.errors import ResultLost
+
 _ASCII = str.maketrans(
     {
         "–": "-",
@@ -82,9 +84,18 @@ class Output:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def result(self, text: str) -> None:
-        """Write what was asked for. Raises OSError where it can't be stored; a closed
-        pipe is a reader's choice and silent."""
-        self.stdout = self._write(self.stdout, text)
+        """Write what was asked for. Raises ResultLost, once, where it can't be stored; a
+        closed pipe is a reader's choice and silent."""
+        try:
+            self.stdout = self._write(self.stdout, text)
+        except OSError as error:
+            stream, self.stdout = self.stdout, None
+            if stream is not None:
+                _discard(stream)
+            raise ResultLost(
+                f"the result can't be written to stdout: {error.strerror}",
+                hint="free some space, or send it elsewhere",
+            ) from error
 
     def note(self, text: str) -> None:
         """Narrate, unless quiet."""

@@ -100,6 +100,7 @@ def summary_row(
         signal=named.signal,
         signal_period=named.signal_period,
         signal_pass_rate=named.signal_pass_rate,
+        signal_since=named.signal_since,
         trend=_trend(_rates(counts), labels, len(labels) - 1),
         change_previous=latest.change_previous,
         change_baseline=latest.change_baseline,
@@ -226,9 +227,15 @@ def _judged_row(
         signal=_signal_words(row, judgement, counts) if judgement.runs else None,
         signal_period=row.period if judgement.runs else None,
         signal_pass_rate=rate if judgement.runs else None,
+        signal_since=counts[_first_run(judgement).first].period if judgement.runs else None,
         change_previous=change,
         change_baseline=rate - reference.center if rate is not None and reference else None,
     )
+
+
+def _first_run(judgement: _Judgement) -> RuleRun:
+    """The run of the lowest rule: the one that a signal is named by."""
+    return min(judgement.runs, key=lambda run: run.rule)
 
 
 def _signal_words(row: QualityRow, judgement: _Judgement, counts: Sequence[PeriodCount]) -> str:

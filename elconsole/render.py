@@ -366,15 +366,17 @@ def schema(report: SchemaReport) -> str:
 
 def advise(report: AdviceReport) -> str:
     """Findings, each with its evidence and command."""
+    from elconsole.advisors import evidence_words
+
     if not report.findings:
         return "nothing to advise"
     blocks = []
     for finding in report.findings:
-        evidence = ", ".join(f"{key} = {value}" for key, value in finding.evidence.items())
+        evidence = evidence_words(finding)
         lines = [
             f"{finding.advisor}: {clean_text(finding.subject)}: {clean_text(finding.finding)}",
             f"  evidence  {clean_text(evidence)}" if evidence else "",
-            f"  run       {clean_text(finding.command)}" if finding.command else "",
+            f"  next      {clean_text(finding.command)}" if finding.command else "",
         ]
         blocks.append("\n".join(line for line in lines if line))
     return "\n\n".join(blocks)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from elconsole.api import QualityReport, QualityRow, QualityTable, ReconcileReport
 from elconsole.humanize import NOTHING, clean_text, rows_exact
 from elconsole.render import Column, moment, table
+
+_BARS = "▁▂▃▄▅▆▇█"
+_GAP = "·"
 
 
 def percent(fraction: float | None) -> str:
@@ -26,6 +31,41 @@ def interval(row: QualityRow) -> str:
     return f"{row.low * 100:.1f}–{row.high * 100:.1f} %"
 
 
+def limits(row: QualityRow) -> str:
+    """The control limits in percent and the chart they are of."""
+    if row.lcl is None or row.ucl is None:
+        return NOTHING
+    chart = f" {row.chart}".replace("'", "′") if row.chart else ""
+    return f"{row.lcl * 100:.1f}–{row.ucl * 100:.1f} %{chart}"
+
+
+def points(change: float | None) -> str:
+    """A difference of rates in percentage points."""
+    if change is None:
+        return NOTHING
+    return f"{change * 100:+.1f}".replace("-", "−").replace("−0.0", "0.0").replace("+0.0", "0.0")
+
+
+def sparkline(rates: Sequence[float | None]) -> str:
+    """The last periods as bars between the lowest and the highest of them; gaps stay gaps."""
+    known = [rate for rate in rates if rate is not None]
+    if not known:
+        return NOTHING
+    low, span = min(known), max(known) - min(known)
+    steps = len(_BARS) - 1
+    return "".join(
+        _GAP if rate is None else _BARS[round((rate - low) / span * steps) if span else steps // 2]
+        for rate in rates
+    )
+
+
+def _top_defect(row: QualityRow) -> str:
+    if row.top_defect is None:
+        return NOTHING
+    share = "" if row.top_defect_share is None else f" {row.top_defect_share:.0%}"
+    return f"{row.top_defect}{share}"
+
+
 def _signal(row: QualityRow) -> str:
     if row.signal:
         return row.signal
@@ -34,17 +74,25 @@ def _signal(row: QualityRow) -> str:
     return "" if row.judged in ("in_control", "unjudged") else row.judged
 
 
-def _cells(row: QualityRow, period: str) -> tuple[str, ...]:
-    return (
-        row.value,
-        period,
-        rows_exact(row.inspected),
-        rows_exact(row.passed),
-        rows_exact(row.failed),
-        percent(row.pass_rate),
-        interval(row),
-        _signal(row),
-    )
+_COLUMNS: tuple[tuple[Column, Callable[[QualityRow], str]], ...] = (
+    (Column("units", right=True), lambda row: rows_exact(row.inspected)),
+    (Column("passed", right=True), lambda row: rows_exact(row.passed)),
+    (Column("failed", right=True), lambda row: rows_exact(row.failed)),
+    (Column("pass rate", right=True), lambda row: percent(row.pass_rate)),
+    (Column("95 % interval", right=True), interval),
+    (Column("limits"), limits),
+    (Column("vs before", right=True), lambda row: points(row.change_previous)),
+    (Column("vs reference", right=True), lambda row: points(row.change_baseline)),
+    (
+        Column("ppm", right=True),
+        lambda row: rows_exact(
+            None if row.defects_per_million is None else round(row.defects_per_million)
+        ),
+    ),
+    (Column("top defect"), _top_defect),
+    (Column("trend"), lambda row: sparkline(row.trend)),
+    (Column("signal"), _signal),
+)
 
 
 def quality(report: QualityReport) -> str:
@@ -55,24 +103,26 @@ def quality(report: QualityReport) -> str:
 
 
 def _dimension(entry: QualityTable) -> str:
-    by_period = any(row.period is not None for row in entry.rows)
-    columns = [
-        Column(entry.dimension),
-        Column("period"),
-        Column("units", right=True),
-        Column("passed", right=True),
-        Column("failed", right=True),
-        Column("pass rate", right=True),
-        Column("95 % interval", right=True),
-        Column("signal"),
-    ]
-    rows = [_cells(row, row.period or "") for row in entry.rows]
-    total = _cells(entry.total, "") if entry.total else ()
-    if not by_period:
-        columns.pop(1)
-        rows = [(row[0], *row[2:]) for row in rows]
-        total = (total[0], *total[2:]) if total else ()
     head = f"{entry.source}  {entry.target} by {clean_text(entry.dimension)}"
+    if entry.error is not None:
+        return f"{head}\nno pass rates: {clean_text(entry.error.message)}"
+    by_period = any(row.period is not None for row in entry.rows)
+    chosen = [column for column in _COLUMNS if not (by_period and column[0].heading == "trend")]
+    names = [Column(entry.dimension), *([Column("period")] if by_period else [])]
+
+    def cells(row: QualityRow) -> tuple[str, ...]:
+        name = (row.value, row.period or "") if by_period else (row.value,)
+        return (*name, *(text(row) for _, text in chosen))
+
+    shown = table(
+        [*names, *(column for column, _ in chosen)],
+        [cells(row) for row in entry.rows],
+        cells(entry.total) if entry.total else (),
+    )
+    return "\n".join([head, shown, *_feet(entry)])
+
+
+def _feet(entry: QualityTable) -> list[str]:
     facts = [
         f"newest unit {moment(entry.newest_unit_at)}" if entry.newest_unit_at else "",
         f"extracted {moment(entry.newest_extracted_at)}" if entry.newest_extracted_at else "",
@@ -80,7 +130,7 @@ def _dimension(entry: QualityTable) -> str:
         f"{rows_exact(entry.changed_rows)} rows record changes" if entry.changed_rows else "",
     ]
     foot = "; ".join(fact for fact in facts if fact)
-    return "\n".join(part for part in (head, table(columns, rows, total), foot) if part)
+    return [*([foot] if foot else []), *(f"note: {clean_text(note)}" for note in entry.notes)]
 
 
 def reconcile(report: ReconcileReport) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 import typing
@@ -143,6 +142,8 @@ def _bad_source_name(name: str) -> tuple[str, str] | None:
 
 def nearest(word: str, candidates: list[str]) -> str | None:
     """The candidate most like a mistyped word."""
+    import difflib
+
     by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None

@@ -29,6 +29,7 @@ from elconsole.settings_values import (
     Secret,
     Strategy,
     Text,
+    WebAddress,
     Whole,
     duration_seconds,
 )
@@ -309,7 +310,7 @@ class NotifySettings(_Model):
     """Commands run when a pass rate raises a signal."""
     on_success: Names = ()
     """Commands run after a run without a failure."""
-    ping_url: Text | None = None
+    ping_url: WebAddress | None = None
     """URL fetched at a run's end; with `/start` at its start, with `/fail` after a failure."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,6 +121,8 @@ def config_locations(cwd: Path | None = None) -> tuple[Path, ...]:
 
 def read_toml(path: Path) -> Layer:
     """A TOML file as a layer. Raises ConfigurationError with the file and the line."""
+    import tomllib
+
     failure: tuple[str, str]
     try:
         return Layer(str(path), tomllib.loads(path.read_bytes().decode("utf-8-sig")))

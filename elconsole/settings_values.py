@@ -83,9 +83,16 @@ def _host(value: str) -> str:
     return value
 
 
+def _web_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value
+
+
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
 Host = Annotated[Text, AfterValidator(_host)]
+WebAddress = Annotated[Text, AfterValidator(_web_address)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]

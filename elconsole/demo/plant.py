@@ -7,7 +7,6 @@ units a source. What a sync loaded into the warehouse stays there between runs.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shlex
 import threading
@@ -123,6 +122,8 @@ def demo_folder(account: Account) -> Path:
     The platform's data folder or, where the server's account can't get there (root's
     home is private), one of ours that belongs to that data folder alone.
     """
+    import hashlib
+
     from platformdirs import user_data_path
 
     folder = user_data_path("elconsole", appauthor=False) / "demo"

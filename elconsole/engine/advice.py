@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import psycopg
 
-from elconsole.advisors import Facts, PastLoad, TableFacts
+from elconsole.advisors import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.api import QualityTable
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.pools import Pool
 from elconsole.engine.statements import statement
-from elconsole.errors import ElconsoleError
+from elconsole.errors import EXIT_UNREACHABLE, ElconsoleError
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -34,7 +34,8 @@ def read_facts(
     now: datetime,
 ) -> Facts:
     """Everything known now. A source that does not answer leaves its indexes unknown."""
-    tasks = [one for one in planned if isinstance(one, TableTask)]
+    everything = list(planned)
+    tasks = [one for one in everything if isinstance(one, TableTask)]
     loads = _read_loads(warehouse)
     raw = _read_raw_tables(warehouse, settings.warehouse.target_schema)
     tables = [_table_facts(task, loads, raw) for task in tasks]
@@ -47,10 +48,30 @@ def read_facts(
     return Facts(
         now=now,
         tables=tuple(tables),
+        refused=tuple(_refused(one) for one in everything if _is_refused_for_good(one)),
         quality=tuple(quality),
         workers=settings.workers,
         cores=os.cpu_count() or 1,
         last_run_seconds=_last_run_seconds(warehouse),
+    )
+
+
+def _is_refused_for_good(one: TableTask | Refused) -> TypeGuard[Refused]:
+    """Whether waiting won't help, as it may where a source does not answer."""
+    return (
+        isinstance(one, Refused)
+        and not one.error.retryable
+        and one.error.exit_code != EXIT_UNREACHABLE
+    )
+
+
+def _refused(one: Refused) -> RefusedTable:
+    return RefusedTable(
+        source=one.source,
+        table=one.label,
+        kind=one.error.kind,
+        message=one.error.message.removeprefix(f"{one.source}.{one.label}: "),
+        hint=one.error.hint,
     )
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from elconsole.settings_models import Settings
 
 QUERY_TIMEOUT_S = 30
+"""For a plug-in's query."""
+CHECK_TIMEOUT_S = 3600
+"""For a check of the settings: it reads the whole table, however large that is."""
 
 
 def load_hooks(settings: Settings) -> Hooks | None:
@@ -98,7 +101,7 @@ class ReadableTable:
 
     def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self.session.transaction():
-            return query_only(self.session, text, parameters)
+            return query_only(self.session, text, parameters, CHECK_TIMEOUT_S)
 
 
 def ask_checks(
@@ -134,14 +137,16 @@ def ask_checks(
         )
 
 
-def query_only(session: Session, text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+def query_only(
+    session: Session, text: str, parameters: Sequence[object], timeout_s: int = QUERY_TIMEOUT_S
+) -> list[tuple[Any, ...]]:
     """One SELECT inside the load's transaction: read-only, bounded, and without a trace.
 
     A server-side cursor takes a SELECT and nothing else, so no plug-in can end the
     transaction."""
     session.execute(
         "SAVEPOINT plugin; SET LOCAL transaction_read_only = on;"
-        f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT_S}s'".encode()
+        f"SET LOCAL statement_timeout = '{timeout_s}s'".encode()
     )
     try:
         with session.cursor("elconsole_plugin") as cursor:

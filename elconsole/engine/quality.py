@@ -25,7 +25,7 @@ from elconsole.engine.quality_baselines import (
     read_baseline,
     write_baseline,
 )
-from elconsole.engine.quality_counts import read_counts
+from elconsole.engine.quality_counts import in_order, read_counts
 from elconsole.engine.quality_statements import (
     QualityTarget,
     dimension_expression,
@@ -184,7 +184,7 @@ def _judged_tables(
     counted, lines, labels = read_counts(connection, target, columns, dimensions, period, now)
     baseline = read_baseline(connection, target)
     judged = has_time(target, columns) or request.period in ("shift", "batch")
-    rules = UNORDERED_RULES if period == "shift" else RUN_RULES
+    rules = RUN_RULES if in_order(lines) else UNORDERED_RULES
     tables = []
     for place, (dimension, counts) in enumerate(zip(dimensions, counted, strict=True), start=1):
         own = [line for line in lines if line.place == place]
@@ -204,7 +204,10 @@ def _judged_tables(
                 newest_unit_at=_newest([line.newest for line in own], now),
                 newest_extracted_at=_newest([line.extracted for line in own], now),
                 changed_rows=sum(line.changed for line in own),
-                notes=() if judged else (_no_time_note(target, columns),),
+                notes=(
+                    *(() if judged else (_no_time_note(target, columns),)),
+                    *_unfrozen_notes(baseline, dimension, counts),
+                ),
             )
         )
     return tables
@@ -291,6 +294,19 @@ def _failed_table(target: QualityTarget, dimension: str, error: ErrorInfo) -> Qu
         rows=(),
         error=error,
     )
+
+
+def _unfrozen_notes(
+    baseline: Baseline | None, dimension: str, counts: Sequence[PeriodCount]
+) -> tuple[str, ...]:
+    """Values that came after the baseline are not judged by it, and the table says so."""
+    references = baseline.references if baseline is not None else {}
+    frozen = {value for column, value in references if column == dimension}
+    later = sorted({count.value for count in counts} - frozen)
+    if not frozen or not later:
+        return ()
+    named = ", ".join(later[:5]) + (" …" if len(later) > 5 else "")
+    return (f"not in the baseline, so judged against their own periods: {named}",)
 
 
 def _baseline_words(baseline: Baseline | None, dimension: str) -> str:

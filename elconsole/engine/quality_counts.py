@@ -24,6 +24,9 @@ from elconsole.quality_report import PeriodCount
 if TYPE_CHECKING:
     from psycopg import Connection
 
+MOST_SHIFT_NAMES = 10
+"""More shifts than this are single ones with ids of their own; fewer are names that come
+back every day, and have no order in time."""
 _STEPS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 
@@ -54,6 +57,8 @@ def read_counts(
     """Counts of each dimension (in the order given), the lines they came from, and the
     labels of all periods in time order."""
     lines = _read_lines(connection, target, columns, dimensions, period)
+    if period == "shift" and len({line.label for line in lines}) <= MOST_SHIFT_NAMES:
+        lines = [replace(line, position=None) for line in lines]
     labels = _labels(lines)
     complete = _complete_labels(lines, period, target.complete_until or now, now)
     per_dimension: list[dict[tuple[str, str], PeriodCount]] = [{} for _ in dimensions]
@@ -132,6 +137,11 @@ def _labels(lines: Sequence[CountedLine]) -> list[str]:
     return sorted(positions, key=lambda label: (positions[label], label))
 
 
+def in_order(lines: Sequence[CountedLine]) -> bool:
+    """Whether the periods follow each other in time, so that runs of them mean something."""
+    return any(line.position is not None for line in lines)
+
+
 def _complete_labels(
     lines: Sequence[CountedLine], period: Period, synced_until: datetime, now: datetime
 ) -> set[str]:
@@ -145,9 +155,9 @@ def _complete_labels(
             if line.label is not None and line.position is not None and line.position <= last_start
         }
     labels = {line.label for line in lines if line.label is not None}
-    if period == "shift" or not labels:
+    if not labels or not in_order(lines):
         return labels
-    # The batch that the newest unit belongs to may still be running today.
+    # The batch or shift that the newest unit belongs to may still be running today.
     newest = max(lines, key=lambda line: -math.inf if line.newest is None else line.newest)
     today = horizon.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     if newest.newest is not None and newest.newest >= today and newest.label is not None:

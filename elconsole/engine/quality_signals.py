@@ -42,7 +42,8 @@ def _is_new(
             table.target,
             table.dimension,
             row.value,
-            row.signal_period,
+            # A run that goes on is no new signal every day.
+            row.signal_since or row.signal_period,
             min(row.rules),
             row.signal_pass_rate,
             row.signal,

@@ -161,7 +161,7 @@ def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
     position = sql.SQL("NULL::float8")
     if period in _STEPS:
         position = sql.SQL("extract(epoch FROM counts.period)::float8")
-    elif period == "batch":
+    elif period in ("batch", "shift"):
         position = sql.SQL("extract(epoch FROM max(counts.newest))::float8")
     label: sql.Composable = sql.SQL("counts.period::text")
     if period in _LABELS:

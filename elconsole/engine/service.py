@@ -13,24 +13,19 @@ import psycopg
 from psycopg.rows import class_row
 
 from elconsole import api
-from elconsole.advisors import advise
 from elconsole.engine import ledger
-from elconsole.engine.advice import read_facts
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.migrations import ledger_version
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
 from elconsole.engine.plugins import load_hooks
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Pools, Server, Session
-from elconsole.engine.probes import probe
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.quality_targets import quality_targets
-from elconsole.engine.reconcile import reconcile_tables
 from elconsole.engine.runner import SyncRun
 from elconsole.engine.state import read_state, read_targets
 from elconsole.engine.statements import statement
-from elconsole.engine.watch import watch_runs
 from elconsole.errors import UsageError
 from elconsole.events import Emit
 
@@ -75,6 +70,8 @@ class PostgresEngine:
         return tuple(api.ConnectionInfo(s.name, s.role, s.address) for s in servers)
 
     def probe(self, name: str) -> api.ConnectionHealth:
+        from elconsole.engine.probes import probe
+
         pool = self._pools.sources.get(name)
         if pool is None:
             if name != WAREHOUSE:
@@ -90,6 +87,8 @@ class PostgresEngine:
         return api.CheckReport(health, self.raw_tables() if reachable else ())
 
     def _probe_role(self, connection: api.ConnectionInfo) -> api.ConnectionHealth:
+        from elconsole.engine.probes import probe
+
         if connection.role == "warehouse":
             schema = self.settings.warehouse.target_schema
             return probe(self._pools.warehouse, self.settings.degraded_ms, schema)
@@ -114,6 +113,8 @@ class PostgresEngine:
             stop.set()
 
     def watch(self, stop: api.StopFlag) -> Iterator[api.RunDetail]:
+        from elconsole.engine.watch import watch_runs
+
         return watch_runs(self._pools.warehouse.server, stop)
 
     def runs(self, limit: int = 20) -> tuple[api.RunSummary, ...]:
@@ -178,6 +179,8 @@ class PostgresEngine:
         )
 
     def reconcile(self, selection: tuple[str, ...], *, stop: api.StopFlag) -> api.ReconcileReport:
+        from elconsole.engine.reconcile import reconcile_tables
+
         planned = self._planned(api.SyncRequest(selection), stop)
         salt = self.settings.hash_salt
         return reconcile_tables(
@@ -189,6 +192,9 @@ class PostgresEngine:
         )
 
     def advise(self) -> api.AdviceReport:
+        from elconsole.advisors import advise
+        from elconsole.engine.advice import read_facts
+
         planned = self._planned(api.SyncRequest())
         now = datetime.now(UTC)
         with self._warehouse() as session:

@@ -14,6 +14,7 @@ from elconsole.api import QualityReport, QualityRequest, QualityRow, QualityTabl
 from elconsole.engine.migrations import MIGRATIONS
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_daily import store_daily_counts
+from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.quality_statements import QualityTarget, statement
 from elconsole.errors import UsageError
 from tests.conftest import MakeDatabase
@@ -398,6 +399,67 @@ def test_a_frozen_baseline_judges_what_comes_later(
     assert "set aside" not in row.signal
     hourly = table_of(ask(connection, period="hour"), "line_id").rows
     assert {r.center for r in hourly if r.value == "LINE-1"} == {row.center}
+
+
+def test_a_value_that_came_after_the_baseline_is_named(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    freeze_baseline(connection, [TARGET], NOW)
+    assert table_of(ask(connection), "line_id").notes == ()
+    database.sql("""
+        INSERT INTO raw.bodies_production (timestamp, line_id, material, quality_status)
+        SELECT '2026-03-28T12:00:00Z', 'LINE-3', 'metal', 'ok' FROM generate_series(1, 50)
+    """)
+    assert table_of(ask(connection), "line_id").notes == (
+        "not in the baseline, so judged against their own periods: LINE-3",
+    )
+    assert table_of(ask(connection), "material").notes == ()
+
+
+def test_a_run_that_goes_on_is_raised_once(connection: psycopg.Connection[Any]) -> None:
+    def report(period: str, since: str) -> QualityReport:
+        row = QualityRow(
+            value="LINE-1", inspected=100, passed=99, failed=1, pass_rate=0.99, judged="signal",
+            rules=(2,), signal=f"rule 2 on {period}", signal_period=period, signal_since=since,
+            signal_pass_rate=0.99,
+        )  # fmt: skip
+        table = QualityTable(
+            source="bodies", table="t", target="raw.t", dimension="line_id", rows=(row,)
+        )
+        return QualityReport((table,))
+
+    def raised(period: str, since: str) -> list[str]:
+        run_id = "00000000-0000-0000-0000-000000000001"
+        events = raise_signals(connection, report(period, since), run_id, NOW)
+        return [event.period for event in events]
+
+    assert raised("2026-03-12", since="2026-03-04") == ["2026-03-12"]
+    assert raised("2026-03-13", since="2026-03-04") == []
+    assert raised("2026-03-30", since="2026-03-20") == ["2026-03-30"]
+
+
+def test_shifts_with_ids_of_their_own_are_periods_in_order_and_the_current_one_is_incomplete(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    named = table_of(ask(connection, period="shift"), "line_id").rows
+    assert [row.period for row in named[:3]] == ["AFTERNOON", "MORNING", "NIGHT"]
+    assert {row.judged for row in named} == {"in_control"}
+    database.sql("""
+        UPDATE raw.bodies_production
+        SET shift_id = to_char(timestamp, 'DD-MM-') || left(shift_id, 1);
+        INSERT INTO raw.bodies_production (timestamp, line_id, material, shift_id, quality_status)
+        SELECT '2026-03-31T01:00:00Z', 'LINE-1', 'metal', '31-03-N',
+               CASE WHEN n % 2 = 0 THEN 'error' ELSE 'ok' END
+        FROM generate_series(1, 160) AS n
+    """)
+    rows = table_of(ask(connection, period="shift"), "line_id").rows
+    first = [row for row in rows if row.value == "LINE-1"]
+    assert [row.period for row in first[:4]] == ["01-03-N", "01-03-M", "01-03-A", "02-03-N"]
+    assert (first[-1].period, first[-1].judged) == ("31-03-N", "incomplete")
+    bad = [row.period for row in rows if row.value == "LINE-2" and 1 in row.rules]
+    assert bad == ["20-03-N", "20-03-M"]
 
 
 def test_nothing_complete_can_not_be_frozen(connection: psycopg.Connection[Any]) -> None:

@@ -106,6 +106,16 @@ def test_the_facts_are_those_of_ledger_and_catalogs(engine: PostgresEngine, plan
     assert finding.finding == "its columns changed in the source: gloss added"
 
 
+def test_settings_that_no_longer_fit_a_source_are_advised_on(plant: Factory) -> None:
+    engine = open_engine(plant, mode="incremental", strategy="cursor", cursor="timestamp")
+    plant.sources["bodies"].sql("ALTER TABLE bodies_production RENAME COLUMN timestamp TO made_at")
+    finding = next(one for one in engine.advise().findings if "bodies" in one.subject)
+    engine.close()
+    assert finding.advisor == "schema monitor"
+    assert "timestamp" in finding.finding
+    assert finding.command is not None
+
+
 def test_the_index_of_a_cursor_is_seen(plant: Factory) -> None:
     engine = open_engine(plant, mode="incremental", strategy="cursor", cursor="timestamp")
     assert _bodies_cursor(engine) is False

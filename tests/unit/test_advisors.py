@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from elconsole.advisors import Facts, PastLoad, TableFacts, advise, evidence_words
+from elconsole.advisors import (
+    Facts,
+    PastLoad,
+    RefusedTable,
+    TableFacts,
+    advise,
+    evidence_words,
+)
 from elconsole.api import Finding, QualityRow, QualityTable
-from elconsole.api_types import SchemaChange
+from elconsole.api_types import ErrorInfo, SchemaChange
 
 pytestmark = pytest.mark.unit
 
@@ -146,6 +153,32 @@ def test_changed_columns_are_found(change: str, command: str) -> None:
     assert found(table(drift=())) == []
 
 
+def test_a_table_that_no_sync_can_take_is_found_with_what_to_change() -> None:
+    refused = RefusedTable(
+        source="bodies",
+        table="bodies_production",
+        kind="plan",
+        message='there is no column "made_at", which cursor names',
+        hint="set cursor in [sources.bodies.table.bodies_production]",
+    )
+    finding = only(found(refused=(refused,)))
+    assert finding.advisor == "schema monitor"
+    assert finding.finding == (
+        'no sync can take it: there is no column "made_at", which cursor names'
+    )
+    assert finding.command == "set cursor in [sources.bodies.table.bodies_production]"
+
+
+def test_a_quality_column_that_is_gone_is_found_once() -> None:
+    error = ErrorInfo("missing_column", 'raw.x has no column "state"', "set status in […]")
+    broken = replace(units(), rows=(), total=None, error=error)
+    finding = only(found(quality=(broken, replace(broken, dimension="material"))))
+    assert finding.advisor == "schema monitor"
+    assert finding.command == "set status in […]"
+    never_synced = replace(broken, error=ErrorInfo("not_synced", "…"))
+    assert found(quality=(never_synced,)) == []
+
+
 def test_a_cursor_without_an_index_is_found_in_large_tables_alone() -> None:
     facts = {"mode": "incremental", "strategy": "cursor", "cursor": "Made At"}
     large = table(rows=200_000, cursor_indexed=False, **facts)
@@ -229,6 +262,49 @@ def test_syncs_that_leave_no_pause_should_be_rarer() -> None:
     assert found(table(loads=loads(10, duration_seconds=30.0, extract_seconds=29.0))) == []
 
 
+def growing(rows_a_load: int, seconds: float) -> tuple[PastLoad, ...]:
+    """Hourly full loads of a table that now has a million rows, the newest first."""
+    return tuple(
+        load(
+            0.1 + number,
+            rows_loaded=1_000_000 - number * rows_a_load,
+            bytes=100 * (1_000_000 - number * rows_a_load),
+            duration_seconds=seconds,
+            extract_seconds=seconds * 0.9,
+        )
+        for number in range(20)
+    )
+
+
+def scheduled(one: TableFacts) -> list[Finding]:
+    """What the scheduler says of a table."""
+    return [finding for finding in found(one) if finding.advisor == "sync scheduler"]
+
+
+def test_a_table_that_outgrows_its_full_refresh_is_found_in_time() -> None:
+    # 60 s for a million rows: half an hour is reached at 30 million, 29 days from now.
+    fast = growing(rows_a_load=42_000, seconds=60.0)
+    finding = only(scheduled(table(loads=fast, rows=1_000_000)))
+    assert finding.finding == (
+        "it grows by 1,008,000 rows a day: in 29 days a full refresh will take half the 60m"
+        " between syncs; make it incremental"
+    )
+    assert finding.evidence["bytes_per_day"] == pytest.approx(100 * 1_008_000)
+    keyless = only(scheduled(table(loads=fast, rows=1_000_000, primary_key=())))
+    assert keyless.command == 'auto_sync = "4m", or that interval in cron'
+    slower = growing(rows_a_load=10_000, seconds=60.0)
+    assert scheduled(table(loads=slower)) == []
+    assert scheduled(table(loads=growing(rows_a_load=42_000, seconds=1.0))) == []
+
+
+def test_growth_is_not_told_from_a_short_history() -> None:
+    loads_of_minutes = tuple(
+        replace(one, finished_at=NOW - timedelta(minutes=10 * number))
+        for number, one in enumerate(growing(rows_a_load=42_000, seconds=60.0))
+    )
+    assert scheduled(table(loads=loads_of_minutes)) == []
+
+
 def test_a_rhythm_that_broke_off_is_found() -> None:
     late = tuple(load(20 + number) for number in range(10))
     finding = only(found(table(loads=late)))
@@ -257,3 +333,5 @@ def test_evidence_reads_as_one_line() -> None:
         evidence={"rows": 2_000_000, "rate": 0.95123, "seconds": 61234.5},
     )
     assert evidence_words(finding) == "rows 2,000,000, rate 0.951, seconds 61,234"
+    nested = replace(finding, evidence={"gloss": {"change": "added", "was": None}, "rules": [1, 2]})
+    assert evidence_words(nested) == "gloss (change added, was unknown), rules 1 and 2"

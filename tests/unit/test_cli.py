@@ -16,12 +16,15 @@ from elconsole.api import (
     Finding,
     QualityRequest,
     ReconciledTable,
+    RunDetail,
+    StopFlag,
     SyncRequest,
     TableDrift,
 )
 from elconsole.cli_session import GlobalOptions, Parts, Session
 from elconsole.cli_setup import console_arguments
 from elconsole.errors import ConfigurationError, DemoUnavailable, UsageError, WarehouseUnavailable
+from elconsole.events import Emit
 from tests.fakes import (
     DENIED,
     LOCKED,
@@ -187,6 +190,62 @@ def test_a_signal_fails_only_where_asked(option: str, code: int) -> None:
     assert ended.json()["tables"][0]["rows"][0]["signal"] == "rule 1 on 2025-01-30"
 
 
+def test_quality_says_all_that_is_known_of_a_value() -> None:
+    row = replace(
+        PEN_QUALITY[1].rows[1],
+        lcl=0.802,
+        ucl=0.941,
+        chart="p'",
+        trend=(0.9, None, 0.8, 1.0),
+        change_previous=-0.021,
+        change_baseline=0.004,
+        defects_per_million=129_032.3,
+        top_defect="crack",
+        top_defect_share=0.25,
+        judged="signal",
+        rules=(1,),
+        signal="rule 1: beyond a control limit on 2026-03-04",
+    )
+    noted = replace(PEN_QUALITY[1], rows=(row,), notes=("no time column",), changed_rows=3)
+    text = CommandLine(FakeEngine(quality_tables=(noted,))).run("quality").out
+    known = ("80.2–94.1 % p′", "−2.1", "+0.4", "129,032", "crack 25%", "▅·▁█", "rule 1: beyond",
+             "3 rows record changes", "note: no time column")  # fmt: skip
+    assert [words for words in known if words not in text] == []
+
+
+def test_a_table_without_pass_rates_says_why_and_fails() -> None:
+    reason = ErrorInfo("missing_column", 'raw.x has no column "state"', "set status in settings")
+    broken = replace(PEN_QUALITY[0], rows=(), total=None, error=reason)
+    line = CommandLine(FakeEngine(quality_tables=(broken, PEN_QUALITY[1])))
+    ended = line.run("quality")
+    assert ended.code == 1
+    assert 'no pass rates: raw.x has no column "state"' in ended.out
+    assert "87.1 %" in ended.out
+    assert "set status in settings" in ended.err
+    table = line.run("quality --json --fail-on-signal").json()["tables"][0]
+    assert table["error"]["kind"] == "missing_column"
+
+
+def test_a_signal_of_all_values_together_counts_once() -> None:
+    total = replace(quality_row("total", 100, 91), judged="signal", rules=(1,), signal="rule 1: x")
+    tables = (replace(PEN_QUALITY[0], total=total), replace(PEN_QUALITY[0], total=total))
+    ended = CommandLine(FakeEngine(quality_tables=tables)).run("quality --fail-on-signal")
+    assert ended.code == 5
+    assert ended.err.count("signal: refills.refills_production total: rule 1: x") == 1
+
+
+@pytest.mark.parametrize("option", ["--json", ""])
+def test_what_a_plug_in_prints_stays_off_stdout(option: str) -> None:
+    class Talking(FakeEngine):
+        def sync(self, request: SyncRequest, *, emit: Emit, stop: StopFlag) -> RunDetail:
+            print("a plug-in's debugging")
+            return super().sync(request, emit=emit, stop=stop)
+
+    ended = CommandLine(Talking()).run(f"--headless sync {option}")
+    assert "debugging" not in ended.out
+    assert "a plug-in's debugging" in ended.err
+
+
 def test_freezing_a_baseline_names_its_version() -> None:
     ended = CommandLine().run("quality --freeze-baseline")
     assert "baseline version 1 frozen" in ended.err
@@ -236,7 +295,7 @@ def test_advice_shows_evidence_and_command() -> None:
         command="elconsole sync refills --full",
     )  # fmt: skip
     ended = CommandLine(FakeEngine(findings=(finding,))).run("advise")
-    assert "rows = 5" in ended.out
+    assert "evidence  rows 5" in ended.out
     assert "elconsole sync refills --full" in ended.out
 
 

@@ -117,10 +117,13 @@ def test_a_closed_pipe_is_quiet_and_changes_no_exit_code(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_under_stdout_is_an_error(environ: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["check"], ["quality", "--json"], ["--headless", "sync"]])
+def test_a_full_disk_under_stdout_is_an_error(
+    environ: dict[str, str], tmp_path: Path, words: list[str]
+) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            program("FakeEngine()", "check"), cwd=tmp_path, env=environ, timeout=30,
+            program("FakeEngine()", *words), cwd=tmp_path, env=environ, timeout=30,
             stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert ended.returncode == 1

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elconsole.errors import ResultLost
 from elconsole.output import Output, encodable, is_terminal
 
 pytestmark = pytest.mark.unit
@@ -46,8 +47,9 @@ def test_a_result_that_can_t_be_stored_is_an_error_but_narration_is_not() -> Non
     output = Output(Full(), Full())
     output.note("nobody hears this")
     assert output.stderr is None
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ResultLost, match="stdout: No space left"):
         output.result("lost")
+    output.result("nobody reads this")
 
 
 def test_lines_of_many_threads_stay_whole() -> None:

@@ -304,3 +304,24 @@ def test_the_example_in_the_documentation_works_as_it_stands() -> None:
         'plug-in "example": 2 rows without an id'
     )
     assert checked.post_load(TASK, RESULT, warehouse([(0,)])) is None
+
+
+def test_a_reason_of_any_size_and_shape_becomes_one_short_line() -> None:
+    reason = hooks(pre_extract=lambda task: "\x1b[31mred\nlines " + "A" * 100_000).pre_extract(TASK)
+    assert reason is not None
+    assert reason.startswith('plug-in "mine": red lines AAA')
+    assert len(reason) < 1100
+
+
+def test_an_observer_that_fails_again_and_again_is_told_once_a_kind_of_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def on_event(event: Event) -> None:
+        raise ValueError(event.kind)
+
+    failing = hooks(on_event=on_event)
+    for _ in range(50):
+        failing.emit(EVENT)
+    failing.close(10)
+    warned = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warned) == 1

@@ -109,6 +109,8 @@ def test_quality_rates_are_fractions_and_periods_appear_only_when_asked() -> Non
     row = content["tables"][0]["rows"][0]
     assert {"value", "inspected", "passed", "failed", "pass_rate", "low", "high", "lcl",
             "ucl", "chart", "signal", "trend"} <= row.keys()  # fmt: skip
+    assert {"signal_period", "signal_pass_rate", "signal_since", "rules", "judged"} <= row.keys()
+    assert {"baseline", "notes", "error", "changed_rows"} <= content["tables"][0].keys()
     assert row["pass_rate"] == pytest.approx(53 / 56)
     assert "period" not in row
     assert jsonout._quality_row(quality_row("x", 0, 0))["pass_rate"] is None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from elconsole.api import ConnectionHealth, QualityRow, QualityTable
+from elconsole.api import ConnectionHealth, QualityRow, QualityTable, TableRun
 from elconsole.api_types import ErrorInfo, SchemaChange
 from elconsole.errors import UsageError
 from elconsole.events import (
@@ -253,8 +256,72 @@ def test_the_dashboard_is_json_with_a_query_in_every_panel() -> None:
     assert len(identifiers) == len(set(identifiers))
 
 
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_accepts_metrics_and_alert_rules(tmp_path: Path) -> None:
+    metrics, file = Metrics(), tmp_path / "m.prom"
+    for event in (EXTRACTED, LOADED, FAILED, COMPLETED):
+        metrics.observe(event)
+    assert metrics.write_file(file)
+    for arguments, text in (
+        (["metrics"], file.read_bytes()),
+        (["rules", str(files("elconsole.monitoring") / "alerts.yml")], b""),
+    ):
+        checked = subprocess.run(
+            ["promtool", "check", *arguments], input=text, capture_output=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert not checked.stderr
+
+
 def test_names_follow_prometheus_conventions() -> None:
     for one in DEFINITIONS:
         assert (one.kind == "counter") == one.name.endswith("_total")
         assert one.meaning.endswith(".")
         assert not re.search(r"_(ms|milliseconds|minutes|percent)\b", one.name)
+
+
+def test_a_value_that_is_gone_takes_its_signal_along(tmp_path: Path) -> None:
+    def table(value: str, error: ErrorInfo | None = None) -> QualityTable:
+        row = QualityRow(
+            value=value, inspected=100, passed=50, failed=50, pass_rate=0.5, judged="signal"
+        )
+        return QualityTable(
+            source="bodies", table="units", target="raw.units", dimension="line_id",
+            rows=() if error else (row,), error=error,
+        )  # fmt: skip
+
+    metrics, file = Metrics(), tmp_path / "m.prom"
+    metrics.observe_quality([table("L1")], all_of_them=True)
+    metrics.observe_quality([table("L2")])
+    both = samples(metrics, file)
+    units = {**LABELS, "dimension": "line_id"}
+    assert both[key("elconsole_quality_signal", **units, value="L1")] == 1
+    assert both[key("elconsole_quality_signal", **units, value="L2")] == 1
+    metrics.observe_quality([table("L2", ErrorInfo("missing_column", "…"))], all_of_them=True)
+    assert samples(metrics, file) == both
+    metrics.observe_quality([table("L2")], all_of_them=True)
+    left = samples(metrics, file)
+    assert key("elconsole_quality_signal", **units, value="L1") not in left
+    assert left[key("elconsole_pass_ratio", **units, value="L2")] == 0.5
+
+
+def test_tables_of_a_source_that_does_not_answer_stay_and_it_recovers(tmp_path: Path) -> None:
+    def met(source: str, table: str) -> TableRun:
+        return TableRun(source=source, table=table, target="", mode="full", strategy="full",
+                        status="failed")  # fmt: skip
+
+    metrics, file = Metrics(), tmp_path / "m.prom"
+    metrics.observe(LOADED)
+    metrics.observe(replace(FAILED, table="*"))
+    metrics.forget_tables_but([met("bodies", "*")])
+    success, state = (
+        "elconsole_table_last_success_timestamp_seconds",
+        "elconsole_table_last_sync_succeeded",
+    )
+    assert key(success, **LABELS) in samples(metrics, file)
+    assert samples(metrics, file)[key(state, source="bodies", table="*")] == 0
+    metrics.observe(LOADED)
+    assert key(state, source="bodies", table="*") not in samples(metrics, file)
+    metrics.forget_tables_but([met("refills", "units")])
+    assert key(success, **LABELS) not in samples(metrics, file)

@@ -38,6 +38,7 @@ def saving(path: Path) -> str:
 
 class Pinged(http.server.ThreadingHTTPServer):
     paths: list[str]
+    authorizations: list[str]
     hold: threading.Event
 
 
@@ -45,9 +46,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Pinged
 
     def do_GET(self) -> None:
-        self.server.paths.append(self.path)
         if self.path.startswith("/hang"):
             self.server.hold.wait(30)
+        if self.path == "/slow/start":
+            self.server.hold.wait(0.3)
+        self.server.paths.append(self.path)
+        if "Authorization" in self.headers:
+            self.server.authorizations.append(self.headers["Authorization"])
         self.send_response(500 if "broken" in self.path else 200)
         self.end_headers()
 
@@ -58,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def pinged() -> Iterator[Pinged]:
     with Pinged(("127.0.0.1", 0), Handler) as server:
-        server.paths, server.hold = [], threading.Event()
+        server.paths, server.authorizations, server.hold = [], [], threading.Event()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -151,6 +156,28 @@ def test_a_ping_that_fails_is_logged_without_its_secret_path(
     assert "secret" not in caplog.text
 
 
+def test_a_ping_may_carry_a_user_and_a_password(pinged: Pinged) -> None:
+    url = address(pinged, "/x").replace("http://", "http://cron:s%40cret@")
+    assert fetch(url, 20)
+    assert pinged.authorizations == ["Basic Y3JvbjpzQGNyZXQ="]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cron:secret@127.0.0.1:1/secret",
+        "http://127.0.0.1:secret/",
+        "http://cron:secret@no host/",
+        "http://[secret/",
+        "http://host\x00/secret",
+    ],
+)
+def test_no_log_of_a_ping_quotes_its_url(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert not Notifier(Wanted(ping_url=url), timeout_s=20).ended(RUN)
+    assert caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_a_ping_url_with_a_slash_at_its_end_gets_no_second_one() -> None:
     assert ping_address("https://hc.example/x/", "start") == "https://hc.example/x/start"
 
@@ -158,3 +185,39 @@ def test_a_ping_url_with_a_slash_at_its_end_gets_no_second_one() -> None:
 def test_nothing_wanted_is_nothing_done() -> None:
     assert Notifier(Wanted()).started()
     assert Notifier(Wanted()).ended(RUN)
+
+
+def test_a_command_may_leave_a_process_in_the_background(caplog: pytest.LogCaptureFixture) -> None:
+    assert run_command("sh -c 'sleep 30 & exit 0'", RUN, 20)
+    assert not caplog.text
+
+
+def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    child = tmp_path / "pid"
+    command = f"sh -c 'sleep 60 & echo $! > {child}; wait'"
+    assert not run_command(command, RUN, 1.0)
+    pid = int(child.read_text())
+    deadline = time.monotonic() + 20
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def test_a_command_need_not_read_a_large_document() -> None:
+    assert run_command("true", {"run_id": "r", "tables": ["x" * 1000] * 5000}, 20)
+
+
+def test_the_start_is_told_before_the_end_however_slow_it_is(pinged: Pinged) -> None:
+    notifier = Notifier(Wanted(ping_url=address(pinged, "/slow")))
+    notifier.starting()
+    assert notifier.ended(RUN)
+    assert pinged.paths == ["/slow/start", "/slow"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
+from elconsole.errors import ConfigurationError
 from elconsole.events import Event
 from elconsole.metrics import Metrics
 from elconsole.notify import Notifier
@@ -60,3 +61,34 @@ def test_every_method_of_the_engine_is_passed_on() -> None:
     assert engine.runs(1) == inner.runs(1)
     assert engine.raw_tables() == inner.raw_tables()
     assert engine.plan(SyncRequest()) == inner.plan(SyncRequest())
+
+
+def test_a_sync_that_can_not_begin_is_told_of_and_written_too(tmp_path: Path) -> None:
+    ear, file = Ear(), tmp_path / "elconsole.prom"
+    broken = FakeEngine(
+        raises=ConfigurationError('plug-in "x" can\'t be loaded', hint="correct it")
+    )
+    engine = ObservedEngine(broken, metrics=Metrics(), metrics_file=file, notifier=ear)
+    with pytest.raises(ConfigurationError):
+        sync(engine, [])
+    (document,) = ear.documents
+    assert document["status"] == "failed"
+    assert document["error"]["message"] == 'plug-in "x" can\'t be loaded'
+    assert file.exists()
+
+
+def test_a_table_that_left_the_settings_leaves_the_metrics(tmp_path: Path) -> None:
+    file = tmp_path / "elconsole.prom"
+    engine = ObservedEngine(FakeEngine(), metrics=Metrics(), metrics_file=file)
+    sync(engine, [])
+    assert 'table="bodies_production"' in file.read_text()
+    others = tuple(table for table in FakeEngine().tables if table.source != "bodies")
+    fewer = FakeEngine(tables=others, quality_tables=())
+    after = Metrics()
+    after.continue_file(file)
+    engine = ObservedEngine(fewer, metrics=after, metrics_file=file)
+    engine.sync(SyncRequest(("refills",)), emit=lambda event: None, stop=threading.Event())
+    kept = "elconsole_table_last_success_timestamp_seconds{"
+    assert any(kept in line and "bodies" in line for line in file.read_text().splitlines())
+    sync(engine, [])
+    assert "bodies" not in file.read_text()

@@ -73,6 +73,7 @@ def test_a_bad_day_signals_rule_1_and_names_the_day() -> None:
     assert row.rules == (1,)
     assert row.signal is not None
     assert row.signal.startswith("rule 1: beyond a control limit on 2026-03-06 (88.0%, limits ")
+    assert (row.signal_since, row.signal_period) == ("2026-03-06", "2026-03-06")
 
 
 def test_nine_days_on_one_side_signal_rule_2_and_say_since_when() -> None:
@@ -83,6 +84,7 @@ def test_nine_days_on_one_side_signal_rule_2_and_say_since_when() -> None:
     assert row.signal == (
         "rule 2: nine or more in a row on one side of the centre on 2026-03-13, since 2026-03-04"
     )
+    assert (row.signal_since, row.signal_period) == ("2026-03-04", "2026-03-13")
 
 
 def test_a_pattern_that_ended_leaves_the_summary_and_a_day_beyond_its_limits_stays() -> None:

@@ -199,6 +199,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ),
         ("[sources.a]\ndsn='host=a,b,c port=1,2'", "sources.a.port: there are 2 ports for 3 hosts"),
         ("[checks]\nfreshness='soon'", "checks.freshness: must be a duration"),
+        ("[notify]\nping_url='ftp://h/x'", "notify.ping_url: must begin with http:// or https://"),
     ],
 )
 def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expected: str) -> None:

@@ -14,5 +14,5 @@ CREATE TABLE IF NOT EXISTS elconsole.quality_signals (
 COMMENT ON TABLE elconsole.quality_signals IS
     'Pass rates out of control, each raised once, by the sync that found it.';
 COMMENT ON COLUMN elconsole.quality_signals.target IS 'schema.table, unquoted.';
-COMMENT ON COLUMN elconsole.quality_signals.period IS 'The day the rule fired on (UTC).';
+COMMENT ON COLUMN elconsole.quality_signals.period IS 'The day the rule fired on, or the first day of its run (UTC).';
 COMMENT ON COLUMN elconsole.quality_signals.rule IS 'Nelson rule, 1 to 4.';
