@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from elconsole.ui import messages, store, themes
-from elconsole.ui.cells import Row
 from elconsole.ui.logbook import LOGGER, LogbookHandler
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.screens.dashboard import DashboardScreen
 from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.signals import SignalTrap
+from elconsole.ui.state import started
 from elconsole.ui.syncing import SyncingApp
+
+if TYPE_CHECKING:
+    from elconsole.ui.cells import Row
 
 QUALITY_EVERY_S = 60.0
 DEMO_CHOSEN = "demo"
@@ -50,7 +55,7 @@ class ConsoleApp(SyncingApp):
     """Pages, keys, and a handler for each kind of news."""
 
     TITLE = "elconsole"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar = {_commands}
     DEFAULT_MODE = "dashboard"
@@ -97,7 +102,26 @@ class ConsoleApp(SyncingApp):
     def _first_frame(self) -> None:
         if self.options.on_ready is not None:
             self.options.on_ready()
+        if self.options.read is None:
+            self.questions.build_engine()
+        else:
+            self.questions.read_options()
+
+    def on_options_read(self, message: messages.OptionsRead) -> None:
+        """Show the names; build the engine."""
+        options = message.options
+        self.options = self.questions.options = options
+        self.state = replace(self.state, connections=started(options.connections).connections)
+        self.repaint()
+        for warning in options.warnings:
+            self.tell("Settings", warning, "warning")
+            logging.getLogger(f"{LOGGER}.settings").warning("%s", warning)
         self.questions.build_engine()
+
+    def on_options_refused(self, message: messages.OptionsRefused) -> None:
+        """End; the command line says why."""
+        self.refusal = message.error
+        self.exit()
 
     def on_engine_ready(self, message: messages.EngineReady) -> None:
         """Begin to ask."""
@@ -110,8 +134,7 @@ class ConsoleApp(SyncingApp):
             self.set_interval(QUALITY_EVERY_S, self._read_quality)
         if self.options.auto_sync_s and not self.options.read_only:
             self._plan_auto_sync()
-        if self.options.sync_request is not None and not self.options.read_only:
-            self.start_sync(self.options.sync_request)
+        self.start_wished()
         if isinstance(self.screen, PageScreen):
             self.screen.on_screen_resume()
 
@@ -163,8 +186,10 @@ class ConsoleApp(SyncingApp):
 
     def on_run_seen(self, message: messages.RunSeen) -> None:
         """Fold a run, whoever runs it."""
+        from elconsole.ui.progress import run_seen
+
         before = self.state.shown_run()
-        self.fold(store.run_seen(self.state, message.detail, message.at))
+        self.fold(run_seen(self.state, message.detail, message.at))
         run = message.detail.run
         was_running = before is not None and before.run.run_id == run.run_id and before.running
         if run.status != "running" and (was_running or before is None):
@@ -179,9 +204,10 @@ class ConsoleApp(SyncingApp):
     def on_event_seen(self, message: messages.EventSeen) -> None:
         """Fold an event of our own sync; failures and signals also pop up."""
         from elconsole.events import QualitySignal, TableFailed
+        from elconsole.ui.progress import event_seen
 
         event = message.event
-        self.fold(store.event_seen(self.state, event))
+        self.fold(event_seen(self.state, event))
         if isinstance(event, TableFailed) and event.status == "failed" and not event.will_retry:
             self.tell(f"{event.source}.{event.table} failed", event.error.message, "error")
         elif isinstance(event, TableFailed) and event.status in ("locked", "skipped"):
@@ -229,7 +255,7 @@ class ConsoleApp(SyncingApp):
         if self.options.read_only and action in WRITING:
             return False
         if action == "cancel_sync":
-            return self.sync_stop is not None
+            return self.sync_stop is not None or self.wished is not None
         return True
 
     async def action_page(self, mode: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.app import App
 
-from elconsole.ui import store, themes
+from elconsole.ui import state, themes
 from elconsole.ui.background import Background
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.questions import Questions
@@ -25,7 +25,7 @@ class StateApp(App[str]):
         if self.no_color:
             self._filters = [*themes.without_colours(self._filters)]
         self.options = options
-        self.state = store.started(options.connections)
+        self.state = state.started(options.connections)
         """What is known."""
         self.shown_state = self.state
         """What is painted: the state, or what it was when the screen was frozen."""
@@ -33,6 +33,8 @@ class StateApp(App[str]):
         self.background = Background(self.post_message)
         self.questions = Questions(self.background, options)
         self.crash: Exception | None = None
+        self.refusal: Exception | None = None
+        """Why there are no settings; raised once the terminal is restored."""
         self._repaint_pending = False
         for theme in themes.OWN:
             self.register_theme(theme)
@@ -42,11 +44,11 @@ class StateApp(App[str]):
         """The time, from the injected clock."""
         return self.options.clock()
 
-    def fold(self, state: store.ConsoleState) -> None:
+    def fold(self, folded: state.ConsoleState) -> None:
         """Take a new state and have it painted soon."""
-        if state is self.state:
+        if folded is self.state:
             return
-        self.state = state
+        self.state = folded
         if not self._repaint_pending:
             self._repaint_pending = True
             self.set_timer(REPAINT_EVERY_S, self.repaint)

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import count, safe, safe_lines, span_of
 from elconsole.ui.widgets.grid import Grid
 

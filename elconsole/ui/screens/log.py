@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from elconsole.ui.cells import Table
-from elconsole.ui.journal import LEVELS, Level
+from elconsole.ui.entries import LEVELS, Level
 from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.tables import activity
 from elconsole.ui.widgets.grid import Grid

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
-from elconsole.ui.journal import error_line
-from elconsole.ui.store import ConnectionState, ConsoleState
+from elconsole.ui.entries import error_line
+from elconsole.ui.state import ConnectionState, ConsoleState
 from elconsole.ui.text import NOTHING, clock, safe, size, spark, whole_seconds
+
+if TYPE_CHECKING:
+    from elconsole.api_types import ErrorInfo
 
 STALE_AFTER_S = 3.0
 """A probe under way for longer than this makes its row stale."""
@@ -57,7 +60,7 @@ def silence_s(item: ConnectionState, now: datetime) -> float | None:
 def overall(state: ConsoleState, now: datetime) -> Standing:
     """All connections in one symbol and a few words."""
     if not state.connections:
-        return Standing("○", "no connections", "dim", 1)
+        return Standing("○", "starting", "dim", 1)
     standings = [standing(item, now) for item in state.connections]
     worst = max(standings, key=lambda item: item.rank)
     if worst.rank == 0:
@@ -90,7 +93,7 @@ def table(state: ConsoleState, now: datetime, *, compact: bool = False) -> Table
         rows=rows,
         title="Connections",
         note=f"probed {clock(max(answers))}" if answers else "",
-        empty="No connection is configured.",
+        empty="Reading the settings…",
         alert=any(standing(item, now).rank >= 4 for item in state.connections),
     )
 

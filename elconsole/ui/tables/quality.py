@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from elconsole.api import QualityReport, QualityRow, QualityTable
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import (
     NOTHING,
     clock,
@@ -21,6 +21,9 @@ from elconsole.ui.text import (
     safe,
     spark,
 )
+
+if TYPE_CHECKING:  # the first frame needs none of them
+    from elconsole.api import QualityReport, QualityRow, QualityTable
 
 TREND_PERIODS = 14
 FEW_UNITS = 30

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from elconsole.api import RunDetail, RunSummary, TableRun
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_text, mode_text, run_name, started_by
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.entries import error_text, mode_text, run_name, started_by
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.sync import MARKS
 from elconsole.ui.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
 

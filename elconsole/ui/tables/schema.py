@@ -5,8 +5,8 @@ from __future__ import annotations
 from elconsole.api import PlannedTable, TableDrift
 from elconsole.api_types import SchemaChange
 from elconsole.ui.cells import Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_line
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.entries import error_line
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import NOTHING, count_short, safe
 
 COLUMNS = (

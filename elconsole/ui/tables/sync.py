@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_line, mode_text, run_name, started_by
-from elconsole.ui.store import ConsoleState, RunState, TableProgress
+from elconsole.ui.entries import error_line, mode_text, run_name, started_by
+from elconsole.ui.state import ConsoleState, RunState, TableProgress
 from elconsole.ui.text import (
     ago,
     bar,
