@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from elconsole.ui import messages, store, themes
+from elconsole.ui.entries import said_of
 from elconsole.ui.logbook import LOGGER, LogbookHandler
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.screens.dashboard import DashboardScreen
@@ -25,6 +26,7 @@ from elconsole.ui.state import started
 from elconsole.ui.syncing import SyncingApp
 
 if TYPE_CHECKING:
+    from elconsole.events import TableFailed
     from elconsole.ui.cells import Row
 
 QUALITY_EVERY_S = 60.0
@@ -170,7 +172,8 @@ class ConsoleApp(SyncingApp):
         )
         self.fold(store.probe_answered(self.state, health))
         if health.status == "down" and (before is None or before.status != "down"):
-            self._greet_or_tell(health.name, health.error.message if health.error else "")
+            words = said_of(health.name, health.error.message) if health.error else ""
+            self._greet_or_tell(health.name, words)
 
     def _greet_or_tell(self, name: str, words: str) -> None:
         welcome = self.options.welcome
@@ -208,14 +211,17 @@ class ConsoleApp(SyncingApp):
 
         event = message.event
         self.fold(event_seen(self.state, event))
-        if isinstance(event, TableFailed) and event.status == "failed" and not event.will_retry:
-            self.tell(f"{event.source}.{event.table} failed", event.error.message, "error")
-        elif isinstance(event, TableFailed) and event.status in ("locked", "skipped"):
-            self.tell(
-                f"{event.source}.{event.table} {event.status}", event.error.message, "warning"
-            )
+        if isinstance(event, TableFailed) and not event.will_retry:
+            self._tell_end_of(event)
         elif isinstance(event, QualitySignal):
             self.tell(f"{event.value} out of control", event.finding, "warning")
+
+    def _tell_end_of(self, event: TableFailed) -> None:
+        severities = {"failed": "error", "locked": "warning", "skipped": "warning"}
+        if event.status in severities:
+            name = f"{event.source}.{event.table}"
+            words = said_of(name, event.error.message)
+            self.tell(f"{name} {event.status}", words, severities[event.status])
 
     def on_answered(self, message: messages.Answered) -> None:
         """Fold an answer."""

@@ -62,13 +62,23 @@ def mode_text(mode: str) -> str:
     return "full refresh" if mode == "full" else "sync"
 
 
-def error_line(error: ErrorInfo | None) -> str:
-    """An error in one line, with the server's code."""
+def said_of(subject: str, words: str) -> str:
+    """An error's words without the name that stands before them on the screen already."""
+    for name in (subject, subject.split(".", 1)[0]):
+        if name:
+            words = words.removeprefix(f"{name}: ")
+    return words
+
+
+def error_line(error: ErrorInfo | None, subject: str = "") -> str:
+    """An error in one line, with the server's code, to stand after its subject's name."""
     if error is None:
         return ""
-    return safe(error.message) + (f" ({error.sqlstate})" if error.sqlstate else "")
+    words = safe(said_of(subject, error.message))
+    return words + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
 
 
-def error_text(error: ErrorInfo) -> str:
-    """An error at length, as one paragraph."""
-    return safe(error.message, 4000) + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
+def error_text(error: ErrorInfo, subject: str) -> str:
+    """An error at length, as one paragraph after its subject's name."""
+    words = safe(said_of(subject, error.message), 4000)
+    return words + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")

@@ -179,7 +179,7 @@ def of_health(
         subject=subject,
         text="down",
         tone="bad",
-        detail=safe(now.error.message) if now.error else "",
+        detail=error_line(now.error, now.name),
         error=now.error,
     )
 
@@ -207,7 +207,7 @@ def _of_table(run: RunSummary, table: TableRun, at: datetime) -> list[LogEntry]:
                 subject=subject,
                 text=table.status,
                 tone="bad" if table.status == "failed" else "warn",
-                detail=error_line(table.error),
+                detail=error_line(table.error, subject),
                 key=key,
                 error=table.error,
                 run_id=run.run_id,
@@ -228,7 +228,7 @@ def _of_failure(event: TableFailed) -> LogEntry:
         subject=f"{event.source}.{event.table}",
         text=text,
         tone=tone,  # type: ignore[arg-type]
-        detail=error_line(event.error),
+        detail=error_line(event.error, f"{event.source}.{event.table}"),
         error=event.error,
         run_id=event.run_id,
     )

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Column, Row, Table, cell
+from elconsole.ui.entries import said_of
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import count, safe, safe_lines, span_of
 from elconsole.ui.widgets.grid import Grid
@@ -98,11 +99,12 @@ class ErrorDialog(Dialog):
         super().__init__(classes="-bad")
         self.title_words = f"✗ {safe(title, 70)}"
         self.error = error
+        self._said = said_of(title.split(" ", 1)[0], error.message)
 
     def words(self) -> ComposeResult:
         """Message, code, hint."""
         error = self.error
-        yield line((safe_lines(error.message), "$foreground"), ("\n", ""))
+        yield line((safe_lines(self._said), "$foreground"), ("\n", ""))
         facts = [("kind      ", "$dim"), (safe(error.kind), "$foreground")]
         if error.sqlstate:
             facts += [("\nSQLSTATE  ", "$dim"), (safe(error.sqlstate), "$foreground")]
@@ -119,7 +121,7 @@ class ErrorDialog(Dialog):
         from elconsole.ui.clipboard import copy
 
         error = self.error
-        parts = [self.title_words, error.message, f"SQLSTATE {error.sqlstate}", error.hint]
+        parts = [self.title_words, self._said, f"SQLSTATE {error.sqlstate}", error.hint]
         copy(self.app, "\n".join(part for part in parts if part and part != "SQLSTATE None"))
 
 

@@ -120,6 +120,7 @@ def _row(item: ConnectionState, now: datetime) -> Row:
             cell(health.replication_role or "" if health else "", "dim"),
             cell(safe(item.info.address, 60), "dim"),
         ),
+        trouble=stands.word if stands.rank >= 2 else "",
         values=("", name, stands.rank, health.latency_ms if health else None, (item, stands)),
         data=item,
     )
@@ -137,7 +138,7 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     """The last latencies on one scale, or what the server said."""
     item, stands = value
     if item.health is not None and item.health.status == "down":
-        return (Span(reason_in_short(item.health.error), "bad"),)
+        return (Span(reason_in_short(item.health.error, item.info.name), "bad"),)
     if stands.word == "degraded" and item.health is not None:
         return (Span(safe("; ".join(item.health.reasons)), "warn"),)
     known = item.latencies[-min(width, 24) :]
@@ -147,9 +148,9 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     return (Span(spark(known, 0.0, top), tone),)
 
 
-def reason_in_short(error: ErrorInfo | None) -> str:
+def reason_in_short(error: ErrorInfo | None, name: str) -> str:
     """What matters of a refusal: libpq begins with the address, which the row shows."""
-    words = error_line(error) or "no reason given"
+    words = error_line(error, name) or "no reason given"
     words = words.rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip()
     return words.removeprefix("Connection ") if len(words) < 24 else words
 

@@ -185,10 +185,11 @@ def summary_cells(detail: RunDetail, now: datetime) -> tuple[Cell, ...]:
     ]
     for table in detail.tables:
         if table.error is not None:
+            name = f"{table.source}.{table.table}"
             lines.append(
                 (
-                    *cell(f"✗ {safe(table.source)}.{safe(table.table)}: ", "bad"),
-                    *cell(error_text(table.error), "plain"),
+                    *cell(f"✗ {safe(name)}: ", "bad"),
+                    *cell(error_text(table.error, name), "plain"),
                 )
             )
             if table.error.hint:

@@ -97,7 +97,7 @@ def period_cells(row: QualityRow) -> tuple[Cell, ...]:
     first = (
         *cell(safe(row.period or "all", 40), "strong"),
         *cell("  ", "dim"),
-        *cell(mark(row) + percent(row.pass_rate), tone),
+        *cell(f"{mark(row)} {percent(row.pass_rate)}".lstrip(), tone),
         *cell(f" passed  95 %: {interval(row.low, row.high)}", "dim"),
         *cell(f"  limits {limits}{chart}", "dim"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -63,13 +64,21 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             self.grid = grid
 
     def __init__(
-        self, table: Table, *, id: str | None = None, header: bool = True, follow: bool = False
+        self,
+        table: Table,
+        *,
+        id: str | None = None,
+        header: bool = True,
+        follow: bool = False,
+        glance: bool = False,
     ) -> None:
         super().__init__(id=id)
         self.table = table
         self.has_header = header
         self.follow = follow
         """Whether the view stays at the end while rows are added."""
+        self.glance = glance
+        """Whether it goes back to its first rows when the focus leaves it."""
         self.sort: Sort | None = None
         self.needle = ""
         self.rows: tuple[Row, ...] = table.rows
@@ -77,6 +86,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns: tuple[tuple[int, int], ...] = ()
         self._width = -1
         self._framed = ("", "")
+        self._troubled: tuple[tuple[int, str], ...] = ()
+        """Indexes of rows that must not go unseen, each with its word."""
         self._styles_known: dict[str, Style] = {}
         self._apply(table, None)
 
@@ -117,6 +128,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         old_rows = self.rows
         self.table = table
         self.rows = shown(table.rows, self.sort, self.needle)
+        self._troubled = tuple((at, row.trouble) for at, row in enumerate(self.rows) if row.trouble)
         self._restore_cursor(selected)
         self._frame()
         columns = widths(table, self._width) if self._width > 0 else ()
@@ -129,6 +141,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             self._refresh_changed(old_rows)
         self._columns = columns
+        if self.has_focus:
+            self._keep_in_sight()
         if self.follow:
             self.cursor = max(0, len(self.rows) - 1)
             self.scroll_end(animate=False, immediate=True)
@@ -147,12 +161,29 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         if self.needle:
             total = sum(not row.heading for row in table.rows)
             title += f" · /{self.needle} · {len(self.rows)} of {total}"
+        title = " · ".join(part for part in (title, *self._unseen()) if part)
         if (title, table.note) != self._framed:
             self._framed = (title, table.note)
             self.border_title = Content(title) if title else None
             self.border_subtitle = Content(table.note) if table.note else None
         self.set_class(table.alert, "-alert")
         self.set_class(table.busy, "-busy")
+
+    def _unseen(self) -> Iterator[str]:
+        """Rows with trouble that are out of sight, counted: `2 failed ▼`."""
+        top = self.scroll_offset.y
+        end = top + self.size.height - self.has_header
+        for arrow, words in (
+            ("▲", [word for at, word in self._troubled if at < top]),
+            ("▼", [word for at, word in self._troubled if at >= end > top]),
+        ):
+            for word in dict.fromkeys(words):
+                yield f"{words.count(word)} {word} {arrow}"
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Count what is out of sight now."""
+        super().watch_scroll_y(old_value, new_value)
+        self._frame()
 
     def _restore_cursor(self, selected: Row | None) -> None:
         if selected is not None:
@@ -178,6 +209,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """Fit the columns to the new width."""
         self._fit()
+        self._frame()
 
     def _fit(self) -> None:
         width = self.scrollable_content_region.width
@@ -362,8 +394,11 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_focus(self) -> None:
         """Show the cursor."""
+        self._keep_in_sight()
         self.refresh_line(self.cursor + self.has_header)
 
     def on_blur(self) -> None:
         """Hide the cursor."""
+        if self.glance:
+            self.scroll_to(y=0, animate=False, immediate=True)
         self.refresh_line(self.cursor + self.has_header)
