@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from elconsole.ui.entries import said_of
-from elconsole.ui.screens.dialogs import Dialog
+from elconsole.ui.screens.dialogs import Dialog, Foot
 from elconsole.ui.tables.connections import standing
 from elconsole.ui.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
 
@@ -30,9 +30,9 @@ class ConnectionDialog(Dialog):
         self._connection = name
         self.title_words = safe(name, 60)
 
-    def foot(self) -> str:
+    def foot(self) -> Foot:
         """Keys."""
-        return "r ask now · esc close"
+        return (("r ask now", "screen.ask_now"), ("esc close", "screen.close"))
 
     def action_ask_now(self) -> None:
         """Probe at once."""
@@ -75,7 +75,7 @@ class ConnectionDialog(Dialog):
             facts.append(("last probe", clock(health.checked_at), "$foreground"))
         if known:
             lately = f"{min(known):,.1f}–{max(known):,.1f} ms lately"
-            answers = item.latencies[-1] is not None
+            answers = health is not None and health.latency_ms is not None
             words = f"{known[-1]:,.1f} ms now, {lately}" if answers else lately
             facts.append(("latency", words, "$foreground"))
             facts.append(("", spark(item.latencies[-40:], 0.0, max(*known, 20.0)), "$accent"))

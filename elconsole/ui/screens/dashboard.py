@@ -42,7 +42,9 @@ class DashboardScreen(PageScreen):
                 yield Grid(nothing, glance=True, id="others")
             with Horizontal(id="bottom"):
                 yield Grid(nothing, glance=True, id="activity", header=False)
-                yield Grid(nothing, glance=True, id="raw")
+                with Vertical(id="stored"):
+                    yield Grid(nothing, glance=True, id="raw")
+                    yield Grid(nothing, glance=True, id="recent")
 
     def paint_page(self) -> None:
         """Redraw the panels that changed."""
@@ -61,9 +63,17 @@ class DashboardScreen(PageScreen):
         if self._changed("activity", state.log, now.date()):
             self.query_one("#activity", Grid).show(activity.panel(state, now))
         if wide:
-            self.query_one("#raw", Grid).show(raw.panel(state, now))
+            self._paint_wide()
         self._arrange()
         self._paint_summary()
+
+    def _paint_wide(self) -> None:
+        from elconsole.ui.tables import runs
+
+        state, now = self.console.shown_state, self.console.now()
+        self.query_one("#raw", Grid).show(raw.panel(state, now))
+        if self._changed("recent", state.history, state.runs, now.date()):
+            self.query_one("#recent", Grid).show(runs.recent(state, now))
 
     def _changed(self, panel: str, *inputs: object) -> bool:
         """Whether a panel must be drawn anew: its inputs are others than last time."""

@@ -116,7 +116,7 @@ def _row(item: ConnectionState, now: datetime) -> Row:
             cell(latency, "strong" if health else "dim"),
             (),
             cell(_version(health.server_version) if health else "", "dim"),
-            cell(size(health.database_bytes) if health else "", "dim"),
+            cell(size(health.database_bytes) if health and health.database_bytes else "", "dim"),
             cell(health.replication_role or "" if health else "", "dim"),
             cell(safe(item.info.address, 60), "dim"),
         ),

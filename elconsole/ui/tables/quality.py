@@ -44,12 +44,17 @@ def _fell(row: QualityRow) -> bool:
     return rate <= row.center
 
 
-def mark(row: QualityRow) -> str:
-    """Which way a chart's signal points, and by which rules: `▼ 1`."""
+def arrow(row: QualityRow) -> str:
+    """Which way a chart's signal points; empty where there is none."""
     if row.judged != "signal" and not row.signal:
         return ""
-    rules = ",".join(str(rule) for rule in row.rules)
-    return f"{'▼' if _fell(row) else '▲'} {rules}".rstrip()
+    return "▼" if _fell(row) else "▲"
+
+
+def mark(row: QualityRow, *, all_rules: bool = False) -> str:
+    """Which way a chart's signal points, and by which Nelson rule: `▼ 1`."""
+    rules = row.rules if all_rules else row.rules[:1]
+    return f"{arrow(row)} {','.join(str(rule) for rule in rules)}".rstrip() if arrow(row) else ""
 
 
 def trend_bar(value: tuple[tuple[float | None, ...], Tone], width: int) -> Cell:
@@ -105,9 +110,9 @@ def judged_tone(row: QualityRow) -> Tone:
     return "ok" if row.judged == "in_control" else "few"
 
 
-def judgement(row: QualityRow) -> str:
+def judgement(row: QualityRow, *, short: bool = False) -> str:
     """The chart's verdict in words."""
-    if row.signal:
+    if row.signal and not short:
         return safe(row.signal, 120)
     words = {
         "in_control": "in control",
@@ -116,4 +121,4 @@ def judgement(row: QualityRow) -> str:
         "incomplete": "period not over",
         "unjudged": NOTHING,
     }
-    return words[row.judged]
+    return words["signal" if row.signal else row.judged]

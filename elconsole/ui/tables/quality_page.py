@@ -11,6 +11,7 @@ from elconsole.ui.tables.quality import (
     TREND_PERIODS,
     TROUBLE,
     QualityItem,
+    arrow,
     defect,
     judged_tone,
     judgement,
@@ -35,8 +36,8 @@ from elconsole.ui.text import (
 )
 
 
-def table(state: ConsoleState, now: datetime) -> Table:
-    """The Quality page: every value of every dimension."""
+def table(state: ConsoleState, now: datetime, *, wide: bool = False) -> Table:
+    """The page; only a `wide` one has room for a signal in full."""
     columns = (
         Column("value", min_width=10, max_width=34),
         Column("units", align="right", keep=1),
@@ -50,7 +51,7 @@ def table(state: ConsoleState, now: datetime) -> Table:
         Column("base ± pp", align="right", keep=9),
         Column("ppm", align="right", keep=10),
         Column("top defect", keep=6, max_width=34),
-        Column("judged", keep=4, min_width=12, max_width=70, grows=True),
+        Column("judged", keep=4, min_width=14, max_width=70, grows=True),
     )
     report = state.quality
     if report is None:
@@ -63,7 +64,7 @@ def table(state: ConsoleState, now: datetime) -> Table:
         said = facts
         if item.error is not None:
             rows.append(unreadable(item))
-        rows += [_page_row(QualityItem(item, row)) for row in item.rows]
+        rows += [_page_row(QualityItem(item, row), wide) for row in item.rows]
     signals = sum(row.judged == "signal" for item in report.tables for row in item.rows)
     return Table(
         columns,
@@ -93,13 +94,13 @@ def _page_heading(item: QualityTable, facts: str) -> Row:
     return Row(f"{item.source}/{item.table}/{item.dimension}", (spans,), heading=True)
 
 
-def _page_row(item: QualityItem) -> Row:
+def _page_row(item: QualityItem, wide: bool) -> Row:
     row, tone = item.row, rate_tone(item.row)
     quiet: Tone = "few" if tone == "few" else "plain"
     limits = (
         f"{interval(row.lcl, row.ucl)} {row.chart or ''}".strip() if row.lcl is not None else ""
     )
-    value, judged = safe(row.value, 80), judgement(row)
+    value, judged = safe(row.value, 80), judgement(row, short=not wide)
     defects = row.defects_per_million
     return Row(
         key=f"{item.table.source}/{item.table.table}/{item.table.dimension}/{row.value}",
@@ -108,7 +109,7 @@ def _page_row(item: QualityItem) -> Row:
             cell(count(row.inspected), quiet),
             cell(count(row.failed), "plain" if row.failed else "dim"),
             cell(percent(row.pass_rate), tone),
-            cell(mark(row), tone),
+            cell(mark(row, all_rules=True), tone),
             cell(interval(row.low, row.high), "dim"),
             cell(limits, "dim"),
             (),
@@ -123,7 +124,7 @@ def _page_row(item: QualityItem) -> Row:
             row.inspected,
             row.failed,
             row.pass_rate,
-            mark(row),
+            mark(row, all_rules=True),
             row.low,
             row.lcl,
             (row.trend, tone),
@@ -133,6 +134,6 @@ def _page_row(item: QualityItem) -> Row:
             defect(row),
             judged,
         ),
-        trouble=TROUBLE if mark(row) else "",
+        trouble=TROUBLE if arrow(row) else "",
         data=item,
     )

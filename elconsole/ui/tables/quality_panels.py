@@ -12,6 +12,7 @@ from elconsole.ui.tables.quality import (
     TREND_PERIODS,
     TROUBLE,
     QualityItem,
+    arrow,
     defect,
     mark,
     no_quality,
@@ -79,7 +80,7 @@ def _row(item: QualityItem, indent: str = "") -> Row:
             row.failed,
             row.change_previous,
         ),
-        trouble=TROUBLE if mark(row) else "",
+        trouble=TROUBLE if arrow(row) else "",
         data=item,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from elconsole.api import RunDetail, RunSummary, TableRun
@@ -41,13 +42,18 @@ def history(state: ConsoleState, now: datetime) -> Table:
             Column("size", align="right", keep=7),
             Column("took", align="right", keep=1),
             Column("rows/s", align="right", keep=2),
-            Column("throughput", grows=True, min_width=8, max_width=40, drawn=_bar, keep=6),
+            Column("throughput", grows=True, min_width=8, max_width=120, drawn=_bar, keep=6),
         ),
         rows=tuple(_history_row(run, now, fastest) for run in runs),
         title="Runs",
         note="enter: the run in full",
         empty=safe(problem.message) if problem else empty,
     )
+
+
+def recent(state: ConsoleState, now: datetime) -> Table:
+    """The wide dashboard's panel."""
+    return replace(history(state, now), title="Recent runs", note="3 all runs")
 
 
 def _history_row(run: RunSummary, now: datetime, fastest: float) -> Row:
