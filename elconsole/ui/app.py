@@ -136,6 +136,7 @@ class ConsoleApp(SyncingApp):
             self.set_interval(QUALITY_EVERY_S, self._read_quality)
         if self.options.auto_sync_s and not self.options.read_only:
             self._plan_auto_sync()
+        self.wished = self.wished or self.options.sync_request
         self.start_wished()
         if isinstance(self.screen, PageScreen):
             self.screen.on_screen_resume()

@@ -27,7 +27,7 @@ class SyncingApp(StateApp):
         self.sync_stop: threading.Event | None = None
         """Cancels the sync under way; None while there is none."""
         self.wished: SyncRequest | None = None
-        """A sync asked for before there was an engine."""
+        """A sync asked for before there was an engine, or while the last one was ending."""
         self.next_sync_at: datetime | None = None
         """When the next automatic sync starts; None where that is off."""
         self.quit_when_done = False
@@ -36,19 +36,23 @@ class SyncingApp(StateApp):
         """Start a sync, unless one of ours is under way."""
         if self.options.read_only:
             return
-        if self.sync_stop is not None or self.wished is not None:
+        ending = self.sync_stop is not None and not self._sync_goes_on()
+        if self.wished is not None or (self.sync_stop is not None and not ending):
             self.notify("A sync is running already; x cancels it.", severity="warning")
             return
-        if self.questions.engine is None:
+        if self.questions.engine is None or ending:
             self.wished = request
         else:
             self.sync_stop = threading.Event()
             self.questions.sync(request, self.sync_stop)
         self.fold(replace(self.state, starting=True))
 
+    def _sync_goes_on(self) -> bool:
+        return self.state.starting or self.state.running_here() is not None
+
     def start_wished(self) -> None:
-        """Start the sync that was asked for before there was an engine."""
-        request, self.wished = self.wished or self.options.sync_request, None
+        """Start the sync that was asked for too early."""
+        request, self.wished = self.wished, None
         if request is not None:
             self.start_sync(request)
 
@@ -128,6 +132,7 @@ class SyncingApp(StateApp):
                 "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
             )
         self._read_after_run()
+        self.start_wished()
 
     async def action_quit(self) -> None:
         """Quit; asks while a sync of this console runs."""
