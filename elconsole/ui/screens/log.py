@@ -71,7 +71,7 @@ class LogScreen(PageScreen):
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """Moving up stands still; the end follows again."""
-        grid = event.grid
+        grid = self.query_one("#log", Grid)
         at_end = grid.cursor >= len(grid.rows) - 1
         if grid.follow != at_end:
             self.action_follow()
