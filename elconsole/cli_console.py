@@ -1,12 +1,16 @@
-"""Opens the dashboard: everything it is told at its start, and what ends with it."""
+"""Opens the dashboard: everything it is told at its start, and what ends with it.
+
+The settings are read after the first frame, in a thread of the console: validating them
+takes as long as the frame itself.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,17 +28,49 @@ if TYPE_CHECKING:
 
 
 def open_console(session: Session, request: SyncRequest | None) -> int:
-    """Open the dashboard, with `request` started at once; needs a terminal."""
+    """Open the dashboard, with `request` started at once; needs a terminal.
+
+    Raises ConfigurationError, with the terminal as it was before.
+    """
     require_terminal(session, "sync" if request else "")
-    with session.loaded(for_console=True) as loaded, _engines(session, loaded) as make_engine:
-        stop_live = threading.Event()
-        options = console_options(session, loaded, request, make_engine, stop_live)
+    stop_live = threading.Event()
+    with ExitStack() as ending:
+        ending.callback(stop_live.set)
+
+        def read() -> ConsoleOptions:
+            loaded = ending.enter_context(session.loaded(for_console=True))
+            return console_options(
+                session,
+                loaded,
+                request,
+                lambda: ending.enter_context(session.made_engine(loaded.settings)),
+                stop_live,
+            )
+
+        # The demo plant says on the terminal what it is doing before the console takes it.
+        options = read() if session.options.demo else _unread(session, read)
         if session.options.demo_live and options.start_demo_live is not None:
             threading.Thread(target=options.start_demo_live, daemon=True).start()
-        try:
-            return session.parts.run_console(options)
-        finally:
-            stop_live.set()
+        return session.parts.run_console(options)
+
+
+def _unread(session: Session, read: Callable[[], ConsoleOptions]) -> ConsoleOptions:
+    """What is known before the settings are read."""
+    from elconsole.ui.options import ConsoleOptions
+
+    return ConsoleOptions(
+        engine_factory=lambda: read().engine_factory(),
+        connections=(),
+        read=read,
+        read_only=session.options.read_only,
+        preferences_path=_preferences_path(),
+    )
+
+
+def _preferences_path() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("elconsole", appauthor=False) / "console.json"
 
 
 def require_terminal(session: Session, command: str) -> None:
@@ -52,13 +88,6 @@ def require_terminal(session: Session, command: str) -> None:
     )
 
 
-@contextmanager
-def _engines(session: Session, loaded: LoadedSettings) -> Iterator[Callable[[], Engine]]:
-    """A factory whose engines are closed at the end of the block."""
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(session.made_engine(loaded.settings))
-
-
 def console_options(
     session: Session,
     loaded: LoadedSettings,
@@ -67,8 +96,6 @@ def console_options(
     stop_live: threading.Event,
 ) -> ConsoleOptions:
     """What the console needs; nothing of it asks a database."""
-    from platformdirs import user_config_path
-
     from elconsole.ui.options import ConsoleOptions
 
     settings = loaded.settings
@@ -84,7 +111,8 @@ def console_options(
         demo=session.options.demo,
         start_demo_live=_live(session.plant, stop_live),
         welcome=_welcome(session, loaded),
-        preferences_path=user_config_path("elconsole", appauthor=False) / "console.json",
+        preferences_path=_preferences_path(),
+        warnings=loaded.warnings,
     )
 
 

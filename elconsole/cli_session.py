@@ -124,7 +124,7 @@ class Session:
         )
         if self.options.log_file is not None:
             self.output.record = _log_narration()
-        for warning in loaded.warnings:
+        for warning in () if for_console else loaded.warnings:  # the console shows them
             self.output.note(f"warning: {clean_text(warning)}")
         return loaded
 

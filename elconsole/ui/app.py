@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from elconsole.ui import messages, store, themes
-from elconsole.ui.cells import Row
+from elconsole.ui import messages, themes
+from elconsole.ui.listening import ListeningApp
 from elconsole.ui.logbook import LOGGER, LogbookHandler
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.screens.dashboard import DashboardScreen
-from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.signals import SignalTrap
-from elconsole.ui.syncing import SyncingApp
 
-QUALITY_EVERY_S = 60.0
+if TYPE_CHECKING:
+    from elconsole.ui.cells import Row
+
 DEMO_CHOSEN = "demo"
 """What the app returns when the welcome screen's demo plant was chosen."""
 WRITING = frozenset({"sync", "full_refresh", "cancel_sync", "freeze_baseline"})
@@ -46,11 +47,11 @@ def _commands() -> type[Any]:
     return ConsoleCommands
 
 
-class ConsoleApp(SyncingApp):
+class ConsoleApp(ListeningApp):
     """Pages, keys, and a handler for each kind of news."""
 
     TITLE = "elconsole"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar = {_commands}
     DEFAULT_MODE = "dashboard"
@@ -80,7 +81,6 @@ class ConsoleApp(SyncingApp):
     def __init__(self, options: ConsoleOptions) -> None:
         super().__init__(options)
         self._signals = SignalTrap(self)
-        self._greeted = False
         self._logbook = LogbookHandler(lambda entry: self.background.post(messages.Logged(entry)))
 
     # Life
@@ -97,130 +97,10 @@ class ConsoleApp(SyncingApp):
     def _first_frame(self) -> None:
         if self.options.on_ready is not None:
             self.options.on_ready()
-        self.questions.build_engine()
-
-    def on_engine_ready(self, message: messages.EngineReady) -> None:
-        """Begin to ask."""
-        self.questions.engine = message.engine
-        self.questions.start_probes(self.options.connections)
-        self.questions.start_watch()
-        for question in ("runs", "tables", "quality"):
-            self.questions.read(question)
-        if self.options.tick_s:
-            self.set_interval(QUALITY_EVERY_S, self._read_quality)
-        if self.options.auto_sync_s and not self.options.read_only:
-            self._plan_auto_sync()
-        if self.options.sync_request is not None and not self.options.read_only:
-            self.start_sync(self.options.sync_request)
-        if isinstance(self.screen, PageScreen):
-            self.screen.on_screen_resume()
-
-    def on_engine_refused(self, message: messages.EngineRefused) -> None:
-        """Show why, and end with the error's exit code once it was read."""
-        from elconsole.ui.screens.dialogs import ErrorDialog
-
-        def end(_: object) -> None:
-            self.exit(return_code=message.exit_code)
-
-        self.push_screen(ErrorDialog("The engine can't start", message.error), end)
-
-    # News
-
-    def _tick(self) -> None:
-        """The clock each second; ages and stale rows every other."""
-        moving = self.state.shown_run() is not None and any(run.running for run in self.state.runs)
-        if moving or self.now().second % 2 == 0:
-            self.repaint()
-        elif isinstance(self.screen, PageScreen):
-            self.screen.paint_clock()
-        self._auto_sync_due()
-
-    def on_probe_started(self, message: messages.ProbeStarted) -> None:
-        """A connection is being asked: nothing to see unless it takes long."""
-        self.state = store.probe_started(self.state, message.name, message.at)
-
-    def on_probe_answered(self, message: messages.ProbeAnswered) -> None:
-        """Fold a probe."""
-        health = message.health
-        before = next(
-            (c.health for c in self.state.connections if c.info.name == health.name), None
-        )
-        self.fold(store.probe_answered(self.state, health))
-        if health.status == "down" and (before is None or before.status != "down"):
-            self._greet_or_tell(health.name, health.error.message if health.error else "")
-
-    def _greet_or_tell(self, name: str, words: str) -> None:
-        welcome = self.options.welcome
-        states = self.state.connections
-        if welcome is not None and not self._greeted:
-            if all(item.health is not None and item.health.status == "down" for item in states):
-                from elconsole.ui.screens.welcome import WelcomeScreen
-
-                self._greeted = True
-                self.push_screen(WelcomeScreen(welcome))
-            return
-        self.tell(f"{name} is down", words, severity="error")
-
-    def on_run_seen(self, message: messages.RunSeen) -> None:
-        """Fold a run, whoever runs it."""
-        before = self.state.shown_run()
-        self.fold(store.run_seen(self.state, message.detail, message.at))
-        run = message.detail.run
-        was_running = before is not None and before.run.run_id == run.run_id and before.running
-        if run.status != "running" and (was_running or before is None):
-            self._read_after_run()
-        if was_running and run.status == "failed" and before is not None and not before.here:
-            self.tell(f"Run {run.run_number} failed", "enter on its row shows why", "error")
-
-    def on_watch_broken(self, message: messages.WatchBroken) -> None:
-        """The warehouse's row says it already; keep the words for the panel."""
-        self.fold(store.failed(self.state, "watch", message.error))
-
-    def on_event_seen(self, message: messages.EventSeen) -> None:
-        """Fold an event of our own sync; failures and signals also pop up."""
-        from elconsole.events import QualitySignal, TableFailed
-
-        event = message.event
-        self.fold(store.event_seen(self.state, event))
-        if isinstance(event, TableFailed) and event.status == "failed" and not event.will_retry:
-            self.tell(f"{event.source}.{event.table} failed", event.error.message, "error")
-        elif isinstance(event, TableFailed) and event.status in ("locked", "skipped"):
-            self.tell(
-                f"{event.source}.{event.table} {event.status}", event.error.message, "warning"
-            )
-        elif isinstance(event, QualitySignal):
-            self.tell(f"{event.value} out of control", event.finding, "warning")
-
-    def on_answered(self, message: messages.Answered) -> None:
-        """Fold an answer."""
-        if message.question == "runs":
-            self.fold(store.history_read(self.state, message.parts["history"]))
+        if self.options.read is None:
+            self.questions.build_engine()
         else:
-            self.fold(store.answered(self.state, message.question, **message.parts))
-
-    def on_unanswered(self, message: messages.Unanswered) -> None:
-        """Fold the reason."""
-        self.fold(store.failed(self.state, message.question, message.error))
-
-    def on_detail_read(self, message: messages.DetailRead) -> None:
-        """Hand an answer to the screen that asked."""
-        from elconsole.ui.screens.detail import DetailScreen
-
-        for screen in self.screen_stack:
-            if isinstance(screen, DetailScreen):
-                screen.deliver(message.key, message.value, message.error)
-
-    def on_told(self, message: messages.Told) -> None:
-        """Show a toast."""
-        self.tell(message.title, message.words, message.severity)
-
-    def on_logged(self, message: messages.Logged) -> None:
-        """Fold a line of the program's log."""
-        self.fold(store.logged(self.state, message.entry))
-
-    def _read_quality(self) -> None:
-        if not self.paused:
-            self.questions.read("quality")
+            self.questions.read_options()
 
     # Other keys
 
@@ -229,7 +109,7 @@ class ConsoleApp(SyncingApp):
         if self.options.read_only and action in WRITING:
             return False
         if action == "cancel_sync":
-            return self.sync_stop is not None
+            return self.sync_stop is not None or self.wished is not None
         return True
 
     async def action_page(self, mode: str) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from elconsole.api_types import ErrorInfo
 from elconsole.errors import ElconsoleError
+
+if TYPE_CHECKING:
+    from elconsole.api_types import ErrorInfo
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ Post = Callable[[Message], object]
 
 def error_info(error: BaseException) -> ErrorInfo:
     """Any exception as the value that is shown."""
+    from elconsole.api_types import ErrorInfo
+
     if isinstance(error, ElconsoleError):
         return ErrorInfo(error.kind, str(error), error.hint, error.sqlstate)
     return ErrorInfo("internal", f"{type(error).__name__}: {error}", "See the log file.")

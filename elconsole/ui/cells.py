@@ -67,6 +67,8 @@ class Row:
     """What each column sorts and exports by; a row without is sorted by its text."""
     heading: bool = False
     """A heading: never selected, hidden while sorted or filtered."""
+    trouble: str = ""
+    """What is counted in the title while the row is out of sight: `failed`."""
     data: Any = field(default=None, compare=False)
     """What a screen needs to open the row."""
 

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from textual.app import App
+from textual.events import Event, Key
 
-from elconsole.ui import store, themes
+from elconsole.ui import state, themes
 from elconsole.ui.background import Background
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.questions import Questions
 from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.typed import TypedKeys
 
 REPAINT_EVERY_S = 0.25
 
@@ -25,7 +27,7 @@ class StateApp(App[str]):
         if self.no_color:
             self._filters = [*themes.without_colours(self._filters)]
         self.options = options
-        self.state = store.started(options.connections)
+        self.state = state.started(options.connections)
         """What is known."""
         self.shown_state = self.state
         """What is painted: the state, or what it was when the screen was frozen."""
@@ -33,7 +35,10 @@ class StateApp(App[str]):
         self.background = Background(self.post_message)
         self.questions = Questions(self.background, options)
         self.crash: Exception | None = None
+        self.refusal: Exception | None = None
+        """Why there are no settings; raised once the terminal is restored."""
         self._repaint_pending = False
+        self._typed = TypedKeys(self, super().on_event)
         for theme in themes.OWN:
             self.register_theme(theme)
         self.theme = themes.choose(self, options.preferences_path)
@@ -42,23 +47,32 @@ class StateApp(App[str]):
         """The time, from the injected clock."""
         return self.options.clock()
 
-    def fold(self, state: store.ConsoleState) -> None:
+    async def on_event(self, event: Event) -> None:
+        """Take keys one at a time, everything else at once."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
+
+    def fold(self, folded: state.ConsoleState) -> None:
         """Take a new state and have it painted soon."""
-        if state is self.state:
+        if folded is self.state:
             return
-        self.state = state
+        self.state = folded
         if not self._repaint_pending:
             self._repaint_pending = True
             self.set_timer(REPAINT_EVERY_S, self.repaint)
 
     def repaint(self) -> None:
-        """Paint the newest state on the page in front."""
+        """Paint the newest state on the page in front, and on what is opened over it."""
         self._repaint_pending = False
         if not self.paused:
             self.shown_state = self.state
         for screen in reversed(self.screen_stack):
+            paint = getattr(screen, "paint", None)
+            if paint is not None:
+                paint()
             if isinstance(screen, PageScreen):
-                screen.paint()
                 break
 
     def tell(self, title: str, words: str, severity: Any = "information") -> None:

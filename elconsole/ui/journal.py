@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from elconsole.api import ConnectionHealth, RunDetail, RunSummary, TableRun
-from elconsole.api_types import ErrorInfo
 from elconsole.events import (
     DataExtracted,
     DataLoaded,
@@ -20,55 +17,15 @@ from elconsole.events import (
     TableStarted,
 )
 from elconsole.ui.cells import Tone
+from elconsole.ui.entries import (
+    LogEntry,
+    error_line,
+    mode_text,
+    run_name,
+    started_by,
+    tables_text,
+)
 from elconsole.ui.text import count, count_short, percent, safe, span_of
-
-Level = Literal["debug", "info", "warning", "error"]
-LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEntry:
-    """One thing that happened."""
-
-    at: datetime
-    level: Level = "info"
-    subject: str
-    """A connection, a table (`source.table`) or a run."""
-    text: str
-    """The news itself, in its tone."""
-    tone: Tone = "plain"
-    detail: str = ""
-    """Numbers beside it, dim."""
-    key: str = ""
-    """Tells the same news heard twice; empty: always new."""
-    error: ErrorInfo | None = None
-    run_id: str = ""
-
-    @property
-    def source(self) -> str:
-        """The connection it is about, where it is about one."""
-        return self.subject.split(".", 1)[0]
-
-
-def run_name(number: int | None) -> str:
-    """How a run is called on the screen."""
-    return f"run {number}" if number is not None else "run without number"
-
-
-def started_by(run: RunSummary) -> str:
-    """Who runs it and where: `cron@etl-01`."""
-    who = "@".join(part for part in (run.user, run.host) if part)
-    return safe(who, 60) if who else "this console"
-
-
-def tables_text(number: int) -> str:
-    """`1 table`, `3 tables`."""
-    return f"{number} table" if number == 1 else f"{number} tables"
-
-
-def mode_text(mode: str) -> str:
-    """How a run's mode is called."""
-    return "full refresh" if mode == "full" else "sync"
 
 
 def of_event(event: Event) -> LogEntry | None:
@@ -222,7 +179,7 @@ def of_health(
         subject=subject,
         text="down",
         tone="bad",
-        detail=safe(now.error.message) if now.error else "",
+        detail=error_line(now.error, now.name),
         error=now.error,
     )
 
@@ -250,25 +207,13 @@ def _of_table(run: RunSummary, table: TableRun, at: datetime) -> list[LogEntry]:
                 subject=subject,
                 text=table.status,
                 tone="bad" if table.status == "failed" else "warn",
-                detail=error_line(table.error),
+                detail=error_line(table.error, subject),
                 key=key,
                 error=table.error,
                 run_id=run.run_id,
             )
         ]
     return []
-
-
-def error_line(error: ErrorInfo | None) -> str:
-    """An error in one line, with the server's code."""
-    if error is None:
-        return ""
-    return safe(error.message) + (f" ({error.sqlstate})" if error.sqlstate else "")
-
-
-def error_text(error: ErrorInfo) -> str:
-    """An error at length, as one paragraph."""
-    return safe(error.message, 4000) + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
 
 
 def _of_failure(event: TableFailed) -> LogEntry:
@@ -283,7 +228,7 @@ def _of_failure(event: TableFailed) -> LogEntry:
         subject=f"{event.source}.{event.table}",
         text=text,
         tone=tone,  # type: ignore[arg-type]
-        detail=error_line(event.error),
+        detail=error_line(event.error, f"{event.source}.{event.table}"),
         error=event.error,
         run_id=event.run_id,
     )

@@ -15,10 +15,15 @@ SYNC_GRACE_S = 1.5
 
 
 def run(options: ConsoleOptions) -> int:
-    """Run the console until it is left; returns the exit code."""
+    """Run the console until it is left; returns the exit code.
+
+    Raises what reading the settings raised, with the terminal as it was before.
+    """
     app = ConsoleApp(options)
     chosen = app.run()
     app.questions.wait_for_sync(SYNC_GRACE_S)
+    if app.refusal is not None:
+        raise app.refusal
     if app.crash is not None:
         path = write_crash(app.crash, crash_folder(), datetime.now(UTC))
         where = f"; the traceback is in {path}" if path else ""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from elconsole.ui.journal import Level, LogEntry
+from elconsole.ui.entries import Level, LogEntry
 from elconsole.ui.text import safe
 
 LOGGER = "elconsole"

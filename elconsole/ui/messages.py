@@ -4,14 +4,32 @@ replace an older one that nobody has read yet."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from elconsole.api import ConnectionHealth, Engine, RunDetail
-from elconsole.api_types import ErrorInfo
-from elconsole.events import Event, ProgressMade
-from elconsole.ui.journal import LogEntry
+if TYPE_CHECKING:  # the first frame needs none of them
+    from elconsole.api import ConnectionHealth, Engine, RunDetail
+    from elconsole.api_types import ErrorInfo
+    from elconsole.events import Event
+    from elconsole.ui.entries import LogEntry
+    from elconsole.ui.options import ConsoleOptions
+
+
+class OptionsRead(Message):
+    """The settings were read."""
+
+    def __init__(self, options: ConsoleOptions) -> None:
+        super().__init__()
+        self.options = options
+
+
+class OptionsRefused(Message):
+    """The settings can't be read; the command line tells why, after the console."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class EngineReady(Message):
@@ -74,6 +92,8 @@ class EventSeen(Message):
 
     def can_replace(self, message: Message) -> bool:
         """Progress of a table replaces older progress of the same table."""
+        from elconsole.events import ProgressMade
+
         mine, other = self.event, getattr(message, "event", None)
         return (
             isinstance(mine, ProgressMade)

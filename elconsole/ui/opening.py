@@ -9,8 +9,8 @@ from textual.screen import Screen
 from elconsole.api import RawTable, RunSummary, TableDrift
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Row
-from elconsole.ui.journal import LogEntry
-from elconsole.ui.store import ConnectionState, ConsoleState, TableProgress
+from elconsole.ui.entries import LogEntry
+from elconsole.ui.state import ConnectionState, ConsoleState, TableProgress
 from elconsole.ui.tables.quality import QualityItem
 
 

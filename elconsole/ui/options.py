@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from elconsole.api import ConnectionInfo, Engine, SyncRequest
+if TYPE_CHECKING:  # the first frame needs none of them
+    from elconsole.api import ConnectionInfo, Engine, SyncRequest
 
 
 def utc_now() -> datetime:
@@ -35,6 +37,11 @@ class ConsoleOptions:
     """Builds the engine; called once, in a thread, after the first frame."""
     connections: tuple[ConnectionInfo, ...]
     """Shown at once, before anything is imported that talks to a database."""
+    read: Callable[[], ConsoleOptions] | None = None
+    """Reads the settings and returns the full options; called once, in a thread, after the
+    first frame. None where these are the full ones."""
+    warnings: tuple[str, ...] = ()
+    """What the settings gave reason to say."""
     environment: str = ""
     colour: str = ""
     """Of the badge: red, amber, green or blue."""
@@ -56,3 +63,7 @@ class ConsoleOptions:
     probe_every_s: float = 5.0
     tick_s: float = 1.0
     """How often the clock is drawn; 0 never."""
+
+    def completed(self) -> ConsoleOptions:
+        """The full options; raises ConfigurationError."""
+        return self if self.read is None else self.read()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from elconsole.api import ConnectionHealth, ConnectionInfo, Engine, QualityRequest, SyncRequest
 from elconsole.errors import ElconsoleError
 from elconsole.ui import messages
 from elconsole.ui.background import Background, error_info
@@ -14,6 +13,7 @@ from elconsole.ui.background import Background, error_info
 if TYPE_CHECKING:
     import threading
 
+    from elconsole.api import ConnectionInfo, Engine, SyncRequest
     from elconsole.ui.options import ConsoleOptions
 
 LONGEST_BACKOFF_S = 60.0
@@ -30,15 +30,26 @@ class Questions:
 
     def __init__(self, background: Background, options: ConsoleOptions) -> None:
         self._background = background
-        self._options = options
+        self.options = options
         self.engine: Engine | None = None
+
+    def read_options(self) -> None:
+        """Read the settings, where the command line left that for after the first frame."""
+
+        def work() -> messages.OptionsRead | messages.OptionsRefused:
+            try:
+                return messages.OptionsRead(self.options.completed())
+            except Exception as error:  # noqa: BLE001 - told by the command line
+                return messages.OptionsRefused(error)
+
+        self._background.ask("options", work, lambda error: messages.EngineRefused(error, 1))
 
     def build_engine(self) -> None:
         """Build the engine; imports what talks to databases."""
 
         def work() -> messages.EngineReady | messages.EngineRefused:
             try:
-                return messages.EngineReady(self._options.engine_factory())
+                return messages.EngineReady(self.options.engine_factory())
             except ElconsoleError as error:
                 return messages.EngineRefused(error_info(error), error.exit_code)
 
@@ -55,11 +66,13 @@ class Questions:
         def probe() -> float:
             nonlocal failures
             assert self.engine is not None
-            clock = self._options.clock
+            clock = self.options.clock
             self._background.post(messages.ProbeStarted(info.name, clock()))
             try:
                 health = self.engine.probe(info.name)
             except Exception as error:  # noqa: BLE001 - the one catch of this thread
+                from elconsole.api import ConnectionHealth
+
                 health = ConnectionHealth(
                     name=info.name,
                     role=info.role,
@@ -69,7 +82,7 @@ class Questions:
                 )
             self._background.post(messages.ProbeAnswered(health))
             failures = failures + 1 if health.status == "down" else 0
-            return backoff_s(self._options.probe_every_s, failures, LONGEST_BACKOFF_S)
+            return backoff_s(self.options.probe_every_s, failures, LONGEST_BACKOFF_S)
 
         return probe
 
@@ -83,7 +96,7 @@ class Questions:
             try:
                 for detail in self.engine.watch(self._background.stop):
                     failures = 0
-                    self._background.post(messages.RunSeen(detail, self._options.clock()))
+                    self._background.post(messages.RunSeen(detail, self.options.clock()))
                     self._background.settle("watch")
             except Exception as error:  # noqa: BLE001 - the one catch of this thread
                 self._background.post(messages.WatchBroken(error_info(error)))
@@ -94,7 +107,7 @@ class Questions:
 
     def hurry(self) -> None:
         """Ask every connection now."""
-        for info in self._options.connections:
+        for info in self.options.connections:
             self._background.hurry(f"probe-{info.name}")
         self._background.hurry("watch")
 
@@ -103,12 +116,14 @@ class Questions:
         engine = self.engine
         if engine is None:
             return
+        from elconsole.api import QualityRequest, SyncRequest
+
         work: dict[str, Callable[[], dict[str, object]]] = {
             "runs": lambda: {"history": engine.runs(HISTORY_LIMIT)},
             "tables": lambda: {"raw_tables": engine.raw_tables()},
             "quality": lambda: {
                 "quality": engine.quality(QualityRequest()),
-                "quality_at": self._options.clock(),
+                "quality_at": self.options.clock(),
             },
             "schema": lambda: {"schema": engine.schema()},
             "plan": lambda: {"plan": engine.plan(SyncRequest())},
@@ -148,10 +163,10 @@ class Questions:
                 emit=lambda event: self._background.post(messages.EventSeen(event)),
                 stop=stop,
             )
-            return messages.SyncEnded(detail, None, self._options.clock())
+            return messages.SyncEnded(detail, None, self.options.clock())
 
         return self._background.ask(
-            "sync", work, lambda error: messages.SyncEnded(None, error, self._options.clock())
+            "sync", work, lambda error: messages.SyncEnded(None, error, self.options.clock())
         )
 
     def wait_for_sync(self, longest_s: float) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from elconsole.api import SyncRequest
-from elconsole.ui import messages, store
+from elconsole.ui import messages
 from elconsole.ui.core import StateApp
 from elconsole.ui.options import ConsoleOptions
 from elconsole.ui.screens.page import PageScreen
+
+if TYPE_CHECKING:
+    from elconsole.api import SyncRequest
 
 CANCEL_GRACE_S = 1.5
 """How long quitting waits for a cancelled sync to say that it has ended."""
@@ -23,6 +26,8 @@ class SyncingApp(StateApp):
         super().__init__(options)
         self.sync_stop: threading.Event | None = None
         """Cancels the sync under way; None while there is none."""
+        self.wished: SyncRequest | None = None
+        """A sync asked for before there was an engine, or while the last one was ending."""
         self.next_sync_at: datetime | None = None
         """When the next automatic sync starts; None where that is off."""
         self.quit_when_done = False
@@ -31,32 +36,44 @@ class SyncingApp(StateApp):
         """Start a sync, unless one of ours is under way."""
         if self.options.read_only:
             return
-        if self.sync_stop is not None:
+        ending = self.sync_stop is not None and not self._sync_goes_on()
+        if self.wished is not None or (self.sync_stop is not None and not ending):
             self.notify("A sync is running already; x cancels it.", severity="warning")
             return
-        stop = threading.Event()
-        if not self.questions.sync(request, stop):
-            self.notify("The engine is still starting.", severity="warning")
-            return
-        self.sync_stop = stop
+        if self.questions.engine is None or ending:
+            self.wished = request
+        else:
+            self.sync_stop = threading.Event()
+            self.questions.sync(request, self.sync_stop)
         self.fold(replace(self.state, starting=True))
+
+    def _sync_goes_on(self) -> bool:
+        return self.state.starting or self.state.running_here() is not None
+
+    def start_wished(self) -> None:
+        """Start the sync that was asked for too early."""
+        request, self.wished = self.wished, None
+        if request is not None:
+            self.start_sync(request)
 
     def stop_sync(self) -> None:
         """Cancel our sync: the flag first, then every blocked call."""
         if self.sync_stop is None or self.questions.engine is None:
             return
+        from elconsole.ui.progress import cancelling
+
         self.sync_stop.set()
         self.background.last(self.questions.engine.interrupt)
-        self.fold(store.cancelling(self.state))
+        self.fold(cancelling(self.state))
 
     def sync_target(self) -> tuple[str, ...]:
         """The selection that the cursor stands on; empty means everything."""
-        from elconsole.ui.opening import selection_of
-
         page = next(item for item in reversed(self.screen_stack) if isinstance(item, PageScreen))
         grid = page.grid()
         if grid is None or page.focused is not grid:
             return ()
+        from elconsole.ui.opening import selection_of
+
         row = grid.row_under_cursor()
         return selection_of(row) if row is not None else ()
 
@@ -66,10 +83,13 @@ class SyncingApp(StateApp):
 
     def action_sync(self) -> None:
         """Sync everything, or what the cursor stands on."""
+        from elconsole.api import SyncRequest
+
         self.start_sync(SyncRequest(selection=self.sync_target()))
 
     def action_full_refresh(self) -> None:
         """Ask, then read everything anew."""
+        from elconsole.api import SyncRequest
         from elconsole.ui.screens.dialogs import RefreshDialog
 
         target = self.sync_target()
@@ -82,16 +102,21 @@ class SyncingApp(StateApp):
 
     def action_cancel_sync(self) -> None:
         """Cancel the sync that this console runs."""
-        if self.sync_stop is None:
+        if self.wished is not None:
+            self.wished = None
+            self.fold(replace(self.state, starting=False))
+        elif self.sync_stop is None:
             self.notify("No sync of this console is running.", severity="warning")
         else:
             self.stop_sync()
 
     def on_sync_ended(self, message: messages.SyncEnded) -> None:
         """Our own sync returned: its result is the last word."""
+        from elconsole.ui.progress import run_seen
+
         state = replace(self.state, starting=False)
         if message.detail is not None:
-            state = store.run_seen(state, message.detail, message.at, here=True)
+            state = run_seen(state, message.detail, message.at, here=True)
         self.fold(state)
         self.sync_stop = None
         if self.quit_when_done:
@@ -107,10 +132,11 @@ class SyncingApp(StateApp):
                 "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
             )
         self._read_after_run()
+        self.start_wished()
 
     async def action_quit(self) -> None:
         """Quit; asks while a sync of this console runs."""
-        if self.state.running_here() is None and not self.state.starting:
+        if self.sync_stop is None:
             self.exit()
             return
         from elconsole.ui.screens.dialogs import QuitDialog
@@ -134,7 +160,9 @@ class SyncingApp(StateApp):
         if self.next_sync_at is None or self.paused or self.now() < self.next_sync_at:
             return
         self._plan_auto_sync()
-        if self.sync_stop is None:
+        if self.sync_stop is None and self.wished is None:
+            from elconsole.api import SyncRequest
+
             self.start_sync(SyncRequest())
 
     def action_toggle_auto_sync(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import itertools
 import json
 import os
 import signal
@@ -25,9 +26,10 @@ from tests.terminal import PATIENCE_S, Terminal
 
 pytestmark = pytest.mark.integration
 
-PROMPT_S = 5.0
-"""The console promises two seconds; a busy machine gets more."""
-FRAMES = {("╭", "╮"), ("│", "│"), ("╰", "╯")}
+PROMPT_S = 15.0
+"""The console promises two seconds (`tests.benchmarks.console` measures them); this is what
+tells a slow machine from a console that waits for a server."""
+FRAMES = {(left, right) for left in "╭│╰" for right in "╮│╯"}
 """First and last cell of a line between frames."""
 TABLES = {name: f"{name}_production" for name in ("refills", "bodies", "springs")}
 ANY_SYNC_LOCK = 7
@@ -206,6 +208,45 @@ def test_the_demo_plant_syncs_by_one_key_in_an_empty_home(open_console: OpenCons
     terminal.wait_for("metal", "87.1 %")
     assert_framed(terminal)
     assert_quits(terminal)
+
+
+def test_a_living_demo_plant_brings_new_units_with_every_sync(open_console: OpenConsole) -> None:
+    terminal = open_console("--demo-live")
+    terminal.wait_for("all healthy", timeout_s=90)
+    for run in itertools.count(1):
+        terminal.press("s")
+        terminal.wait_for(f"Sync · run {run} ", "succeeded")
+        terminal.wait_for("total", "rows", "0 failed")
+        if terminal.line_with("all lines") and not terminal.line_with("all lines", " 350 units"):
+            break
+    assert_quits(terminal)
+
+
+def test_opening_and_closing_changes_nothing_in_the_warehouse(
+    factory: Factory, open_console: OpenConsole
+) -> None:
+    write_settings(factory)
+    terminal = open_console()
+    terminal.wait_for("No sync has run yet")
+    terminal.wait_for("all healthy")
+    terminal.press("2", "3", "4", "5", "1")
+    terminal.wait_for("Connections")
+    assert_quits(terminal)
+    schemas = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('raw', 'elconsole')"
+    assert factory.warehouse.scalar(schemas) == 0
+
+
+def test_settings_that_can_not_be_read_are_told_once_the_terminal_is_as_it_was(
+    factory: Factory, open_console: OpenConsole
+) -> None:
+    write_settings(factory)
+    with Path("elconsole.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[sources.refills.table.x]\nmoed = 'full'\n")
+    terminal = open_console()
+    assert terminal.wait_for_end() == 2
+    assert terminal.left_changed() == []
+    assert terminal.line_with("moed")
+    assert terminal.line_with("mode")
 
 
 def test_progress_is_seen_while_a_sync_runs_and_how_it_ended(

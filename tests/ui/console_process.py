@@ -1,11 +1,14 @@
-"""Runs a console on the fake engine in a terminal; `hang`, `sync` and `crash` go wrong."""
+"""Runs a console on the fake engine in a terminal; an argument names what goes wrong."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
+from collections.abc import Callable
 
-from elconsole.api import RunDetail, StopFlag, SyncRequest
+from elconsole.api import Engine, RunDetail, StopFlag, SyncRequest
+from elconsole.errors import ConfigurationError
 from elconsole.events import Emit
 from elconsole.ui.app import ConsoleApp, run_console
 from elconsole.ui.options import ConsoleOptions
@@ -26,6 +29,23 @@ def crash(self: ConsoleApp) -> None:
     raise RuntimeError(f"broken on purpose ({len(password)})")
 
 
+def unreadable() -> ConsoleOptions:
+    """Settings that can't be read."""
+    raise ConfigurationError("no such thing")
+
+
+def late(engine: Engine) -> Callable[[], Engine]:
+    """A factory that takes until SIGUSR1."""
+    let_go = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda *_: let_go.set())
+
+    def build() -> Engine:
+        let_go.wait(60)
+        return engine
+
+    return build
+
+
 def main(fault: str) -> int:
     """Run until left."""
     engine = fake.FakeEngine()
@@ -35,14 +55,18 @@ def main(fault: str) -> int:
         engine.on_sync = deaf_sync
     if fault == "crash":
         ConsoleApp.action_toggle_pause = crash  # type: ignore[method-assign]
-    return run_console(
-        ConsoleOptions(
-            engine_factory=lambda: engine,
-            connections=fake.CONNECTIONS,
-            environment="pen plant",
-            sync_request=SyncRequest() if fault == "sync" else None,
-        )
+    options = ConsoleOptions(
+        engine_factory=late(engine) if fault == "late" else lambda: engine,
+        connections=fake.CONNECTIONS,
+        environment="pen plant",
+        sync_request=SyncRequest() if fault == "sync" else None,
+        read=unreadable if fault == "unreadable" else None,
     )
+    try:
+        return run_console(options)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 if __name__ == "__main__":

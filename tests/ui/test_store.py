@@ -10,7 +10,8 @@ import pytest
 from elconsole.api import RunDetail
 from elconsole.api_types import ErrorInfo
 from elconsole.events import DataLoaded, ProgressMade, SyncStarted, TableFailed, TableStarted
-from elconsole.ui import store
+from elconsole.ui import progress, store
+from elconsole.ui.state import ConsoleState, TableProgress, started
 from elconsole.ui.tables import connections, sync
 from tests.ui import fake_engine as fake
 
@@ -20,14 +21,14 @@ RUN = "11111111-1111-4111-8111-111111111111"
 WHERE = {"run_id": RUN, "source": "refills", "table": "refills_production", "target": "raw.r"}
 
 
-def fresh() -> store.ConsoleState:
+def fresh() -> ConsoleState:
     """A state in which nothing was asked yet."""
-    return store.started(fake.CONNECTIONS)
+    return started(fake.CONNECTIONS)
 
 
-def begun() -> store.ConsoleState:
+def begun() -> ConsoleState:
     """A run of this console whose one table is being read."""
-    state = store.event_seen(
+    state = progress.event_seen(
         fresh(),
         SyncStarted(
             run_id=RUN,
@@ -37,7 +38,7 @@ def begun() -> store.ConsoleState:
             tables=(("refills", "refills_production"),),
         ),
     )
-    return store.event_seen(
+    return progress.event_seen(
         state,
         TableStarted(
             **WHERE,
@@ -50,7 +51,7 @@ def begun() -> store.ConsoleState:
     )
 
 
-def progressed(state: store.ConsoleState, rows: int, seconds_ago: float = 5) -> store.ConsoleState:
+def progressed(state: ConsoleState, rows: int, seconds_ago: float = 5) -> ConsoleState:
     """So many rows were read."""
     event = ProgressMade(
         **WHERE,
@@ -59,10 +60,10 @@ def progressed(state: store.ConsoleState, rows: int, seconds_ago: float = 5) -> 
         bytes_total=rows * 10,
         rows_estimated=1000,
     )
-    return store.event_seen(state, event)
+    return progress.event_seen(state, event)
 
 
-def only_table(state: store.ConsoleState) -> store.TableProgress:
+def only_table(state: ConsoleState) -> TableProgress:
     """The one table of the run shown."""
     run = state.shown_run()
     assert run is not None
@@ -106,21 +107,21 @@ def test_a_snapshot_older_than_the_events_takes_nothing_back() -> None:
     run = state.shown_run()
     assert run is not None
     older = replace(run.tables[0].table, records_extracted=100)
-    state = store.run_seen(state, RunDetail(run.run, (older,)), fake.NOW)
+    state = progress.run_seen(state, RunDetail(run.run, (older,)), fake.NOW)
     assert only_table(state).rows() == 600
 
 
 def test_a_table_that_ended_is_not_running_again_by_a_late_snapshot() -> None:
-    state = store.event_seen(progressed(begun(), 600), loaded(1000))
+    state = progress.event_seen(progressed(begun(), 600), loaded(1000))
     run = state.shown_run()
     assert run is not None
     late = replace(run.tables[0].table, status="running", records_extracted=900)
-    state = store.run_seen(state, RunDetail(run.run, (late,)), fake.NOW)
+    state = progress.run_seen(state, RunDetail(run.run, (late,)), fake.NOW)
     assert only_table(state).table.status == "succeeded"
 
 
 def test_late_progress_does_not_reopen_a_table() -> None:
-    state = progressed(store.event_seen(begun(), loaded(1000)), 900)
+    state = progressed(progress.event_seen(begun(), loaded(1000)), 900)
     assert only_table(state).table.status == "succeeded"
     assert only_table(state).rows() == 1000
 
@@ -138,7 +139,7 @@ def test_the_bar_stays_below_its_end_while_more_rows_come_than_were_estimated() 
 
 def test_an_unknown_total_gives_no_percentage() -> None:
     item = only_table(progressed(begun(), 500))
-    unknown = store.TableProgress(replace(item.table, rows_estimated=None), item.samples)
+    unknown = TableProgress(replace(item.table, rows_estimated=None), item.samples)
     assert unknown.share() is None
     assert unknown.seconds_left(fake.NOW) is None
     assert sync.percent_done(unknown.share(), "running") == ""
@@ -158,26 +159,26 @@ def test_a_rate_fades_when_rows_stop_coming() -> None:
 
 
 def test_a_retry_starts_the_count_anew() -> None:
-    state = store.event_seen(progressed(begun(), 600), failure(will_retry=True))
+    state = progress.event_seen(progressed(begun(), 600), failure(will_retry=True))
     assert only_table(state).table.status == "running"
     again = TableStarted(
         **WHERE, at=fake.NOW, mode="full", strategy="full", attempt=2, rows_estimated=1000
     )
-    state = store.event_seen(state, again)
+    state = progress.event_seen(state, again)
     assert only_table(state).rows() == 0
     assert only_table(state).table.error is None
 
 
 @pytest.mark.parametrize("status", ["failed", "locked", "skipped", "cancelled"])
 def test_a_failure_keeps_its_own_status_and_error(status: str) -> None:
-    table = only_table(store.event_seen(begun(), failure(status=status))).table
+    table = only_table(progress.event_seen(begun(), failure(status=status))).table
     assert table.status == status
     assert table.error == fake.LOST
 
 
 def test_a_run_of_another_machine_is_shown_while_it_runs() -> None:
-    state = store.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
-    state = store.run_seen(state, fake.RUNNING, fake.NOW)
+    state = progress.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
+    state = progress.run_seen(state, fake.RUNNING, fake.NOW)
     shown = state.shown_run()
     assert shown is not None
     assert shown.run.run_number == 42
@@ -186,18 +187,18 @@ def test_a_run_of_another_machine_is_shown_while_it_runs() -> None:
 
 
 def test_the_result_of_a_run_replaces_what_was_guessed_of_it() -> None:
-    state = store.run_seen(fresh(), fake.RUNNING, fake.NOW)
+    state = progress.run_seen(fresh(), fake.RUNNING, fake.NOW)
     ended = replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW)
     tables = tuple(replace(table, status="succeeded") for table in fake.RUNNING.tables)
-    state = store.run_seen(state, RunDetail(ended, tables), fake.NOW)
-    state = store.run_seen(state, fake.RUNNING, fake.NOW)
+    state = progress.run_seen(state, RunDetail(ended, tables), fake.NOW)
+    state = progress.run_seen(state, fake.RUNNING, fake.NOW)
     shown = state.shown_run()
     assert shown is not None
     assert not shown.running
 
 
 def test_news_heard_twice_stands_in_the_log_once() -> None:
-    state = store.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
+    state = progress.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
     state = store.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
     state = store.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
     assert [entry.subject for entry in state.log] == ["run 40", "run 41"]
@@ -256,12 +257,12 @@ def test_an_answer_removes_its_own_problem_only() -> None:
 
 
 def test_cancelling_ends_with_the_run() -> None:
-    state = store.cancelling(begun())
+    state = progress.cancelling(begun())
     run = state.running_here()
     assert run is not None
     assert run.cancelling
     ended = RunDetail(replace(run.run, status="cancelled", finished_at=fake.NOW), ())
-    state = store.run_seen(state, ended, fake.NOW, here=True)
+    state = progress.run_seen(state, ended, fake.NOW, here=True)
     shown = state.shown_run()
     assert shown is not None
     assert not shown.cancelling

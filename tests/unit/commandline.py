@@ -69,6 +69,7 @@ class CommandLine:
             yield FakePlant()
 
         def run_console(options: ConsoleOptions) -> int:
+            options = options.completed()
             self.consoles.append(options)
             options.engine_factory()
             return 0

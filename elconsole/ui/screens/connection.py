@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
 
-from elconsole.ui.screens.dialogs import Dialog, line
+from elconsole.ui.entries import said_of
+from elconsole.ui.screens.dialogs import Dialog, Foot
 from elconsole.ui.tables.connections import standing
 from elconsole.ui.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
 
@@ -24,23 +27,33 @@ class ConnectionDialog(Dialog):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._name = name
+        self._connection = name
         self.title_words = safe(name, 60)
 
-    def foot(self) -> str:
+    def foot(self) -> Foot:
         """Keys."""
-        return "r ask now · esc close"
+        return (("r ask now", "screen.ask_now"), ("esc close", "screen.close"))
 
     def action_ask_now(self) -> None:
         """Probe at once."""
         app = cast("ConsoleApp", self.app)
-        app.background.hurry(f"probe-{self._name}")
+        app.background.hurry(f"probe-{self._connection}")
         self.notify("Asked.", timeout=2)
 
     def words(self) -> ComposeResult:
-        """Everything a probe tells."""
+        """What the last probe told."""
+        yield Static(self._told())
+
+    def paint(self) -> None:
+        """Show what the newest probe told."""
+        told = self._told()
+        static = self.query_one(".words Static", Static)
+        if static.content != told:
+            static.update(told)
+
+    def _told(self) -> Content:
         app = cast("ConsoleApp", self.app)
-        item = next(item for item in app.state.connections if item.info.name == self._name)
+        item = next(item for item in app.state.connections if item.info.name == self._connection)
         health, stands = item.health, standing(item, app.now())
         known = [ms for ms in item.latencies if ms is not None]
         facts: list[tuple[str, str, str]] = [
@@ -48,7 +61,7 @@ class ConnectionDialog(Dialog):
             ("role", item.info.role, "$foreground"),
             ("address", safe(item.info.address, 200), "$foreground"),
         ]
-        if health is not None:
+        if health is not None and health.server_version:
             replica = health.replication_role or NOTHING
             if health.replay_lag_seconds is not None:
                 replica += f", {span_of(health.replay_lag_seconds)} behind"
@@ -57,21 +70,27 @@ class ConnectionDialog(Dialog):
                 ("database", size(health.database_bytes), "$foreground"),
                 ("oldest transaction", span_of(health.oldest_transaction_seconds), "$foreground"),
                 ("replication", replica, "$foreground"),
-                ("last answer", clock(health.checked_at), "$foreground"),
             ]
+        if health is not None:
+            facts.append(("last probe", clock(health.checked_at), "$foreground"))
         if known:
-            words = f"{known[-1]:,.1f} ms now, {min(known):,.1f}–{max(known):,.1f} ms lately"
+            lately = f"{min(known):,.1f}–{max(known):,.1f} ms lately"
+            answers = health is not None and health.latency_ms is not None
+            words = f"{known[-1]:,.1f} ms now, {lately}" if answers else lately
             facts.append(("latency", words, "$foreground"))
             facts.append(("", spark(item.latencies[-40:], 0.0, max(*known, 20.0)), "$accent"))
-        yield line(*(p for name, text, tone in facts for p in _fact(name, text, tone)))
+        parts = [part for name, text, tone in facts for part in _fact(name, text, tone)]
         for reason in health.reasons if health else ():
-            yield line(("▲ ", "$warning"), (safe(reason), "$foreground"))
+            parts += [("▲ ", "$warning"), (f"{safe(reason)}\n", "$foreground")]
         if health is not None and health.error is not None:
-            yield line(("\n✗ ", "$error"), (safe_lines(health.error.message), "$foreground"))
+            words = safe_lines(said_of(self._connection, health.error.message))
+            parts += [("\n✗ ", "$error"), (f"{words}\n", "$foreground")]
             if health.error.hint:
-                yield line(
-                    ("\nWhat to do\n", "$accent"), (safe_lines(health.error.hint), "$foreground")
-                )
+                parts += [
+                    ("\nWhat to do\n", "$accent"),
+                    (safe_lines(health.error.hint), "$foreground"),
+                ]
+        return Content.assemble(*parts).rstrip()
 
 
 def _fact(name: str, text: str, tone: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from elconsole.ui.cells import Table
 from elconsole.ui.screens.page import PageScreen
-from elconsole.ui.tables import activity, connections, quality, raw, sync
+from elconsole.ui.tables import activity, connections, quality_panels, raw, sync
 from elconsole.ui.text import clock, safe
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.line_bar import LineBar, Part
@@ -35,14 +35,16 @@ class DashboardScreen(PageScreen):
         yield LineBar(id="summary")
         with Vertical(id="panels"):
             with Horizontal(id="top"):
-                yield Grid(nothing, id="connections", header=False)
-                yield Grid(nothing, id="sync", header=False)
+                yield Grid(nothing, glance=True, id="connections", header=False)
+                yield Grid(nothing, glance=True, id="sync", header=False)
             with Horizontal(id="rates"):
-                yield Grid(nothing, id="first")
-                yield Grid(nothing, id="others")
+                yield Grid(nothing, glance=True, id="first")
+                yield Grid(nothing, glance=True, id="others")
             with Horizontal(id="bottom"):
-                yield Grid(nothing, id="activity", header=False)
-                yield Grid(nothing, id="raw")
+                yield Grid(nothing, glance=True, id="activity", header=False)
+                with Vertical(id="stored"):
+                    yield Grid(nothing, glance=True, id="raw")
+                    yield Grid(nothing, glance=True, id="recent")
 
     def paint_page(self) -> None:
         """Redraw the panels that changed."""
@@ -56,14 +58,22 @@ class DashboardScreen(PageScreen):
             sync.table(state, now, read_only=read_only, compact=compact)
         )
         if self._changed("rates", state.quality, state.problems, now.date()):
-            self.query_one("#first", Grid).show(quality.panel(state, now, first=True))
-            self.query_one("#others", Grid).show(quality.panel(state, now, first=False))
+            self.query_one("#first", Grid).show(quality_panels.first(state, now))
+            self.query_one("#others", Grid).show(quality_panels.others(state, now))
         if self._changed("activity", state.log, now.date()):
             self.query_one("#activity", Grid).show(activity.panel(state, now))
         if wide:
-            self.query_one("#raw", Grid).show(raw.panel(state, now))
+            self._paint_wide()
         self._arrange()
         self._paint_summary()
+
+    def _paint_wide(self) -> None:
+        from elconsole.ui.tables import runs
+
+        state, now = self.console.shown_state, self.console.now()
+        self.query_one("#raw", Grid).show(raw.panel(state, now))
+        if self._changed("recent", state.history, state.runs, now.date()):
+            self.query_one("#recent", Grid).show(runs.recent(state, now))
 
     def _changed(self, panel: str, *inputs: object) -> bool:
         """Whether a panel must be drawn anew: its inputs are others than last time."""

@@ -8,18 +8,24 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import Key
+from textual.events import Click, Key
 from textual.screen import ModalScreen
+from textual.style import Style
 from textual.widgets import Static
 
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.entries import said_of
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import count, safe, safe_lines, span_of
 from elconsole.ui.widgets.grid import Grid
 
 Choice = tuple[str, str, str, str]
 """Key, answer, label, what it means."""
+
+
+Foot = tuple[tuple[str, str], ...]
+"""Pairs of words and action."""
 
 
 class Choices(Grid):
@@ -49,7 +55,7 @@ class Dialog(ModalScreen[str | None]):
         """Words, then choices."""
         with Vertical(id="box") as box:
             box.border_title = Content(self.title_words)
-            box.border_subtitle = Content(self.foot())
+            box.border_subtitle = self._clickable(self.foot())
             with VerticalScroll(classes="words", can_focus=not self.choices):
                 yield from self.words()
             if self.choices:
@@ -59,9 +65,26 @@ class Dialog(ModalScreen[str | None]):
         """What the dialog says."""
         yield from ()
 
-    def foot(self) -> str:
-        """The keys, in the lower border."""
-        return "enter choose · esc close" if self.choices else "esc close"
+    def foot(self) -> Foot:
+        """The keys, in the lower border, each with what a click on it does."""
+        close = ("esc close", "screen.close")
+        return (("enter choose", "screen.choose_marked"), close) if self.choices else (close,)
+
+    def _clickable(self, foot: Foot) -> Content:
+        parts: list[Content] = []
+        for words, action in foot:
+            parts += [Content(" · ")] if parts else []
+            parts.append(Content.styled(words, Style.from_meta({"@click": action})))
+        return Content.assemble(*parts)
+
+    def action_choose_marked(self) -> None:
+        """The choice under the cursor."""
+        self.query_one(Choices).action_open()
+
+    def on_click(self, event: Click) -> None:
+        """A click beside the box closes it."""
+        if event.widget is self:
+            self.action_close()
 
     def on_key(self, event: Key) -> None:
         """A choice by its key."""
@@ -98,11 +121,12 @@ class ErrorDialog(Dialog):
         super().__init__(classes="-bad")
         self.title_words = f"✗ {safe(title, 70)}"
         self.error = error
+        self._said = said_of(title.split(" ", 1)[0], error.message)
 
     def words(self) -> ComposeResult:
         """Message, code, hint."""
         error = self.error
-        yield line((safe_lines(error.message), "$foreground"), ("\n", ""))
+        yield line((safe_lines(self._said), "$foreground"), ("\n", ""))
         facts = [("kind      ", "$dim"), (safe(error.kind), "$foreground")]
         if error.sqlstate:
             facts += [("\nSQLSTATE  ", "$dim"), (safe(error.sqlstate), "$foreground")]
@@ -110,16 +134,16 @@ class ErrorDialog(Dialog):
         if error.hint:
             yield line(("\nWhat to do\n", "$accent"), (safe_lines(error.hint), "$foreground"))
 
-    def foot(self) -> str:
+    def foot(self) -> Foot:
         """Keys."""
-        return "c copy · esc close"
+        return (("c copy", "screen.copy_error"), ("esc close", "screen.close"))
 
     def action_copy_error(self) -> None:
         """Copy everything the dialog says."""
         from elconsole.ui.clipboard import copy
 
         error = self.error
-        parts = [self.title_words, error.message, f"SQLSTATE {error.sqlstate}", error.hint]
+        parts = [self.title_words, self._said, f"SQLSTATE {error.sqlstate}", error.hint]
         copy(self.app, "\n".join(part for part in parts if part and part != "SQLSTATE None"))
 
 

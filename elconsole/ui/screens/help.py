@@ -68,5 +68,9 @@ class HelpScreen(Dialog):
             ("✗ ", "$error"), ("broken   ", "$dim"),
             ("▼ ", "$error"), ("out of control, low   ", "$dim"),
             ("▲ ", "$accent"), ("out of control, high", "$dim"),
+            ("\n  1 ", "$foreground"), ("beyond a limit   ", "$dim"),
+            ("2 ", "$foreground"), ("nine on one side   ", "$dim"),
+            ("3 ", "$foreground"), ("six rising or falling   ", "$dim"),
+            ("4 ", "$foreground"), ("fourteen up and down", "$dim"),
             ("\n  ~ ", "$foreground"), ("an estimate of the source's catalog", "$dim"),
         )  # fmt: skip

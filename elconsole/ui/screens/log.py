@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from elconsole.ui.cells import Table
-from elconsole.ui.journal import LEVELS, Level
+from elconsole.ui.entries import LEVELS, Level
 from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.tables import activity
 from elconsole.ui.widgets.grid import Grid
@@ -71,7 +71,7 @@ class LogScreen(PageScreen):
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """Moving up stands still; the end follows again."""
-        grid = event.grid
+        grid = self.query_one("#log", Grid)
         at_end = grid.cursor >= len(grid.rows) - 1
         if grid.follow != at_end:
             self.action_follow()

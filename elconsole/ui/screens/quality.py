@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from elconsole.ui.cells import Table
 from elconsole.ui.screens.page import PageScreen
-from elconsole.ui.tables import quality
+from elconsole.ui.tables import quality_page
 from elconsole.ui.widgets.grid import Grid
 
 
@@ -23,7 +23,8 @@ class QualityScreen(PageScreen):
     def paint_page(self) -> None:
         """Redraw it."""
         console = self.console
-        self.query_one("#quality", Grid).show(quality.page(console.shown_state, console.now()))
+        table = quality_page.table(console.shown_state, console.now(), wide=self.has_class("-wide"))
+        self.query_one("#quality", Grid).show(table)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Open the chart."""

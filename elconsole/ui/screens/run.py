@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from elconsole.api import RunDetail, RunSummary
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Table
-from elconsole.ui.journal import run_name
+from elconsole.ui.entries import run_name
 from elconsole.ui.screens.detail import DetailScreen
 from elconsole.ui.tables import runs
 from elconsole.ui.text import safe

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from elconsole.ui.cells import Column, Row, Span, Table, Tone, cell
-from elconsole.ui.journal import LEVELS, Level, LogEntry
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.entries import LEVELS, Level, LogEntry
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import moment, safe
 
 ACTIVITY_ROWS = 200

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
-from elconsole.ui.journal import error_line
-from elconsole.ui.store import ConnectionState, ConsoleState
+from elconsole.ui.entries import error_line
+from elconsole.ui.state import ConnectionState, ConsoleState
 from elconsole.ui.text import NOTHING, clock, safe, size, spark, whole_seconds
+
+if TYPE_CHECKING:
+    from elconsole.api_types import ErrorInfo
 
 STALE_AFTER_S = 3.0
 """A probe under way for longer than this makes its row stale."""
@@ -57,7 +60,7 @@ def silence_s(item: ConnectionState, now: datetime) -> float | None:
 def overall(state: ConsoleState, now: datetime) -> Standing:
     """All connections in one symbol and a few words."""
     if not state.connections:
-        return Standing("○", "no connections", "dim", 1)
+        return Standing("○", "starting", "dim", 1)
     standings = [standing(item, now) for item in state.connections]
     worst = max(standings, key=lambda item: item.rank)
     if worst.rank == 0:
@@ -90,7 +93,7 @@ def table(state: ConsoleState, now: datetime, *, compact: bool = False) -> Table
         rows=rows,
         title="Connections",
         note=f"probed {clock(max(answers))}" if answers else "",
-        empty="No connection is configured.",
+        empty="Reading the settings…",
         alert=any(standing(item, now).rank >= 4 for item in state.connections),
     )
 
@@ -113,10 +116,11 @@ def _row(item: ConnectionState, now: datetime) -> Row:
             cell(latency, "strong" if health else "dim"),
             (),
             cell(_version(health.server_version) if health else "", "dim"),
-            cell(size(health.database_bytes) if health else "", "dim"),
+            cell(size(health.database_bytes) if health and health.database_bytes else "", "dim"),
             cell(health.replication_role or "" if health else "", "dim"),
             cell(safe(item.info.address, 60), "dim"),
         ),
+        trouble=stands.word if stands.rank >= 2 else "",
         values=("", name, stands.rank, health.latency_ms if health else None, (item, stands)),
         data=item,
     )
@@ -134,7 +138,7 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     """The last latencies on one scale, or what the server said."""
     item, stands = value
     if item.health is not None and item.health.status == "down":
-        return (Span(reason_in_short(item.health.error), "bad"),)
+        return (Span(reason_in_short(item.health.error, item.info.name), "bad"),)
     if stands.word == "degraded" and item.health is not None:
         return (Span(safe("; ".join(item.health.reasons)), "warn"),)
     known = item.latencies[-min(width, 24) :]
@@ -144,9 +148,9 @@ def _trace(value: tuple[ConnectionState, Standing], width: int) -> Cell:
     return (Span(spark(known, 0.0, top), tone),)
 
 
-def reason_in_short(error: ErrorInfo | None) -> str:
+def reason_in_short(error: ErrorInfo | None, name: str) -> str:
     """What matters of a refusal: libpq begins with the address, which the row shows."""
-    words = error_line(error) or "no reason given"
+    words = error_line(error, name) or "no reason given"
     words = words.rsplit(" failed: ", 1)[-1].removeprefix("FATAL:").strip()
     return words.removeprefix("Connection ") if len(words) < 24 else words
 

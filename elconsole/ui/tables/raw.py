@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from elconsole.api import RawTable
 from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import NOTHING, ago, count, safe, size
+
+if TYPE_CHECKING:
+    from elconsole.api import RawTable
 
 
 def panel(state: ConsoleState, now: datetime) -> Table:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from elconsole.api import RunDetail, RunSummary, TableRun
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_text, mode_text, run_name, started_by
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.entries import error_text, mode_text, run_name, started_by
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.sync import MARKS
 from elconsole.ui.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
 
@@ -41,13 +42,18 @@ def history(state: ConsoleState, now: datetime) -> Table:
             Column("size", align="right", keep=7),
             Column("took", align="right", keep=1),
             Column("rows/s", align="right", keep=2),
-            Column("throughput", grows=True, min_width=8, max_width=40, drawn=_bar, keep=6),
+            Column("throughput", grows=True, min_width=8, max_width=120, drawn=_bar, keep=6),
         ),
         rows=tuple(_history_row(run, now, fastest) for run in runs),
         title="Runs",
         note="enter: the run in full",
         empty=safe(problem.message) if problem else empty,
     )
+
+
+def recent(state: ConsoleState, now: datetime) -> Table:
+    """The wide dashboard's panel."""
+    return replace(history(state, now), title="Recent runs", note="3 all runs")
 
 
 def _history_row(run: RunSummary, now: datetime, fastest: float) -> Row:
@@ -185,10 +191,11 @@ def summary_cells(detail: RunDetail, now: datetime) -> tuple[Cell, ...]:
     ]
     for table in detail.tables:
         if table.error is not None:
+            name = f"{table.source}.{table.table}"
             lines.append(
                 (
-                    *cell(f"✗ {safe(table.source)}.{safe(table.table)}: ", "bad"),
-                    *cell(error_text(table.error), "plain"),
+                    *cell(f"✗ {safe(name)}: ", "bad"),
+                    *cell(error_text(table.error, name), "plain"),
                 )
             )
             if table.error.hint:

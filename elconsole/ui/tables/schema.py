@@ -5,8 +5,8 @@ from __future__ import annotations
 from elconsole.api import PlannedTable, TableDrift
 from elconsole.api_types import SchemaChange
 from elconsole.ui.cells import Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_line
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.entries import error_line
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import NOTHING, count_short, safe
 
 COLUMNS = (
@@ -49,7 +49,7 @@ def _table_row(drift: TableDrift, plan: PlannedTable | None) -> Row:
     elif drift.changes:
         word, tone = f"▲ {len(drift.changes)} changed", "warn"
     name = safe(f"{drift.source}.{drift.table}", 120)
-    error = error_line(drift.error).removeprefix(f"{name}: ") if drift.error else ""
+    error = error_line(drift.error, f"{drift.source}.{drift.table}")
     return Row(
         key=f"{drift.source}.{drift.table}",
         cells=(
@@ -74,7 +74,7 @@ def planned_words(plan: PlannedTable | None) -> str:
     if plan is None:
         return ""
     if plan.error is not None:
-        return error_line(plan.error)
+        return error_line(plan.error, f"{plan.source}.{plan.table}")
     rows = f", ~{count_short(plan.rows_estimated)} rows" if plan.rows_estimated is not None else ""
     if plan.mode == "full":
         text = f"reads everything{rows}"

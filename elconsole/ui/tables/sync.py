@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.journal import error_line, mode_text, run_name, started_by
-from elconsole.ui.store import ConsoleState, RunState, TableProgress
+from elconsole.ui.entries import error_line, mode_text, run_name, started_by
+from elconsole.ui.state import ConsoleState, RunState, TableProgress
 from elconsole.ui.text import (
     ago,
     bar,
@@ -30,7 +30,7 @@ MARKS: dict[str, tuple[str, Tone]] = {
 }
 URGENCY = {"failed": 0, "locked": 0, "running": 1, "skipped": 2, "cancelled": 2, "pending": 3}
 SORTED_FROM = 8
-"""With more tables than this, those that need a look stand first."""
+"""With more tables than this, the totals stand first, then those that need a look."""
 
 COLUMNS = (
     Column("table", min_width=14, max_width=48),
@@ -59,7 +59,8 @@ def table(
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
     rows = tuple(_row(item, now) for item in _ordered(run))
-    rows += tuple(_footer(run, now))[: -1 if compact else None]
+    footer = tuple(_footer(run, now))[: -1 if compact else None]
+    rows = (*footer, *rows) if len(run.tables) > SORTED_FROM else (*rows, *footer)
     note = start_keys
     if run.running:
         note = "x cancel" if run.here and not read_only else f"run by {started_by(run.run)}"
@@ -127,6 +128,7 @@ def _row(item: TableProgress, now: datetime) -> Row:
             cell(size(entry.bytes) if entry.bytes else "", "dim"),
             _status(item, now, mark, tone),
         ),
+        trouble=entry.status if entry.status in ("failed", "locked") else "",
         values=(name, (share, entry.status), share, rows, estimated, rate, entry.bytes),
         data=item,
     )
@@ -188,7 +190,7 @@ def _footer(run: RunState, now: datetime) -> list[Row]:
     out = [Row("total", (total,), heading=True)]
     broken = next((item for item in tables if item.error and item.status != "succeeded"), None)
     if broken is not None:
-        text = f"{broken.source}: {error_line(broken.error)}"
+        text = f"{broken.source}: {error_line(broken.error, broken.source)}"
         out.append(Row("error", ((*cell("✗ ", "bad"), *cell(text, "bad")),), heading=True))
     who = started_by(run.run)
     process = f" · pid {run.run.pid}" if run.run.pid else ""

@@ -6,7 +6,7 @@ from collections import Counter
 
 from elconsole.api import QualityRow, UnitsPage
 from elconsole.ui.cells import Cell, Column, Row, Table, cell
-from elconsole.ui.tables.quality import judged_tone, judgement, mark, rate_tone
+from elconsole.ui.tables.quality import arrow, judged_tone, judgement, rate_tone
 from elconsole.ui.text import NOTHING, bar, count, interval, percent, safe
 
 UNINTERESTING = "_airbyte_"
@@ -97,7 +97,7 @@ def period_cells(row: QualityRow) -> tuple[Cell, ...]:
     first = (
         *cell(safe(row.period or "all", 40), "strong"),
         *cell("  ", "dim"),
-        *cell(mark(row) + percent(row.pass_rate), tone),
+        *cell(f"{arrow(row)} {percent(row.pass_rate)}".lstrip(), tone),
         *cell(f" passed  95 %: {interval(row.low, row.high)}", "dim"),
         *cell(f"  limits {limits}{chart}", "dim"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 
-from elconsole.ui.store import ConsoleState
+from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.connections import overall
 from elconsole.ui.text import clock, safe
 from elconsole.ui.widgets.line_bar import LineBar, Part

@@ -1,0 +1,254 @@
+"""Folds the news of runs into the state. Pure.
+
+Every count is a total so far, so a lost event loses nothing; counts of a running
+table never go back; news of a table that has ended is ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from elconsole.api import RunDetail, RunSummary, TableRun
+from elconsole.api_types import TableStatus
+from elconsole.events import (
+    DataExtracted,
+    DataLoaded,
+    Event,
+    ProgressMade,
+    SchemaChanged,
+    SyncCompleted,
+    SyncStarted,
+    TableEvent,
+    TableFailed,
+    TableStarted,
+)
+from elconsole.ui import journal
+from elconsole.ui.state import ENDED, ConsoleState, RunState, TableProgress
+from elconsole.ui.store import logged
+
+SAMPLES_KEPT = 12
+
+
+def run_seen(
+    state: ConsoleState, detail: RunDetail, at: datetime, *, here: bool = False
+) -> ConsoleState:
+    """A run's new state, whoever runs it."""
+    before = _run(state, detail.run.run_id)
+    if before is not None and not before.running and detail.run.status == "running":
+        return state
+    after = _merged(before, detail, at, here)
+    state = _with_run(state, after)
+    if after.here and before is not None:
+        return state
+    return logged(state, *journal.of_snapshot(before.detail() if before else None, detail, at))
+
+
+def event_seen(state: ConsoleState, event: Event) -> ConsoleState:
+    """An event of a run that this console started."""
+    before = _run(state, event.run_id)
+    match event:
+        case SyncStarted():
+            state = replace(_with_run(state, _begun(before, event)), starting=False)
+        case SyncCompleted() if before is not None:
+            state = _with_run(state, _completed(before, event))
+        case TableEvent() if before is not None and before.running:
+            state = _with_run(state, _with_table(before, event))
+        case _ if before is None or not before.running:
+            return state
+    entry = journal.of_event(event)
+    return logged(state, entry) if entry else state
+
+
+def cancelling(state: ConsoleState) -> ConsoleState:
+    """The run started here was told to stop."""
+    run = state.running_here()
+    return state if run is None else _with_run(state, replace(run, cancelling=True))
+
+
+def _run(state: ConsoleState, run_id: str) -> RunState | None:
+    return next((item for item in state.runs if item.run.run_id == run_id), None)
+
+
+def _with_run(state: ConsoleState, run: RunState) -> ConsoleState:
+    others = [item for item in state.runs if item.run.run_id != run.run.run_id]
+    runs = sorted([run, *others], key=lambda item: item.run.started_at, reverse=True)
+    kept, ended = [], 0
+    for item in runs:
+        ended += not item.running
+        if item.running or ended <= 2:
+            kept.append(item)
+    return replace(state, runs=tuple(kept))
+
+
+def _merged(before: RunState | None, detail: RunDetail, at: datetime, here: bool) -> RunState:
+    known = {item.key: item for item in before.tables} if before else {}
+    tables = tuple(
+        _table_merged(known.get((table.source, table.table)), table, at) for table in detail.tables
+    )
+    return RunState(
+        run=detail.run,
+        tables=tables or (before.tables if before else ()),
+        here=here or (before is not None and before.here),
+        cancelling=before is not None and before.cancelling and detail.run.status == "running",
+    )
+
+
+def _table_merged(before: TableProgress | None, table: TableRun, at: datetime) -> TableProgress:
+    if before is None:
+        return TableProgress(table, _sampled((), at, table))
+    old = before.table
+    if old.status in ENDED and table.status not in ENDED:
+        return before
+    if table.status == "running" and table.attempts <= old.attempts:
+        table = replace(
+            table,
+            records_extracted=max(old.records_extracted, table.records_extracted),
+            bytes=max(old.bytes, table.bytes),
+            rows_estimated=table.rows_estimated or old.rows_estimated,
+        )
+    return TableProgress(table, _sampled(before.samples, at, table))
+
+
+def _sampled(
+    samples: tuple[tuple[datetime, int], ...], at: datetime, table: TableRun
+) -> tuple[tuple[datetime, int], ...]:
+    """Keep samples at least 0.4 s apart, so that a rate is told from some five seconds."""
+    if table.status != "running":
+        return samples
+    rows = table.records_extracted
+    if samples and rows < samples[-1][1]:
+        return ((at, rows),)
+    if not samples or rows > samples[-1][1]:
+        if len(samples) > 1 and (at - samples[-2][0]).total_seconds() < 0.4:
+            return (*samples[:-1], (at, rows))
+        return (*samples, (at, rows))[-SAMPLES_KEPT:]
+    return samples
+
+
+def _begun(before: RunState | None, event: SyncStarted) -> RunState:
+    if before is not None:
+        return replace(before, here=True)
+    run = RunSummary(
+        run_id=event.run_id,
+        run_number=event.run_number,
+        status="running",
+        mode="full" if event.mode == "full" else "configured",
+        host="",
+        pid=0,
+        started_at=event.at,
+        tables_total=len(event.tables),
+    )
+    tables = tuple(
+        TableProgress(
+            TableRun(
+                source=source,
+                table=table,
+                target="",
+                mode="full",
+                strategy="full",
+                status="pending",
+            )
+        )
+        for source, table in event.tables
+    )
+    return RunState(run, tables, here=True)
+
+
+def _completed(before: RunState, event: SyncCompleted) -> RunState:
+    run = replace(
+        before.run,
+        run_number=event.run_number or before.run.run_number,
+        status=event.status,
+        finished_at=event.at,
+        duration_seconds=event.duration_seconds,
+        records_extracted=event.records_extracted,
+        records_loaded=event.records_loaded,
+        bytes=event.bytes_total,
+        tables_failed=event.tables_failed,
+    )
+    return replace(before, run=run, cancelling=False)
+
+
+def _with_table(run: RunState, event: TableEvent) -> RunState:
+    key = (event.source, event.table)
+    known = next((item for item in run.tables if item.key == key), None)
+    base = known or TableProgress(
+        TableRun(
+            source=event.source,
+            table=event.table,
+            target=event.target,
+            mode="full",
+            strategy="full",
+            status="pending",
+        )
+    )
+    after = _table_after(base, event)
+    if known is None:
+        return replace(run, tables=(*run.tables, after))
+    return replace(run, tables=tuple(after if item.key == key else item for item in run.tables))
+
+
+def _table_after(before: TableProgress, event: TableEvent) -> TableProgress:
+    table = replace(before.table, target=event.target or before.table.target)
+    samples = before.samples
+    match event:
+        case TableStarted():
+            table = replace(
+                table,
+                status="running",
+                mode=event.mode,
+                strategy=event.strategy,
+                attempts=event.attempt,
+                rows_estimated=event.rows_estimated,
+                started_at=event.at,
+                records_extracted=0,
+                bytes=0,
+                error=None,
+            )
+            samples = ((event.at, 0),)
+        case ProgressMade() | DataExtracted() if table.status not in ENDED:
+            table = replace(
+                table,
+                status="running",
+                records_extracted=max(table.records_extracted, event.rows_total),
+                bytes=max(table.bytes, event.bytes_total),
+            )
+            samples = _sampled(samples, event.at, table)
+        case DataLoaded():
+            table = replace(
+                table,
+                status="succeeded",
+                records_extracted=event.rows_extracted,
+                records_loaded=event.rows_total,
+                records_deleted=event.rows_deleted,
+                bytes=event.bytes_total,
+                duration_seconds=event.duration_seconds,
+                finished_at=event.at,
+                error=None,
+            )
+        case TableFailed():
+            table = replace(
+                table,
+                status="running" if event.will_retry else _failed_status(event.status),
+                attempts=event.attempt,
+                error=event.error,
+                finished_at=None if event.will_retry else event.at,
+                duration_seconds=_seconds(table.started_at, event.at),
+            )
+        case SchemaChanged():
+            table = replace(table, schema_changes=event.changes)
+    return TableProgress(table, samples)
+
+
+def _failed_status(status: str) -> TableStatus:
+    known: dict[str, TableStatus] = {
+        "locked": "locked",
+        "skipped": "skipped",
+        "cancelled": "cancelled",
+    }
+    return known.get(status, "failed")
+
+
+def _seconds(start: datetime | None, end: datetime) -> float:
+    return 0.0 if start is None else max(0.0, (end - start).total_seconds())

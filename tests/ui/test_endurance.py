@@ -1,0 +1,96 @@
+"""A console that is left open: what it holds stays bounded, however much happens."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from elconsole.api import RunDetail
+from elconsole.ui import messages
+from elconsole.ui.app import ConsoleApp
+from elconsole.ui.progress import SAMPLES_KEPT
+from elconsole.ui.store import LATENCIES_KEPT, LOG_KEPT
+from tests.ui import fake_engine as fake
+from tests.ui.console import console, settle
+
+pytestmark = pytest.mark.ui
+
+SYNCS = 100
+PROBES_AN_HOUR = 720
+GROWTH_ALLOWED = 400
+"""Objects that caches of styles, strips and timers may still add after the warm-up; a leak
+of one object an event would add thousands."""
+
+
+def tell_sync(app: ConsoleApp, number: int) -> None:
+    """All that a console hears of one sync that it runs itself, an hour after the last."""
+    shift = timedelta(hours=number)
+    run = replace(
+        fake.SUCCEEDED.run,
+        run_id=f"run-{number}",
+        run_number=number,
+        started_at=fake.SUCCEEDED.run.started_at + shift,
+        finished_at=(fake.SUCCEEDED.run.finished_at or fake.NOW) + shift,
+    )
+    detail = RunDetail(run, fake.SUCCEEDED.tables)
+    for event in fake.events_of(detail):
+        app.on_event_seen(messages.EventSeen(event))
+    app.on_sync_ended(messages.SyncEnded(detail, None, fake.NOW + shift))
+
+
+def tell_probes(app: ConsoleApp, number: int) -> None:
+    """An hour of probes of every connection, each of which went down and came back once."""
+    for turn in range(PROBES_AN_HOUR // 10):
+        for info in fake.CONNECTIONS:
+            health = fake.down(info.name) if turn == number % 50 else fake.healthy(info.name)
+            app.on_probe_started(messages.ProbeStarted(info.name, fake.NOW))
+            app.on_probe_answered(messages.ProbeAnswered(health))
+
+
+def objects() -> Counter[str]:
+    """Living objects by the name of their type."""
+    gc.collect()
+    return Counter(type(item).__name__ for item in gc.get_objects())
+
+
+async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> None:
+    app = console(on_ready=None)
+    app.notify = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for number in range(1, SYNCS // 2 + 1):
+            tell_sync(app, number)
+            tell_probes(app, number)
+            app.repaint()
+        await settle(pilot)
+        app.fold(replace(app.state, log=app.state.log[-200:]))
+        await settle(pilot)
+        before = objects()
+        for number in range(SYNCS // 2 + 1, SYNCS + 1):
+            tell_sync(app, number)
+            tell_probes(app, number)
+            app.repaint()
+        await settle(pilot)
+        app.fold(replace(app.state, log=app.state.log[-200:]))
+        await settle(pilot)
+        grown = objects() - before
+        assert sum(grown.values()) < GROWTH_ALLOWED, grown.most_common(10)
+        assert app.state.shown_run() is not None
+        assert all(len(item.latencies) <= LATENCIES_KEPT for item in app.state.connections)
+        assert len(app.state.runs) <= 3
+        assert all(len(t.samples) <= SAMPLES_KEPT for r in app.state.runs for t in r.tables)
+
+
+async def test_the_log_forgets_its_oldest_lines() -> None:
+    app = console()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for number in range(1, LOG_KEPT // 5):
+            tell_sync(app, number)
+        assert len(app.state.log) == LOG_KEPT
+        await pilot.press("5")
+        await settle(pilot)
