@@ -201,8 +201,8 @@ def _full_refresh(chosen: argparse.Namespace, rows: int) -> Part:
         attempts = [(way.name, partial(full.run_once, plant, way)) for way in ways]
         few = {way.name: way.rounds_max for way in ways if way.rounds_max}
         for name, attempt in attempts:
-            # A slow way warms up in its first round.
-            if name not in few:
+            # A slow way warms up in its first round; so do all where a round takes minutes.
+            if name not in few and rows <= full.TOOL_ROWS_MAX:
                 attempt()
         results = alternate(attempts, _policy(chosen), plant.row_count(), _narrate, rounds_max=few)
     starts = {way.name for way in ways if way.rowless}
@@ -251,10 +251,11 @@ def _changes(
 ) -> Part:
     _narrate(f"{count:,} changes a table")
     policy = _policy(chosen)
-    if count > rows // 10:
+    many = count > rows // 10
+    if many:
         # Making the changes takes longer than following them.
         policy = replace(policy, rounds=min(policy.rounds, full.SLOW_ROUNDS))
-    results = incremental.compare(stage, count, policy, 0, _narrate)
+    results = incremental.compare(stage, count, policy, _narrate, sweeping=not many)
     return Part(
         name,
         f"Incremental, {_title(chosen, rows)}, {count:,} changed or new in each",

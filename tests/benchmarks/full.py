@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks import tools
@@ -55,10 +55,11 @@ def contenders(
 ) -> list[Contender]:
     """The ways to copy every table whole, each to a warehouse of its own."""
     found = [_elconsole(plant), _pipe(plant), _cheap_pipe(plant), _bare_pipe(plant)]
-    found.append(_script(plant, "copy-blocks"))
     if rows <= BATCH_ROWS_MAX:
-        found += [_script(plant, "copy-rows"), _script(plant, "insert-batches")]
+        slow = [_script(plant, "copy-rows"), _script(plant, "insert-batches")]
+        found += [replace(one, rounds_max=SLOW_ROUNDS) for one in slow]
     if rows <= TOOL_ROWS_MAX:
+        found.append(_script(plant, "copy-blocks"))
         found += [_tool(plant, name, at, rows) for name, at in tools.installed(venvs).items()]
     return found + [_other(plant, name, command) for name, command in also.items()]
 
@@ -66,7 +67,9 @@ def contenders(
 def left_out(rows: int, venvs: Path | None) -> list[str]:
     """The ways that are hopeless at this size."""
     scripts = ["script: copy-rows", "script: insert-batches"] if rows > BATCH_ROWS_MAX else []
-    return scripts + (list(tools.installed(venvs)) if rows > TOOL_ROWS_MAX else [])
+    if rows <= TOOL_ROWS_MAX:
+        return scripts
+    return [*scripts, "script: copy-blocks", *tools.installed(venvs)]
 
 
 def _elconsole(plant: Plant) -> Contender:

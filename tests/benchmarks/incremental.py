@@ -82,12 +82,12 @@ def _load_for_script(plant: Plant) -> Database:
 
 
 def compare(
-    stage: Stage, changes: int, policy: Policy, rows: int, narrate: Callable[[str], None]
+    stage: Stage, changes: int, policy: Policy, narrate: Callable[[str], None], sweeping: bool
 ) -> list[Result]:
     """`changes` rows changed and inserted in every table, then every way to follow them.
 
-    The sweeping syncs come after the others in a round and find every hundredth of those
-    changes deleted besides."""
+    Where `sweeping`, the sweeping syncs come after the others in a round, and find every
+    hundredth of those changes deleted besides."""
     plant = stage.plant
     sources = plant.sources.items()
     plain: list[tuple[str, Attempt]] = [
@@ -114,10 +114,11 @@ def compare(
             delete_rows(database, name, changes // 100)
 
     without = [*plain, (SCRIPT, upsert), (SCANS, scans)]
-    results = alternate(without, policy, rows, narrate, change, repeatable=False)
-    results += alternate(sweeps, policy, rows, narrate, change_and_delete, repeatable=False)
-    # The script took no part in the second half: let it find the next changes only.
-    upsert()
+    results = alternate(without, policy, 0, narrate, change, repeatable=False)
+    if sweeping:
+        results += alternate(sweeps, policy, 0, narrate, change_and_delete, repeatable=False)
+        # The script took no part in this half: let it find the next changes only.
+        upsert()
     for raw in stage.raw:
         full.check_rows(raw.warehouse, full.raw_tables(plant), plant.row_count())
     return results

@@ -15,7 +15,7 @@ from tests.benchmarks.wire import Wire, open_wire
 ROUND_TRIP_S = 0.02
 TABLES = 300
 STEPS = (("first load", "full"), ("refresh", "full"), ("idle incremental", "incremental"))
-WORKERS = (1, 4)
+WORKERS = (4,)
 
 
 def report(narrate: Callable[[str], None]) -> str:
