@@ -47,7 +47,11 @@ EVERYTHING = (
 """The command lines of `all`."""
 
 FULL_BASES = {full.PIPE: "pipe", full.CHEAP_PIPE: "cheap ids", full.BARE_PIPE: "no metadata"}
-INCREMENTAL_BASES = {incremental.SCRIPT: "script", incremental.SCANS: "scans"}
+INCREMENTAL_BASES = {
+    incremental.SCRIPT: "script",
+    incremental.SCANS: "scans",
+    incremental.SCRIPTED_SCANS: "scripted scans",
+}
 
 
 def _numbers(text: str) -> list[int]:

@@ -23,6 +23,7 @@ from tests.benchmarks.rounds import Attempt, Policy, Result, alternate
 from tests.postgres import Database
 
 SCANS = "bare count(*), three psql"
+SCRIPTED_SCANS = "script: bare count(*)"
 SCRIPT = "script: COPY, temporary table, ON CONFLICT"
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "xmin": {"mode": "incremental", "strategy": "xmin"},
@@ -101,6 +102,9 @@ def compare(
         plant.settle()
         return _run(plant, *(full.psql(plant, db, scan(name)) for name, db in sources))
 
+    def scripted_scans() -> Cost:
+        return _measured(plant, script(plant, "count", stage.script_target))
+
     def upsert() -> Cost:
         return _measured(plant, script(plant, "upsert", stage.script_target))
 
@@ -113,7 +117,7 @@ def compare(
         for name, database in plant.sources.items():
             delete_rows(database, name, changes // 100)
 
-    without = [*plain, (SCRIPT, upsert), (SCANS, scans)]
+    without = [*plain, (SCRIPT, upsert), (SCANS, scans), (SCRIPTED_SCANS, scripted_scans)]
     results = alternate(without, policy, 0, narrate, change, repeatable=False)
     if sweeping:
         results += alternate(sweeps, policy, 0, narrate, change_and_delete, repeatable=False)
