@@ -171,8 +171,8 @@ def _completed(before: RunState, event: SyncCompleted) -> RunState:
 
 
 def _with_table(run: RunState, event: TableEvent) -> RunState:
-    key = (event.source, event.table)
-    known = next((item for item in run.tables if item.key == key), None)
+    place = _place_of(run, event)
+    known = None if place is None else run.tables[place]
     base = known or TableProgress(
         TableRun(
             source=event.source,
@@ -184,9 +184,19 @@ def _with_table(run: RunState, event: TableEvent) -> RunState:
         )
     )
     after = _table_after(base, event)
-    if known is None:
+    if place is None:
         return replace(run, tables=(*run.tables, after))
-    return replace(run, tables=tuple(after if item.key == key else item for item in run.tables))
+    return replace(run, tables=(*run.tables[:place], after, *run.tables[place + 1 :]))
+
+
+def _place_of(run: RunState, event: TableEvent) -> int | None:
+    """Of the event's table. Every event of a run of thousands of tables comes by here."""
+    source, name = event.source, event.table
+    for place, item in enumerate(run.tables):
+        table = item.table
+        if table.table == name and table.source == source:
+            return place
+    return None
 
 
 def _table_after(before: TableProgress, event: TableEvent) -> TableProgress:
