@@ -149,8 +149,10 @@ class Session:
     @contextmanager
     def made_engine(self, settings: Settings) -> Iterator[Engine]:
         """The engine, watched by the metrics and notifications that are asked for."""
-        engine = self.parts.make_engine(settings)
-        garbage.collect_again()
+        try:
+            engine = self.parts.make_engine(settings)
+        finally:
+            garbage.collect_again()
         try:
             with self._observed(engine, settings) as observed:
                 yield observed

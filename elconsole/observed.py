@@ -76,7 +76,10 @@ class ObservedEngine:
 
         self._notifier.ended(jsonout.sync(detail))
         self._notifier.signalled(
-            [{**asdict(signal), "at": signal.at.isoformat()} for signal in signals]
+            [
+                {"kind": signal.kind, **asdict(signal), "at": signal.at.isoformat()}
+                for signal in signals
+            ]
         )
 
     def _write(self, stop: api.StopFlag) -> None:

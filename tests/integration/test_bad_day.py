@@ -68,6 +68,7 @@ def test_the_bad_day_is_seen_by_everyone_who_looks(
     # The event, as a notification carries it on.
     told: list[dict[str, Any]] = json.loads((tmp_path / "told.json").read_text())["signals"]
     event = next(signal for signal in told if signal["value"] == LINE)
+    assert event["kind"] == "quality_signal"
     assert (event["source"], event["dimension"], event["rule"]) == ("bodies", "line_id", 1)
     day = event["period"]
 
