@@ -60,13 +60,17 @@ def read_counts(
     if period == "shift" and len({line.label for line in lines}) <= MOST_SHIFT_NAMES:
         lines = [replace(line, position=None) for line in lines]
     labels = _labels(lines)
-    complete = _complete_labels(lines, period, target.complete_until or now, now)
+    until = min(target.complete_until or now, now)
+    complete = [
+        _complete_labels([line for line in lines if line.place == place], period, until)
+        for place in range(1, len(dimensions) + 1)
+    ]
     per_dimension: list[dict[tuple[str, str], PeriodCount]] = [{} for _ in dimensions]
     for line in lines:
         label = line.label or NONE_VALUE
         known = per_dimension[line.place - 1]
         count = known.get((line.value, label)) or PeriodCount(
-            line.value, label, 0, 0, label in complete
+            line.value, label, 0, 0, label in complete[line.place - 1]
         )
         known[line.value, label] = _added(count, line)
     places = {label: place for place, label in enumerate(labels)}
@@ -142,11 +146,9 @@ def in_order(lines: Sequence[CountedLine]) -> bool:
     return any(line.position is not None for line in lines)
 
 
-def _complete_labels(
-    lines: Sequence[CountedLine], period: Period, synced_until: datetime, now: datetime
-) -> set[str]:
-    """Periods that no unit can join any more: they ended before the last sync read them."""
-    horizon = min(synced_until, now)
+def _complete_labels(lines: Sequence[CountedLine], period: Period, horizon: datetime) -> set[str]:
+    """Periods of one dimension that no unit can join any more: they ended before the
+    `horizon`, up to which the last sync read them."""
     if period in _STEPS:
         last_start = (horizon - _STEPS[period]).timestamp()
         return {
@@ -155,11 +157,22 @@ def _complete_labels(
             if line.label is not None and line.position is not None and line.position <= last_start
         }
     labels = {line.label for line in lines if line.label is not None}
-    if not labels or not in_order(lines):
-        return labels
-    # The batch or shift that the newest unit belongs to may still be running today.
-    newest = max(lines, key=lambda line: -math.inf if line.newest is None else line.newest)
-    today = horizon.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    if newest.newest is not None and newest.newest >= today and newest.label is not None:
-        labels.discard(newest.label)
-    return labels
+    return labels - _running(lines, (horizon - _STEPS["day"]).timestamp())
+
+
+def _running(lines: Sequence[CountedLine], since: float) -> set[str]:
+    """Batches or shifts that may go on: the newest of each value, where units are recent.
+
+    Lines work side by side, so that not only the newest of all is at work."""
+    if not in_order(lines):
+        return set()
+    newest: dict[str, CountedLine] = {}
+    for line in lines:
+        held = newest.get(line.value)
+        if line.newest is not None and (held is None or line.newest >= (held.newest or 0.0)):
+            newest[line.value] = line
+    return {
+        line.label
+        for line in newest.values()
+        if line.label is not None and line.newest is not None and line.newest > since
+    }

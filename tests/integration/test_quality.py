@@ -439,6 +439,24 @@ def test_a_run_that_goes_on_is_raised_once(connection: psycopg.Connection[Any]) 
     assert raised("2026-03-30", since="2026-03-20") == ["2026-03-30"]
 
 
+def test_the_batch_that_each_line_works_on_is_incomplete(
+    connection: psycopg.Connection[Any], database: Database
+) -> None:
+    database.sql(PRODUCTION)
+    database.sql("""
+        UPDATE raw.bodies_production SET batch_id = batch_id || right(line_id, 1);
+        INSERT INTO raw.bodies_production (timestamp, line_id, material, batch_id, quality_status)
+        SELECT '2026-03-30T23:00:00Z'::timestamptz + line * interval '1 hour', 'LINE-' || line,
+               'metal', 'BATCH-NOW-' || line, 'error'
+        FROM generate_series(1, 2) AS line, generate_series(1, 200)
+    """)
+    rows = table_of(ask(connection, period="batch"), "line_id").rows
+    states = {row.period: row.judged for row in rows}
+    assert states["BATCH-NOW-1"] == states["BATCH-NOW-2"] == "incomplete"
+    assert states["BATCH-291"] == "in_control"
+    assert states["BATCH-192"] == "signal"
+
+
 def test_shifts_with_ids_of_their_own_are_periods_in_order_and_the_current_one_is_incomplete(
     connection: psycopg.Connection[Any], database: Database
 ) -> None:
