@@ -89,10 +89,11 @@ def test_the_bad_day_is_seen_by_everyone_who_looks(
     with Terminal(command, env=environment(tmp_path), cwd=tmp_path) as console:
         console.wait_for(LINE, "▼")
         console.press("2")
-        console.wait_for(LINE, "rule 1")
+        console.wait_for("Pass rates", "out of control")
+        console.wait_for(LINE, "▼")
         console.press("down", "enter")
         console.wait_for("▼ signal")
-        console.wait_for(f"{day}  ▼", "limits")
+        console.wait_for(day, "▼", "limits")
         console.press("escape")
         console.wait_gone("Next signal")
         console.press("q")
