@@ -116,9 +116,14 @@ class Terminal:
             os.write(self._master, Keys.get(key) or key.encode())
 
     def click(self, words: str, *, times: int = 1) -> None:
-        """Click on the first place where the words stand (xterm, SGR mouse mode 1006)."""
+        """Click on the first place where the words stand, if they do not go away meanwhile.
+
+        Written as xterm does in its SGR mouse mode (1006)."""
         self.wait_for(words)
-        row, line = next((at, line) for at, line in enumerate(self.lines) if words in line)
+        found = [(at, line) for at, line in enumerate(self.lines) if words in line]
+        if not found:
+            return
+        row, line = found[0]
         where = f"{line.index(words) + len(words) // 2 + 1};{row + 1}"
         for _ in range(times):
             self.press(f"\x1b[<0;{where}M", f"\x1b[<0;{where}m")

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 from textual.events import Event, Key
+from textual.timer import Timer
 
 from elconsole.ui import state, themes
 from elconsole.ui.background import Background
@@ -16,6 +17,7 @@ from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.typed import TypedKeys
 
 REPAINT_EVERY_S = 0.25
+SIZE_SETTLED_S = 0.15
 
 
 class StateApp(App[str]):
@@ -38,6 +40,7 @@ class StateApp(App[str]):
         self.refusal: Exception | None = None
         """Why there are no settings; raised once the terminal is restored."""
         self._repaint_pending = False
+        self._settling: Timer | None = None
         self._typed = TypedKeys(self, super().on_event)
         for theme in themes.OWN:
             self.register_theme(theme)
@@ -46,6 +49,20 @@ class StateApp(App[str]):
     def now(self) -> datetime:
         """The time, from the injected clock."""
         return self.options.clock()
+
+    def on_resize(self) -> None:
+        """Paint every cell anew once the size has settled.
+
+        A terminal that was smaller for a moment has lost lines, and where it is as large
+        as before again, nothing else tells Textual so.
+        """
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SIZE_SETTLED_S, self._paint_every_cell)
+
+    def _paint_every_cell(self) -> None:
+        self._settling = None
+        self.screen.refresh()
 
     async def on_event(self, event: Event) -> None:
         """Take keys one at a time, everything else at once."""

@@ -119,7 +119,7 @@ class SyncingApp(StateApp):
             state = run_seen(state, message.detail, message.at, here=True)
         self.fold(state)
         self.sync_stop = None
-        if self.quit_when_done:
+        if self.quit_when_done or self._asks_to_quit():
             self.exit()
             return
         if message.error is not None:
@@ -136,12 +136,20 @@ class SyncingApp(StateApp):
 
     async def action_quit(self) -> None:
         """Quit; asks while a sync of this console runs."""
-        if self.sync_stop is None:
+        if self.sync_stop is None or not self._sync_goes_on():
             self.exit()
             return
         from elconsole.ui.screens.dialogs import QuitDialog
 
         self.push_screen(QuitDialog(), self._quit_chosen)
+
+    def _asks_to_quit(self) -> bool:
+        """Whether quitting waits for an answer only because of the sync."""
+        if len(self.screen_stack) < 2:
+            return False
+        from elconsole.ui.screens.dialogs import QuitDialog
+
+        return isinstance(self.screen_stack[-1], QuitDialog)
 
     def _quit_chosen(self, choice: str | None) -> None:
         if choice == "cancel":

@@ -227,6 +227,20 @@ async def test_keep_watching_quits_when_the_sync_has_ended() -> None:
             await pilot.pause(0.005)
 
 
+async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> None:
+    sync = LongSync()
+    app = console(fake.FakeEngine(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q")
+        assert isinstance(top(app), QuitDialog)
+        sync.let_go.set()
+        async with asyncio.timeout(PATIENCE_S):
+            while not app._exit:
+                await pilot.pause(0.01)
+
+
 async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> None:
     sync = LongSync(deaf=True)
     app = console(fake.FakeEngine(on_sync=sync))
