@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Static
 
 from elconsole.api import RunDetail, StopFlag, SyncRequest
 from elconsole.api_types import RunStatus
@@ -525,3 +526,22 @@ async def test_advice_that_does_not_fit_is_read_on_by_the_arrow_keys() -> None:
         await settle(pilot)
         await press(pilot, "down", "down", "down", "pagedown")
         assert app.screen.query_one("#advice", Lines).scroll_offset.y > 3
+
+
+async def test_an_opened_connection_shows_what_the_next_probe_tells() -> None:
+    engine = fake.FakeEngine()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.show_connection("bodies")
+        app.repaint()  # before the dialog is composed
+        await settle(pilot)
+        engine.health["bodies"] = fake.down("bodies")
+        await press(pilot, "r")
+        while app.state.connections[1].health != engine.health["bodies"]:
+            await pilot.pause(0.01)
+        app.repaint()
+        await pilot.pause()
+        words = str(top(app).query_one(".words Static", Static).content)
+        assert "down" in words
+        assert "What to do" in words

@@ -209,6 +209,7 @@ def click_away(terminal: Terminal, words: str) -> None:
     """Click on the words until they are gone: a dialog may still move while it opens."""
     terminal.wait_for(words)
     while terminal.line_with(words):
+        assert terminal.process.poll() is None, terminal.text
         terminal.click(words, times=2)
         with contextlib.suppress(AssertionError):
             terminal.wait_gone(words, timeout_s=2)

@@ -46,6 +46,8 @@ class ConnectionDialog(Dialog):
 
     def paint(self) -> None:
         """Show what the newest probe told."""
+        if not self.is_mounted:
+            return
         told = self._told()
         static = self.query_one(".words Static", Static)
         if static.content != told:

@@ -69,7 +69,7 @@ class LogScreen(PageScreen):
         self.source = names[(at + 1) % len(names)]
         self.paint_page()
 
-    def on_grid_moved(self, event: Grid.Moved) -> None:
+    def on_grid_moved(self) -> None:
         """Moving up stands still; the end follows again."""
         grid = self.query_one("#log", Grid)
         at_end = grid.cursor >= len(grid.rows) - 1
