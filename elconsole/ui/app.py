@@ -128,7 +128,7 @@ class ConsoleApp(ListeningApp):
 
     def action_toggle_pause(self) -> None:
         """Freeze the screen, or let it go on; the work goes on either way."""
-        self.paused = not self.paused
+        self.frozen_at = None if self.paused else self.now()
         self.repaint()
 
     def action_refresh_all(self) -> None:

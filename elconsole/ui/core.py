@@ -33,7 +33,8 @@ class StateApp(App[str]):
         """What is known."""
         self.shown_state = self.state
         """What is painted: the state, or what it was when the screen was frozen."""
-        self.paused = False
+        self.frozen_at: datetime | None = None
+        """When the screen was frozen; None while it follows the news."""
         self.background = Background(self.post_message)
         self.questions = Questions(self.background, options)
         self.crash: Exception | None = None
@@ -49,6 +50,15 @@ class StateApp(App[str]):
     def now(self) -> datetime:
         """The time, from the injected clock."""
         return self.options.clock()
+
+    def shown_now(self) -> datetime:
+        """The time of what is painted: it stands still while the screen is frozen."""
+        return self.now() if self.frozen_at is None else self.frozen_at
+
+    @property
+    def paused(self) -> bool:
+        """Whether the screen is frozen; the work goes on."""
+        return self.frozen_at is not None
 
     def on_resize(self) -> None:
         """Paint every cell anew once the size has settled.

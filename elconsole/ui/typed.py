@@ -6,7 +6,6 @@ second one goes to the screen that the first one is about to cover.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -28,12 +27,11 @@ class TypedKeys:
         self._deliver = deliver
         self._waiting: deque[Key] = deque()
         self._under_way: Key | None = None
-        self._since = 0.0
 
     async def take(self, key: Key) -> None:
         """Deliver a key, or keep it until the one before is done."""
         self._waiting.append(key)
-        if self._under_way is None or time.monotonic() - self._since > LONGEST_S:
+        if self._under_way is None:
             await self._next()
 
     async def _next(self) -> None:
@@ -41,11 +39,11 @@ class TypedKeys:
         if not self._waiting:
             return
         key = self._under_way = self._waiting.popleft()
-        self._since = time.monotonic()
         first = self._app.focused or self._app.screen
         await self._deliver(key)
         if key.is_forwarded:
             self._follow(key, first)
+            self._app.set_timer(LONGEST_S, lambda: self._done(key))
         else:
             await self._next()
 

@@ -7,19 +7,22 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from elconsole.api import RunDetail, StopFlag, SyncRequest
 from elconsole.api_types import RunStatus
 from elconsole.errors import ConfigurationError
 from elconsole.events import Emit
 from elconsole.ui.app import DEMO_CHOSEN, ConsoleApp
+from elconsole.ui.messages import ProbeStarted
 from elconsole.ui.options import Welcome
 from elconsole.ui.screens.dialogs import ErrorDialog, QuitDialog, RefreshDialog
 from elconsole.ui.screens.help import bound_keys
@@ -296,6 +299,36 @@ async def test_slash_filters_and_esc_goes_back_step_by_step() -> None:
         assert not app.screen.query("#filter")
 
 
+async def test_letters_typed_right_after_slash_are_no_commands() -> None:
+    engine = fake.FakeEngine()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for key in ("slash", "s", "f"):
+            app.post_message(Key(key, None if len(key) > 1 else key))
+        await settle(pilot)
+        assert engine.requests == []
+        assert len(app.screen_stack) == 1
+        assert app.screen.query_one("#filter", Input).value == "sf"
+
+
+async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() -> None:
+    now = [fake.NOW]
+    app = console(clock=lambda: now[0])
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.on_probe_started(ProbeStarted("bodies", now[0]))
+        app.repaint()
+        await press(pilot, "space")
+        now[0] += timedelta(minutes=5)
+        app.repaint()
+        words = ["".join(row.texts()) for row in grid(app, "connections").rows]
+        assert not any("no answer" in word for word in words)
+        await press(pilot, "space")
+        words = ["".join(row.texts()) for row in grid(app, "connections").rows]
+        assert any("no answer" in word for word in words)
+
+
 async def test_letters_typed_into_the_filter_are_no_commands() -> None:
     engine = fake.FakeEngine()
     app = console(engine)
@@ -545,3 +578,24 @@ async def test_an_opened_connection_shows_what_the_next_probe_tells() -> None:
         words = str(top(app).query_one(".words Static", Static).content)
         assert "down" in words
         assert "What to do" in words
+
+
+async def test_a_dialog_that_is_told_twice_to_close_closes_once() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "f")
+        dialog = top(app)
+        assert isinstance(dialog, RefreshDialog)
+        dialog.choose("stay")
+        dialog.choose("stay")
+        dialog.action_close()
+        await settle(pilot)
+        assert len(app.screen_stack) == 1
+        await press(pilot, "3", "enter")
+        run = top(app)
+        assert isinstance(run, RunScreen)
+        run.action_back()
+        run.action_back()
+        await settle(pilot)
+        assert len(app.screen_stack) == 1

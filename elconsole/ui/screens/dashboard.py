@@ -48,7 +48,7 @@ class DashboardScreen(PageScreen):
 
     def paint_page(self) -> None:
         """Redraw the panels that changed."""
-        state, now = self.console.shown_state, self.console.now()
+        state, now = self.console.shown_state, self.console.shown_now()
         read_only = self.console.options.read_only
         compact, wide = self.has_class("-narrow"), self.has_class("-wide")
         self.query_one("#connections", Grid).show(
@@ -70,7 +70,7 @@ class DashboardScreen(PageScreen):
     def _paint_wide(self) -> None:
         from elconsole.ui.tables import runs
 
-        state, now = self.console.shown_state, self.console.now()
+        state, now = self.console.shown_state, self.console.shown_now()
         self.query_one("#raw", Grid).show(raw.panel(state, now))
         if self._changed("recent", state.history, state.runs, now.date()):
             self.query_one("#recent", Grid).show(runs.recent(state, now))
@@ -99,7 +99,7 @@ class DashboardScreen(PageScreen):
             self.query_one(f"#{name}").styles.height = lines if narrow else "100%"
 
     def _paint_summary(self) -> None:
-        state, now = self.console.shown_state, self.console.now()
+        state, now = self.console.shown_state, self.console.shown_now()
         health = connections.overall(state, now)
         name = safe(self.console.options.environment, 20) or "elconsole"
         parts = [Part(f"{name}  ", "strong"), Part(f"{health.symbol} {health.word}", health.tone)]
@@ -117,7 +117,7 @@ class DashboardScreen(PageScreen):
 
     def action_enter_panels(self) -> None:
         """Put the cursor into the first panel."""
-        self.query_one("#connections", Grid).focus()
+        self.set_focus(self.query_one("#connections", Grid))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Open what the cursor stands on."""

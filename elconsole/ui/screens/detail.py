@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 
 from elconsole.api_types import ErrorInfo
@@ -34,6 +35,10 @@ class DetailScreen(PageScreen):
 
     def refused(self, question: str, error: ErrorInfo) -> None:
         """Show why there is none."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close, once: a second key may arrive while the first one closes it already."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
     def action_back(self) -> None:
         """Out of the filter, else back to the page."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -101,6 +102,10 @@ class Dialog(ModalScreen[str | None]):
     def choose(self, answer: str) -> None:
         """Act on an answer: by default close with it."""
         self.dismiss(answer)
+
+    def dismiss(self, result: str | None = None) -> AwaitComplete:
+        """Close, once: a second key may arrive while the first one closes it already."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
     def action_close(self) -> None:
         """Leave without an answer."""

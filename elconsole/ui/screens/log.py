@@ -40,7 +40,7 @@ class LogScreen(PageScreen):
         grid.show(
             activity.page(
                 console.shown_state if grid.follow else self._frozen,
-                console.now(),
+                console.shown_now(),
                 level=self.level,
                 source=self.source,
                 following=grid.follow,

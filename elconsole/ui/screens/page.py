@@ -73,7 +73,7 @@ class PageScreen(Screen[None]):
         if not self.is_mounted:
             return
         console = self.console
-        self.query_one(TopBar).paint(console.shown_state, console.now())
+        self.query_one(TopBar).paint(console.shown_state, console.shown_now())
         self.query_one(KeyBar).paint()
         self.paint_page()
 
@@ -83,7 +83,7 @@ class PageScreen(Screen[None]):
     def paint_clock(self) -> None:
         """Redraw the top bar alone."""
         if self.is_mounted:
-            self.query_one(TopBar).paint(self.console.shown_state, self.console.now())
+            self.query_one(TopBar).paint(self.console.shown_state, self.console.shown_now())
 
     def on_descendant_focus(self) -> None:
         """Other keys are possible now."""
@@ -112,7 +112,7 @@ class PageScreen(Screen[None]):
         line = Input(grid.needle, placeholder="filter: words that rows must contain", id="filter")
         await self.mount(line, before=self.query_one(KeyBar))
         self._filtered = grid
-        line.focus()
+        self.set_focus(line)  # at once: the next key is a letter of the filter
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
@@ -121,14 +121,14 @@ class PageScreen(Screen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter and go into the table."""
         event.input.remove()
-        self._filtered.focus()
+        self.set_focus(self._filtered)
 
     def action_back(self) -> None:
         """Out by one step: the filter line, the filter, the focus."""
         if line := self.query("#filter"):
             line.remove()
             self._filtered.filter("")
-            self._filtered.focus()
+            self.set_focus(self._filtered)
             return
         grid = self.grid()
         if grid is not None and grid.needle:

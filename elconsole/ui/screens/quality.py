@@ -23,7 +23,9 @@ class QualityScreen(PageScreen):
     def paint_page(self) -> None:
         """Redraw it."""
         console = self.console
-        table = quality_page.table(console.shown_state, console.now(), wide=self.has_class("-wide"))
+        table = quality_page.table(
+            console.shown_state, console.shown_now(), wide=self.has_class("-wide")
+        )
         self.query_one("#quality", Grid).show(table)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:

@@ -76,7 +76,7 @@ class RunScreen(DetailScreen):
         detail = live.detail() if live is not None else self.detail
         if detail is None:
             return
-        lines = runs.summary_cells(detail, self.console.now())
+        lines = runs.summary_cells(detail, self.console.shown_now())
         self.query_one("#facts", Lines).show_lines(
             lines, run_name(detail.run.run_number).capitalize()
         )

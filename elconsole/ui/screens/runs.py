@@ -23,7 +23,7 @@ class RunsScreen(PageScreen):
     def paint_page(self) -> None:
         """Redraw it."""
         console = self.console
-        self.query_one("#runs", Grid).show(runs.history(console.shown_state, console.now()))
+        self.query_one("#runs", Grid).show(runs.history(console.shown_state, console.shown_now()))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Open the run."""
