@@ -143,6 +143,13 @@ class ConsoleApp(ListeningApp):
 
         self.push_screen(HelpScreen(self.screen))
 
+    def action_command_palette(self) -> None:
+        """Every action by its name."""
+        from elconsole.ui.commands import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_advice(self) -> None:
         """What the advisors noticed."""
         from elconsole.ui.screens.advice import AdviceScreen

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.worker import Worker
 
 from elconsole.api import SyncRequest
 from elconsole.ui.text import safe
@@ -61,6 +62,14 @@ def _writing(app: ConsoleApp) -> Iterator[Command]:
         yield "Auto-sync on or off", "The interval of the settings", app.action_toggle_auto_sync
     if app.options.start_demo_live is not None:
         yield "Let the demo plant run", "New units appear in the sources", app.action_demo_live
+
+
+class Palette(CommandPalette):
+    """Textual's palette, whose search may outlive it: that is no reason to end the app."""
+
+    def run_worker(self, *args: Any, **options: Any) -> Worker[Any]:
+        """Start the search."""
+        return super().run_worker(*args, **{**options, "exit_on_error": False})
 
 
 class ConsoleCommands(Provider):

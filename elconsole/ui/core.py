@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.events import Event, Key
 from textual.timer import Timer
 
@@ -50,6 +51,10 @@ class StateApp(App[str]):
     def now(self) -> datetime:
         """The time, from the injected clock."""
         return self.options.clock()
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close what is in front; the page stays, however often it is asked for."""
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete()
 
     def shown_now(self) -> datetime:
         """The time of what is painted: it stands still while the screen is frozen."""

@@ -193,7 +193,7 @@ class Grid(RowCursor):
             column = self.table.columns[index]
             title = column.title
             if self.sort is not None and self.sort.column == index:
-                title = f"{title}{'▾' if self.sort.descending else '▴'}"
+                title = f"{title[: width - 1]}{'▾' if self.sort.descending else '▴'}"
             spans += [*fitted((Span(title, "head"),), width, column), Span(" " * GAP)]
         return spans
 
