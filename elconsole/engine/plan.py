@@ -238,6 +238,7 @@ class Planner:
         relation = self.state.relations.get(name)
         published = target is not None and target.generation > 0
         if relation is None or (relation.is_ours and published):
+            self._check_partitions(where, relation)
             return relation
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
@@ -252,6 +253,14 @@ class Planner:
             " that elconsole did not make; it was left alone",
             hint=hint,
         )
+
+    def _check_partitions(self, where: str, relation: RawRelation | None) -> None:
+        if relation is not None and relation.other_partition is not None:
+            raise SchemaConflict(
+                f"{where}: {self.state.schema}.{relation.name} has a partition that elconsole"
+                f" did not make, {relation.other_partition}",
+                hint="detach it: a raw table has one partition, which elconsole exchanges",
+            )
 
     def _columns(
         self, where: str, source: tuple[SourceColumn, ...], settings: TableSettings

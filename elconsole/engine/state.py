@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
+import psycopg
 from psycopg.rows import class_row
 
 from elconsole.engine.catalog import FIRST_USER_OID
 from elconsole.engine.migrations import ledger_version
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.statements import statement
+from elconsole.errors import ElconsoleError
 
 TableKey = tuple[str, str, str]
 """Source, schema and table name."""
@@ -43,6 +45,8 @@ class RawRelation:
     leaf_name: str | None
     leaf_key: Sequence[str] | None = None
     """Columns of the leaf's primary key."""
+    other_partition: str | None = None
+    """A partition that is not our leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,13 @@ def _one_instant(session: Session) -> Iterator[None]:
     """A table that another sync publishes meanwhile is seen whole or not at all: a raw table
     without its target would be taken for somebody else's."""
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    yield
+    try:
+        yield
+    except psycopg.Error:
+        # The run's end is still to be written on this session.
+        with suppress(psycopg.Error, ElconsoleError):
+            session.execute("ROLLBACK")
+        raise
     session.execute("COMMIT")
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from elconsole.engine import extract
+from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from tests.faults.conftest import (
     ROWS,
@@ -29,7 +31,7 @@ from tests.pairs import Pair
 pytestmark = pytest.mark.faults
 
 SIDES = pytest.mark.parametrize("side", ["source", "warehouse"])
-MODES = pytest.mark.parametrize("mode", ["full", "incremental"])
+MODES = pytest.mark.parametrize("mode", ["full", "at_once", "incremental"])
 
 
 def copying(pair: Pair, side: str) -> list[int]:
@@ -98,19 +100,21 @@ def test_a_stopped_backend_fails_after_stall_timeout(wire: Wire, side: str, mode
 
 
 @MODES
-def test_a_column_dropped_while_a_sync_plans_is_seen_before_a_row_moves(
+def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
     pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(pair, mode)
-    begin_snapshot = extract.begin_snapshot
+    begin(pair, "full" if mode == "at_once" else mode)
+    if mode == "at_once":
+        pair.configure({"t": {"mode": "full"}})
+    opening = extract.opening
     changed: list[str] = ["ALTER TABLE t ADD COLUMN late int DEFAULT 3"]
 
-    def after_a_change(*arguments: Any) -> Any:
+    def after_a_change(task: TableTask) -> sql.Composed:
         if changed:
             pair.source.sql(changed.pop())
-        return begin_snapshot(*arguments)
+        return opening(task)
 
-    monkeypatch.setattr(extract, "begin_snapshot", after_a_change)
+    monkeypatch.setattr(extract, "opening", after_a_change)
     table = only(pair.run().tables)
     assert (table.status, table.attempts) == ("succeeded", 2)
     assert pair.raw("id, v, late") == pair.rows("id, v, late")
@@ -163,9 +167,9 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(
     Commits(monkeypatch, pair, before=False)
     table = only(pair.run().tables)
     assert (table.status, table.attempts, table.error) == ("succeeded", 1, None)
-    assert pair.warehouse.scalar(generations) == before + (mode == "full")
+    assert pair.warehouse.scalar(generations) == before + (mode != "incremental")
     assert pair.raw("id, v") == pair.rows("id, v")
-    assert pair.sync().records_loaded == (ROWS + 1 if mode == "full" else 0)
+    assert pair.sync().records_loaded == (0 if mode == "incremental" else ROWS + 1)
 
 
 @MODES

@@ -176,12 +176,12 @@ def test_rows_that_break_a_users_constraint_leave_the_old_ones(published: Link) 
     assert published.warehouse.scalar("SELECT min(price) FROM raw.t") == 1
 
 
-def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None:
-    warehouse = published.warehouse
-    role = published.roles["warehouse"]
+def built_under_lock(link: Link) -> tuple[set[str], set[int], int]:
+    """Refresh, and see which statements ran while readers were locked out, how many indexes
+    the new leaf had meanwhile, and how many before."""
+    warehouse = link.warehouse
+    role = link.roles["warehouse"]
     warehouse.sql(
-        "CREATE INDEX ON raw.t (lower(name)); CREATE INDEX ON raw.t (price) WHERE price > 3;"
-        "ALTER TABLE raw.t ADD CHECK (price > 0);"
         "CREATE TABLE public.seen (n serial, tag text, locked boolean, indexes bigint);"
         f'GRANT ALL ON public.seen, public.seen_n_seq TO "{role}";'
         r"""CREATE FUNCTION public.see() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -195,12 +195,40 @@ def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None
         END $$;
         CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION public.see()"""
     )
-    published.synced()
+    link.synced()
     built = warehouse.sql("SELECT tag, locked, indexes FROM public.seen ORDER BY n")
+    warehouse.sql("DROP EVENT TRIGGER see")
     under_lock = [(tag, indexes) for tag, locked, indexes in built if locked]
     before = [indexes for _, locked, indexes in built if not locked]
-    assert {tag for tag, _ in under_lock} == {"ALTER TABLE"}
-    assert {indexes for _, indexes in under_lock} == {4} == {max(before)}
+    return {tag for tag, _ in under_lock}, {n for _, n in under_lock}, max(before)
+
+
+def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None:
+    published.warehouse.sql(
+        "CREATE INDEX ON raw.t (lower(name)); CREATE INDEX ON raw.t (price) WHERE price > 3;"
+        "ALTER TABLE raw.t ADD CHECK (price > 0)"
+    )
+    assert built_under_lock(published) == ({"ALTER TABLE"}, {4}, 4)
+
+
+def test_a_users_primary_key_is_built_while_readers_go_on(link: Link) -> None:
+    link.source.sql("CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 100)")
+    link.synced()
+    link.warehouse.sql("ALTER TABLE raw.t ADD PRIMARY KEY (id, _airbyte_generation_id)")
+    assert built_under_lock(link) == ({"ALTER TABLE"}, {2}, 2)
+    constraint = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid ="
+    assert link.warehouse.scalar(f"{constraint} 'raw.t'::regclass") == 1
+    assert link.warehouse.scalar(f"{constraint} {LEAF}") == 1
+
+
+def test_a_partition_that_someone_attached_is_named(published: Link) -> None:
+    published.warehouse.sql("CREATE TABLE public.more PARTITION OF raw.t FOR VALUES IN (-1)")
+    error = only(published.sync()).error
+    assert error is not None
+    assert error.kind == "schema"
+    assert "public.more" in error.message
+    published.warehouse.sql("ALTER TABLE raw.t DETACH PARTITION public.more")
+    published.synced()
 
 
 def test_a_reader_always_sees_one_whole_generation(link: Link) -> None:
