@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from elconsole.api_types import Mode, SchemaChange, Strategy
-from elconsole.engine.catalog import SourceCatalog, SourceColumn, SourceRelation
+from elconsole.engine.catalog import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.drift import METADATA_PREFIX, Drift, PlannedColumn, compare
 from elconsole.engine.naming import can_spell
 from elconsole.engine.state import (
@@ -312,7 +312,7 @@ class Planner:
                 column.number,
                 column.nullable,
             )
-        plan = plan_type(column, self.catalog.types, self.state.known_types)
+        plan = plan_type(column, self.catalog.types, self._known_types())
         expression = f"{quoted}::{plan.cast}" if plan.cast else quoted
         return PlannedColumn(
             column.name,
@@ -323,6 +323,11 @@ class Planner:
             column.number,
             column.nullable,
         )
+
+    def _known_types(self) -> frozenset[int]:
+        """The warehouse's types that mean there what they mean in the source."""
+        same_money = self.catalog.money_unit in (None, self.state.money_unit)
+        return self.state.known_types - (frozenset() if same_money else MONEY_OIDS)
 
 
 def identifier(name: str) -> str:

@@ -35,6 +35,7 @@ COMMON_SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "search_path": "pg_catalog",
+    "quote_all_identifiers": "off",
     "jit": "off",
     "statement_timeout": "0",
     "lock_timeout": "10s",

@@ -120,7 +120,7 @@ def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
     assert pair.raw("id, v, late") == pair.rows("id, v, late")
 
 
-def test_a_change_of_the_source_waits_for_the_copy_and_not_for_publishing(wire: Wire) -> None:
+def test_a_change_of_the_source_waits_for_the_copy(wire: Wire) -> None:
     begin(wire.pair, "full")
     with (
         mid_copy(wire.pair, "source") as (running, _),
@@ -132,6 +132,37 @@ def test_a_change_of_the_source_waits_for_the_copy_and_not_for_publishing(wire: 
     assert only(running.join().tables).status == "succeeded"
     wire.pair.source.sql("ALTER TABLE t ADD COLUMN late int DEFAULT 3")
     wire.assert_healed()
+
+
+@pytest.mark.parametrize("deletes", ["ignore", "sweep"])
+@MODES
+def test_a_change_of_the_source_does_not_wait_for_publishing(
+    pair: Pair, mode: str, deletes: str
+) -> None:
+    begin(pair, "incremental" if mode == "incremental" else "full")
+    # What is asked at once has no condition.
+    where = {} if mode == "at_once" else {"where": "true"}
+    block = {"mode": mode if mode == "incremental" else "full", "deletes": deletes, **where}
+    pair.configure({"t": block})
+    pair.sync()
+    pair.source.sql("UPDATE t SET v = 'changed' WHERE id = 0; DELETE FROM t WHERE id = 1")
+    with pair.warehouse.connect() as reader:
+        reader.execute("BEGIN; SELECT * FROM raw.t WHERE id = 0 FOR UPDATE")
+        running = Background(pair)
+        until(lambda: bool(waiting(pair)))
+        pair.source.sql("SET lock_timeout = '50ms'; ALTER TABLE t ADD COLUMN late int")
+    assert only(running.join().tables).status == "succeeded"
+    assert pair.raw("v", order="id")[0] == ("changed",)
+
+
+def waiting(pair: Pair) -> int:
+    """Sessions that wait for a lock in the warehouse."""
+    return int(
+        pair.warehouse.scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database()"
+        )
+    )
 
 
 class Commits:

@@ -18,7 +18,7 @@ from tests.pairs import Pair
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("mode", ["full", "at_once", "incremental"])
 def test_the_second_sync_is_told_who_holds_the_table(wire: Wire, mode: str) -> None:
     begin(wire.pair, mode, stall_timeout=30)
     other = PostgresEngine(wire.pair.settings({"t": {"mode": mode}}, plant={"tables": ["t"]}))

@@ -166,6 +166,16 @@ def test_all_that_users_hang_on_a_raw_table_survives(published: Link) -> None:
         warehouse.sql(f'DROP OWNED BY "{analyst}"; DROP ROLE "{analyst}"')
 
 
+def test_a_role_that_quotes_every_name_keeps_indexes_too(published: Link) -> None:
+    """The server's words for an index or a partition key then look another way."""
+    role = published.roles["warehouse"]
+    published.warehouse.sql(
+        f'ALTER ROLE "{role}" SET quote_all_identifiers = on; CREATE INDEX ON raw.t (lower(name))'
+    )
+    published.synced()
+    assert published.warehouse.scalar(f"SELECT count(*) FROM pg_index WHERE indrelid = {LEAF}") == 3
+
+
 def test_rows_that_break_a_users_constraint_leave_the_old_ones(published: Link) -> None:
     published.warehouse.sql("ALTER TABLE raw.t ADD CONSTRAINT priced CHECK (price > 0)")
     published.source.sql("UPDATE t SET price = -1 WHERE id = 7")
