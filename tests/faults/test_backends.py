@@ -120,6 +120,30 @@ def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
     assert pair.raw("id, v, late") == pair.rows("id, v, late")
 
 
+@MODES
+def test_a_table_made_anew_while_a_sync_plans_is_planned_once_more(
+    pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'old')")
+    where = {} if mode == "at_once" else {"where": "true"}
+    pair.configure({"t": {"mode": "incremental" if mode == "incremental" else "full", **where}})
+    pair.sync()
+    opening = extract.opening
+    changed: list[str] = [
+        "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (2, 'new')"
+    ]
+
+    def after_a_change(task: TableTask) -> sql.Composed:
+        if changed:
+            pair.source.sql(changed.pop())
+        return opening(task)
+
+    monkeypatch.setattr(extract, "opening", after_a_change)
+    table = pair.sync()
+    assert (table.attempts, table.strategy) == (2, "full")
+    assert pair.raw("id, v") == [(2, "new")]
+
+
 def test_a_change_of_the_source_waits_for_the_copy(wire: Wire) -> None:
     begin(wire.pair, "full")
     with (

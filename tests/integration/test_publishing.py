@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine import swap
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
@@ -219,6 +220,35 @@ def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None
         "ALTER TABLE raw.t ADD CHECK (price > 0)"
     )
     assert built_under_lock(published) == ({"ALTER TABLE"}, {4}, 4)
+
+
+def test_an_index_is_built_beforehand_though_another_holds_off_the_preparation(
+    published: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A VACUUM or ANALYZE of the raw table, say, that ends only while the swap is tried."""
+    published.warehouse.sql("CREATE INDEX ON raw.t (lower(name))")
+    other = published.warehouse.connect()
+    other.execute("BEGIN; LOCK TABLE raw.t IN SHARE UPDATE EXCLUSIVE MODE")
+    monkeypatch.setattr(swap, "QUIETEN_TIMEOUT_MS", 50)
+    monkeypatch.setattr(swap, "_pause", lambda session, seconds: other.close())
+    assert built_under_lock(published) == ({"ALTER TABLE"}, {3}, 3)
+    assert other.closed
+
+
+def test_an_index_that_can_not_be_built_fails_the_table_and_is_not_left_out(
+    published: Link,
+) -> None:
+    """Only what hangs on a column that the refresh drops goes with it."""
+    warehouse = published.warehouse
+    warehouse.sql(
+        "CREATE FUNCTION public.odd(v text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN"
+        " IF v = 'unit 1001' THEN PERFORM no_such_column; END IF; RETURN v; END $$;"
+        "CREATE INDEX ON raw.t (public.odd(name))"
+    )
+    published.source.sql("INSERT INTO t VALUES (1001, 'unit 1001', 1)")
+    error = only(published.sync()).error
+    assert error is not None
+    assert error.sqlstate == "42703"
 
 
 def test_a_users_primary_key_is_built_while_readers_go_on(link: Link) -> None:
