@@ -16,6 +16,10 @@ from elconsole.settings_models import is_glob, table_matches
 
 BASE_TABLE_KINDS = frozenset("rp")
 FIRST_USER_OID = 16384
+MONEY_OIDS = frozenset({790, 791})
+"""`money` and its array."""
+MONEY_UNIT = "encode(cash_send(1::int4::money), 'hex')"
+"""How a database stores 1 as `money`: in cents, in yen, as its `lc_monetary` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,9 @@ class SourceCatalog:
     """Every relation's name, to suggest the nearest."""
     identity: tuple[str, int] | None = None
     """System identifier and timeline of its cluster, where the role may read them."""
+    money_unit: str | None = None
+    """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
+    is of that type."""
 
 
 def choose(
@@ -134,8 +141,9 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
         used = sorted({column.type_oid for several in columns.values() for column in several})
         types = read_types(session, used)
         identity = read_identity(session)
+        unit = read_money_unit(session) if MONEY_OIDS.intersection(types) else None
     names = tuple(relation.qualified for relation in everything)
-    return SourceCatalog(tuple(chosen), columns, types, tuple(missing), names, identity)
+    return SourceCatalog(tuple(chosen), columns, types, tuple(missing), names, identity, unit)
 
 
 def read_columns(session: Session, oids: Sequence[int]) -> dict[int, tuple[SourceColumn, ...]]:
@@ -149,6 +157,12 @@ def read_types(session: Session, oids: Sequence[int]) -> dict[int, TypeFacts]:
     with session.cursor(row_factory=class_row(TypeFacts)) as cursor:
         rows = cursor.execute(statement("types"), [list(oids)]).fetchall()
     return {facts.oid: facts for facts in rows}
+
+
+def read_money_unit(session: Session) -> str:
+    row = session.execute(f"SELECT {MONEY_UNIT}".encode()).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def read_identity(session: Session) -> tuple[str, int] | None:

@@ -95,6 +95,13 @@ def table_error(error: psycopg.Error, name: str, role: Role) -> ElconsoleError:
     if state is None and isinstance(error, psycopg.OperationalError):
         kind = SourceUnavailable if role == "source" else WarehouseUnavailable
         return kind(what, hint=f"see whether {name} restarts; `elconsole check`")
+    if state == "55P03" and role == "source":
+        return TransientFault(
+            what,
+            hint="another session locks the table even against readers (ALTER TABLE, TRUNCATE,"
+            " VACUUM FULL, LOCK): sync again once it has ended",
+            sqlstate=state,
+        )
     if state in TRANSIENT_STATES or (state or "").startswith(TRANSIENT_CLASSES):
         return TransientFault(what, hint="sync again later", sqlstate=state)
     if state == "42501" and "row-level security" in what:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from elconsole.api_types import Mode, SchemaChange, Strategy
-from elconsole.engine.catalog import SourceCatalog, SourceColumn, SourceRelation
+from elconsole.engine.catalog import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.drift import METADATA_PREFIX, Drift, PlannedColumn, compare
 from elconsole.engine.naming import can_spell
 from elconsole.engine.state import (
@@ -238,6 +238,7 @@ class Planner:
         relation = self.state.relations.get(name)
         published = target is not None and target.generation > 0
         if relation is None or (relation.is_ours and published):
+            self._check_partitions(where, relation)
             return relation
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
@@ -252,6 +253,14 @@ class Planner:
             " that elconsole did not make; it was left alone",
             hint=hint,
         )
+
+    def _check_partitions(self, where: str, relation: RawRelation | None) -> None:
+        if relation is not None and relation.other_partition is not None:
+            raise SchemaConflict(
+                f"{where}: {self.state.schema}.{relation.name} has a partition that elconsole"
+                f" did not make, {relation.other_partition}",
+                hint="detach it: a raw table has one partition, which elconsole exchanges",
+            )
 
     def _columns(
         self, where: str, source: tuple[SourceColumn, ...], settings: TableSettings
@@ -303,7 +312,7 @@ class Planner:
                 column.number,
                 column.nullable,
             )
-        plan = plan_type(column, self.catalog.types, self.state.known_types)
+        plan = plan_type(column, self.catalog.types, self._known_types())
         expression = f"{quoted}::{plan.cast}" if plan.cast else quoted
         return PlannedColumn(
             column.name,
@@ -314,6 +323,11 @@ class Planner:
             column.number,
             column.nullable,
         )
+
+    def _known_types(self) -> frozenset[int]:
+        """The warehouse's types that mean there what they mean in the source."""
+        same_money = self.catalog.money_unit in (None, self.state.money_unit)
+        return self.state.known_types - (frozenset() if same_money else MONEY_OIDS)
 
 
 def identifier(name: str) -> str:

@@ -35,6 +35,7 @@ COMMON_SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "search_path": "pg_catalog",
+    "quote_all_identifiers": "off",
     "jit": "off",
     "statement_timeout": "0",
     "lock_timeout": "10s",
@@ -58,6 +59,11 @@ ROLE_SETTINGS: Mapping[Role, Mapping[str, str]] = {
         "work_mem": "32MB",
     },
 }
+UNLESS_REFUSED = (
+    "name <> 'client_connection_check_interval'"
+    " OR version() !~* '(visual c|mingw|windows|msvc|cygwin)'"
+)
+"""Servers on Windows refuse to be told to look after their clients."""
 CLIENT_PARAMETERS = {
     "client_encoding": "UTF8",
     "keepalives": "1",
@@ -177,6 +183,9 @@ def _check_at_work(session: Session) -> None:
     except Cancelled:
         raise
     except (psycopg.Error, ElconsoleError) as error:
+        if getattr(error, "sqlstate", None) == TOO_MANY_STATE:
+            # It answers, if only that it takes no second connection.
+            return
         raise Stalled(f"{name} does not answer any more: {error}", hint=hint) from error
     # An answer may have come while the question was on its way.
     if row is None and not _is_readable(session):
@@ -266,7 +275,7 @@ def _settle(session: Session, server: Server) -> None:
         wanted["transaction_timeout"] = "0"
     session.execute(
         "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[])"
-        " AS wanted (name, value)",
+        f" AS wanted (name, value) WHERE {UNLESS_REFUSED}",
         [list(wanted), list(wanted.values())],
     )
 

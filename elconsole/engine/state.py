@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
+import psycopg
 from psycopg.rows import class_row
 
-from elconsole.engine.catalog import FIRST_USER_OID
+from elconsole.engine.catalog import FIRST_USER_OID, MONEY_UNIT
 from elconsole.engine.migrations import ledger_version
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.statements import statement
+from elconsole.errors import ElconsoleError
 
 TableKey = tuple[str, str, str]
 """Source, schema and table name."""
@@ -43,6 +45,8 @@ class RawRelation:
     leaf_name: str | None
     leaf_key: Sequence[str] | None = None
     """Columns of the leaf's primary key."""
+    other_partition: str | None = None
+    """A partition that is not our leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class WarehouseState:
     known_types: frozenset[int]
     encoding: str = "UTF8"
     """The warehouse's, as PostgreSQL names it."""
+    money_unit: str | None = None
+    """The stored bytes of 1 as `money`."""
     targets: Mapping[TableKey, Target] = field(default_factory=dict)
     relations: Mapping[str, RawRelation] = field(default_factory=dict)
     columns: Mapping[int, Mapping[str, RawColumn]] = field(default_factory=dict)
@@ -100,12 +106,7 @@ class WarehouseState:
 def read_state(session: Session, schema: str) -> WarehouseState:
     """A few round trips, whatever the number of tables; works on an empty warehouse."""
     with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
-        known = frozenset(
-            int(row[0])
-            for row in session.execute(
-                "SELECT oid::int8 FROM pg_type WHERE oid < %s", [FIRST_USER_OID]
-            )
-        )
+        known, unit = _read_types(session)
         targets = read_targets(session, schema) if ledger_version(session) else {}
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(statement("warehouse_tables"), [schema]).fetchall()
@@ -113,7 +114,16 @@ def read_state(session: Session, schema: str) -> WarehouseState:
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]
         )
-    return WarehouseState(schema, known, session.encoding, targets, relations, columns)
+    return WarehouseState(schema, known, session.encoding, unit, targets, relations, columns)
+
+
+def _read_types(session: Session) -> tuple[frozenset[int], str]:
+    row = session.execute(
+        f"SELECT array_agg(oid::int8), {MONEY_UNIT} FROM pg_type WHERE oid < %s".encode(),
+        [FIRST_USER_OID],
+    ).fetchone()
+    assert row is not None
+    return frozenset(row[0]), str(row[1])
 
 
 @contextmanager
@@ -121,7 +131,13 @@ def _one_instant(session: Session) -> Iterator[None]:
     """A table that another sync publishes meanwhile is seen whole or not at all: a raw table
     without its target would be taken for somebody else's."""
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    yield
+    try:
+        yield
+    except psycopg.Error:
+        # The run's end is still to be written on this session.
+        with suppress(psycopg.Error, ElconsoleError):
+            session.execute("ROLLBACK")
+        raise
     session.execute("COMMIT")
 
 

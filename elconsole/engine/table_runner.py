@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from elconsole.api_types import TableStatus
-from elconsole.engine.load import LoadContext, LoadResult, NotAtOnce, load_table
+from elconsole.engine.attempt import LoadContext, LoadResult, NotAtOnce
+from elconsole.engine.load import load_table
 from elconsole.engine.merge import known_target
 from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import plan_tables, select, survey

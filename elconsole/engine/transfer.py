@@ -110,13 +110,14 @@ class _Pump:
         self.moved_at = time.monotonic()
         self.next_tick = 0.0
         self.from_source = _poll(self.out, select.POLLIN)
+        self.to_source = _poll(self.out, select.POLLIN | select.POLLOUT)
         self.from_target = _poll(self.into, select.POLLIN)
         self.to_target = _poll(self.into, select.POLLIN | select.POLLOUT)
 
     def run(self, select_sql: bytes, openings: Openings | None) -> Transferred:
         started = time.monotonic()
-        self._ask(self.into, self.from_target, self.copy_in_sql, TargetFault)
-        self._ask(self.out, self.from_source, select_sql, SourceFault)
+        self._ask(self.into, self.to_target, self.copy_in_sql, TargetFault)
+        self._ask(self.out, self.to_source, select_sql, SourceFault)
         answers = self._listen()
         if openings is not None:
             openings.on_target(_rows(self.target, answers))
@@ -127,7 +128,7 @@ class _Pump:
 
     def run_lazily(self, select_sql: bytes) -> Transferred:
         started = time.monotonic()
-        self._ask(self.out, self.from_source, select_sql, SourceFault)
+        self._ask(self.out, self.to_source, select_sql, SourceFault)
         self._await_copy(self.out, self.from_source, SourceFault)
         first = bytearray()
         more = self._fill(first)
@@ -135,7 +136,7 @@ class _Pump:
         if sent == 0:
             self.on_progress(0, 0)
             return Transferred(0, 0, time.monotonic() - started)
-        self._ask(self.into, self.from_target, self.copy_in_sql, TargetFault)
+        self._ask(self.into, self.to_target, self.copy_in_sql, TargetFault)
         self._listen()
         self._send(first)
         return self._pump(started, sent)
@@ -157,11 +158,14 @@ class _Pump:
         self.on_progress(sent, self.bytes)
         return Transferred(sent, self.bytes, extracted - started)
 
-    def _ask(self, conn: PGconn, readable: select.poll, sql: bytes, fault: type[Exception]) -> None:
+    def _ask(self, conn: PGconn, ready: select.poll, sql: bytes, fault: type[Exception]) -> None:
+        """Send a message, which hundreds of columns make longer than a socket's buffer."""
         try:
             conn.send_query(sql)
             while conn.flush():
-                self._wait(readable)
+                self._wait(ready)
+                conn.consume_input()
+                self.moved_at = time.monotonic()
         except psycopg.Error as error:
             raise fault from error
 
@@ -318,8 +322,8 @@ class _Pump:
             self.moved_at = time.monotonic()
         return conn.get_result()
 
-    def _wait(self, readable: select.poll) -> None:
-        while not readable.poll(TICK_S * 1000):
+    def _wait(self, ready: select.poll) -> None:
+        while not ready.poll(TICK_S * 1000):
             self._tick()
 
     def _tick(self) -> None:

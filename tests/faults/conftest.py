@@ -56,14 +56,24 @@ FILL = f"INSERT INTO t SELECT i, repeat(md5(i::text), 8) FROM generate_series(1,
 
 
 def begin(pair: Pair, mode: str, **top: object) -> None:
-    """One row is synced; the next sync would bring thousands, through a gate half-way."""
+    """One row is synced; the next sync would bring thousands, through a gate half-way.
+
+    A refresh of a condition asks one thing after the other; the mode `at_once` is one that
+    asks everything at once."""
     pair.source.sql(
         "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (0, 'first');"
         "CREATE FUNCTION gate(id int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
         f" IF id = {ROWS // 2} THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
         " RETURN true; END $$"
     )
-    block = {"t": {"mode": mode, "deletes": "sweep", "where": "public.gate(id)"}}
+    block: dict[str, dict[str, object]] = {
+        "t": {"mode": mode, "deletes": "sweep", "where": "public.gate(id)"}
+    }
+    if mode == "at_once":
+        pair.source.sql(
+            "ALTER TABLE t RENAME TO units; CREATE VIEW t AS SELECT * FROM units WHERE gate(id)"
+        )
+        block = {"t": {"mode": "full"}}
     pair.configure(block, plant={"tables": ["t"]}, **{"stall_timeout": 4, **top})
     pair.sync()
     pair.source.sql(FILL)

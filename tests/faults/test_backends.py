@@ -11,8 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from elconsole.engine import extract
+from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from tests.faults.conftest import (
     ROWS,
@@ -29,7 +31,7 @@ from tests.pairs import Pair
 pytestmark = pytest.mark.faults
 
 SIDES = pytest.mark.parametrize("side", ["source", "warehouse"])
-MODES = pytest.mark.parametrize("mode", ["full", "incremental"])
+MODES = pytest.mark.parametrize("mode", ["full", "at_once", "incremental"])
 
 
 def copying(pair: Pair, side: str) -> list[int]:
@@ -98,25 +100,51 @@ def test_a_stopped_backend_fails_after_stall_timeout(wire: Wire, side: str, mode
 
 
 @MODES
-def test_a_column_dropped_while_a_sync_plans_is_seen_before_a_row_moves(
+def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
     pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(pair, mode)
-    begin_snapshot = extract.begin_snapshot
+    begin(pair, "full" if mode == "at_once" else mode)
+    if mode == "at_once":
+        pair.configure({"t": {"mode": "full"}})
+    opening = extract.opening
     changed: list[str] = ["ALTER TABLE t ADD COLUMN late int DEFAULT 3"]
 
-    def after_a_change(*arguments: Any) -> Any:
+    def after_a_change(task: TableTask) -> sql.Composed:
         if changed:
             pair.source.sql(changed.pop())
-        return begin_snapshot(*arguments)
+        return opening(task)
 
-    monkeypatch.setattr(extract, "begin_snapshot", after_a_change)
+    monkeypatch.setattr(extract, "opening", after_a_change)
     table = only(pair.run().tables)
     assert (table.status, table.attempts) == ("succeeded", 2)
     assert pair.raw("id, v, late") == pair.rows("id, v, late")
 
 
-def test_a_change_of_the_source_waits_for_the_copy_and_not_for_publishing(wire: Wire) -> None:
+@MODES
+def test_a_table_made_anew_while_a_sync_plans_is_planned_once_more(
+    pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'old')")
+    where = {} if mode == "at_once" else {"where": "true"}
+    pair.configure({"t": {"mode": "incremental" if mode == "incremental" else "full", **where}})
+    pair.sync()
+    opening = extract.opening
+    changed: list[str] = [
+        "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (2, 'new')"
+    ]
+
+    def after_a_change(task: TableTask) -> sql.Composed:
+        if changed:
+            pair.source.sql(changed.pop())
+        return opening(task)
+
+    monkeypatch.setattr(extract, "opening", after_a_change)
+    table = pair.sync()
+    assert (table.attempts, table.strategy) == (2, "full")
+    assert pair.raw("id, v") == [(2, "new")]
+
+
+def test_a_change_of_the_source_waits_for_the_copy(wire: Wire) -> None:
     begin(wire.pair, "full")
     with (
         mid_copy(wire.pair, "source") as (running, _),
@@ -128,6 +156,37 @@ def test_a_change_of_the_source_waits_for_the_copy_and_not_for_publishing(wire: 
     assert only(running.join().tables).status == "succeeded"
     wire.pair.source.sql("ALTER TABLE t ADD COLUMN late int DEFAULT 3")
     wire.assert_healed()
+
+
+@pytest.mark.parametrize("deletes", ["ignore", "sweep"])
+@MODES
+def test_a_change_of_the_source_does_not_wait_for_publishing(
+    pair: Pair, mode: str, deletes: str
+) -> None:
+    begin(pair, "incremental" if mode == "incremental" else "full")
+    # What is asked at once has no condition.
+    where = {} if mode == "at_once" else {"where": "true"}
+    block = {"mode": mode if mode == "incremental" else "full", "deletes": deletes, **where}
+    pair.configure({"t": block})
+    pair.sync()
+    pair.source.sql("UPDATE t SET v = 'changed' WHERE id = 0; DELETE FROM t WHERE id = 1")
+    with pair.warehouse.connect() as reader:
+        reader.execute("BEGIN; SELECT * FROM raw.t WHERE id = 0 FOR UPDATE")
+        running = Background(pair)
+        until(lambda: bool(waiting(pair)))
+        pair.source.sql("SET lock_timeout = '50ms'; ALTER TABLE t ADD COLUMN late int")
+    assert only(running.join().tables).status == "succeeded"
+    assert pair.raw("v", order="id")[0] == ("changed",)
+
+
+def waiting(pair: Pair) -> int:
+    """Sessions that wait for a lock in the warehouse."""
+    return int(
+        pair.warehouse.scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database()"
+        )
+    )
 
 
 class Commits:
@@ -163,9 +222,9 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(
     Commits(monkeypatch, pair, before=False)
     table = only(pair.run().tables)
     assert (table.status, table.attempts, table.error) == ("succeeded", 1, None)
-    assert pair.warehouse.scalar(generations) == before + (mode == "full")
+    assert pair.warehouse.scalar(generations) == before + (mode != "incremental")
     assert pair.raw("id, v") == pair.rows("id, v")
-    assert pair.sync().records_loaded == (ROWS + 1 if mode == "full" else 0)
+    assert pair.sync().records_loaded == (0 if mode == "incremental" else ROWS + 1)
 
 
 @MODES

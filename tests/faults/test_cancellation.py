@@ -102,8 +102,10 @@ def connecting(wire: Wire) -> Iterator[Callable[[], bool]]:
     ("mode", "phase"),
     [
         ("full", extracting),
+        ("at_once", extracting),
         ("incremental", extracting),
         ("full", creating_the_leaf),
+        ("at_once", creating_the_leaf),
         ("full", building_indexes),
         ("full", waiting_to_swap),
         ("incremental", merging),
@@ -150,6 +152,20 @@ def test_a_warehouse_that_works_for_longer_than_stall_timeout_is_waited_for(wire
     begin(wire.pair, "full", stall_timeout=0.3)
     with sleeping_at(wire.pair, "ALTER TABLE", seconds=0.8):
         assert Background(wire.pair).join().run.status == "succeeded"
+    wire.assert_healed()
+
+
+def test_a_warehouse_at_work_that_takes_no_more_connections_is_waited_for(wire: Wire) -> None:
+    begin(wire.pair, "full", stall_timeout=0.3)
+    role = wire.pair.warehouse_role
+    try:
+        with sleeping_at(wire.pair, "ALTER TABLE", seconds=0.8) as reached:
+            running = Background(wire.pair)
+            until(reached)
+            wire.pair.warehouse.sql(f'ALTER ROLE "{role}" CONNECTION LIMIT 1')
+            assert running.join().run.status == "succeeded"
+    finally:
+        wire.pair.warehouse.sql(f'ALTER ROLE "{role}" CONNECTION LIMIT -1')
     wire.assert_healed()
 
 

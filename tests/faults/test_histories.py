@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from elconsole.api import SyncRequest
-from elconsole.engine import load, merge
+from elconsole.engine import merge, records
 from elconsole.engine.pools import Session
 from tests.faults.conftest import is_publishing
 from tests.pairs import Pair
@@ -173,7 +173,7 @@ class Killer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
         self.pair = pair
         self.kills: list[str] = []
-        execute, record, write = Session.execute, load.records, merge.write
+        execute, record, write = Session.execute, records.table_records, merge.write
 
         def killing_execute(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
             if is_publishing(session, query):
@@ -191,7 +191,7 @@ class Killer:
             return write(session, *rest, **options)
 
         monkeypatch.setattr(Session, "execute", killing_execute)
-        monkeypatch.setattr(load, "records", killing_record)
+        monkeypatch.setattr(records, "table_records", killing_record)
         monkeypatch.setattr(merge, "write", killing_write)
 
     def strike(self, session: Session, *places: str) -> None:

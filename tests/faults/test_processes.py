@@ -80,6 +80,33 @@ def test_sigterm_in_the_middle_of_a_copy_ends_the_process(
     until(lambda: wire.pair.advisory_locks() == 0, PROMPT_S)
 
 
+def test_a_client_killed_while_the_warehouse_works_leaves_no_lock(wire: Wire, home: Path) -> None:
+    """No byte moves then, by which the server would notice."""
+    begin(wire.pair, "incremental")
+    wire.pair.close()
+    path = home / "elconsole.toml"
+    path.write_text(configuration(wire.pair))
+    path.chmod(0o600)
+    with wire.pair.warehouse.connect() as writer:
+        writer.execute("BEGIN; LOCK TABLE raw.t IN SHARE MODE")
+        with subprocess.Popen(
+            [sys.executable, "-m", "elconsole", "-c", str(path), "--headless", "sync"],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            until(
+                lambda: bool(
+                    wire.pair.warehouse.scalar(
+                        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                        " AND datname = current_database()"
+                    )
+                )
+            )
+            process.kill()
+        until(lambda: wire.pair.advisory_locks() == 0, PROMPT_S)
+
+
 def test_a_killed_client_leaves_no_lock_and_no_running_run(
     wire: Wire, client: subprocess.Popen[bytes]
 ) -> None:

@@ -49,7 +49,7 @@ def databases_on(server: PostgresServer, other: PostgresServer, crashing: str) -
         homes["warehouse"].drop_role(loader)
 
 
-@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("mode", ["full", "at_once", "incremental"])
 @pytest.mark.parametrize("side", ["source", "warehouse"])
 def test_a_server_that_crashes_in_the_middle_of_a_copy_loses_nothing(
     own_server: PostgresServer, server: PostgresServer, side: str, mode: str
@@ -111,7 +111,7 @@ def small_disk(session_folder: Path, server: PostgresServer) -> Iterator[Path]:
     folder.rmdir()
 
 
-@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("mode", ["full", "at_once", "incremental"])
 def test_a_full_disk_is_named_and_not_retried(
     pair: Pair, server: PostgresServer, small_disk: Path, mode: str
 ) -> None:

@@ -11,17 +11,20 @@ import pytest
 from elconsole.api import RunDetail, SyncRequest
 from elconsole.engine import state
 from elconsole.engine.pools import Session
+from elconsole.engine.publish import TABLE_LOCK_CLASS
 from elconsole.engine.service import PostgresEngine
+from elconsole.engine.table_lock import TableLock
 from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
 
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("mode", ["full", "at_once", "incremental"])
 def test_the_second_sync_is_told_who_holds_the_table(wire: Wire, mode: str) -> None:
     begin(wire.pair, mode, stall_timeout=30)
-    other = PostgresEngine(wire.pair.settings({"t": {"mode": mode}}, plant={"tables": ["t"]}))
+    block = {"mode": "incremental" if mode == "incremental" else "full"}
+    other = PostgresEngine(wire.pair.settings({"t": block}, plant={"tables": ["t"]}))
     with closed_gate(wire.pair):
         first = Background(wire.pair)
         until(lambda: wire.pair.advisory_locks() >= 2)
@@ -67,6 +70,29 @@ def test_syncs_in_many_interleavings_lose_and_double_nothing(pair: Pair, mode: s
     stored = pair.warehouse.sql("SELECT DISTINCT _airbyte_generation_id FROM raw.t")
     assert stored == [(generation,)]
     assert pair.leftovers() == []
+
+
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_a_dead_syncs_session_is_waited_for(
+    pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends within the second; no living run accounts for it."""
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')")
+    pair.configure({"t": {"mode": mode}})
+    pair.sync()
+    holder = pair.warehouse.connect()
+    target = pair.warehouse.scalar("SELECT target_id FROM elconsole.targets")
+    holder.execute("SELECT pg_advisory_lock(%s, %s)", [TABLE_LOCK_CLASS, target])
+    look = TableLock._holder
+
+    def look_then_end(lock: TableLock) -> str | None:
+        found = look(lock)
+        holder.close()
+        return found
+
+    monkeypatch.setattr(TableLock, "_holder", look_then_end)
+    assert pair.sync().attempts == 1
+    assert holder.closed
 
 
 def test_a_failed_table_gives_its_lock_back_while_the_program_lives_on(pair: Pair) -> None:

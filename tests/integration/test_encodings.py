@@ -45,6 +45,19 @@ def test_a_character_the_warehouse_lacks_fails_its_table_with_the_reason(
     assert link.warehouse.scalar("SELECT to_regclass('raw.exotic')") is None
 
 
+def test_a_refused_row_stops_the_copy_at_once(make_link: MakeLink) -> None:
+    link = make_link(warehouse_encoding="LATIN1")
+    link.source.sql(
+        "CREATE VIEW t AS SELECT CASE WHEN i = 1 THEN '日' ELSE repeat('x', 1000) END AS v"
+        " FROM generate_series(1, 100000) i"
+    )
+    link.tables["plant"] = ["t"]
+    table = only(link.sync(retries=0))
+    assert table.error is not None
+    assert table.error.sqlstate == "22P05"
+    assert table.bytes < 50_000_000
+
+
 def test_a_name_the_warehouse_cannot_spell_fails_its_table_alone(make_link: MakeLink) -> None:
     link = make_link(warehouse_encoding="LATIN1")
     link.source.sql(

@@ -135,6 +135,19 @@ def test_one_row_from_the_future_does_not_end_incremental_loading(
     assert pair.sync().records_extracted == 1
 
 
+def test_a_sweep_is_not_deceived_by_a_row_that_came_too_late(pair: Pair) -> None:
+    """One row gone and one never seen leave as many as before."""
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, moved int NOT NULL);"
+        "INSERT INTO t SELECT n, n * 10 FROM generate_series(1, 5) n"
+    )
+    pair.incremental(strategy="cursor", cursor="moved", lookback="1", deletes="sweep")
+    pair.sync()
+    pair.source.sql("DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (6, 1)")
+    assert pair.sync().records_deleted == 1
+    assert pair.raw("id") == [(1,), (3,), (4,), (5,)]
+
+
 def test_the_watermark_never_moves_back(pair: Pair) -> None:
     cursor_table(pair, "int", "1", "5", deletes="sweep")
     pair.sync()

@@ -67,6 +67,7 @@ def leftovers(link: Link) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.mark.timeout(KILLS * 20)
 def test_a_client_killed_at_random_moments_leaves_whole_rows_and_no_traces(link: Link) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -9,12 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine import ledger, state
+from elconsole.engine.pools import Session
 from elconsole.engine.service import PostgresEngine
+from elconsole.engine.state import RawColumn
 from elconsole.errors import UsageError
 from elconsole.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
 from tests.conftest import REPOSITORY
@@ -280,6 +284,32 @@ def test_a_ledger_from_a_newer_elconsole_is_left_alone(units: Link) -> None:
     assert error is not None
     assert error.hint == "upgrade elconsole"
     assert units.warehouse.scalar("SELECT count(*) FROM elconsole.runs") == 1
+
+
+def test_a_late_report_of_progress_does_not_reopen_a_table(units: Link) -> None:
+    detail = units.synced()
+    engine = units.engine()
+    for status in ("running", "cancelled"):
+        late = [replace(table, status=status) for table in detail.tables]
+        with engine._warehouse() as session:
+            ledger.report_progress(session, detail.run.run_id, late)
+        after = engine.run(detail.run.run_id)
+        assert {table.status for table in after.tables} == {"succeeded"}
+
+
+def test_a_run_that_fails_while_it_plans_is_closed(
+    units: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units.synced()
+
+    def fails(session: Session, _oids: list[int]) -> dict[int, dict[str, RawColumn]]:
+        session.execute("SELECT 1 / 0")
+        return {}
+
+    monkeypatch.setattr(state, "read_raw_columns", fails)
+    detail = units.sync()
+    assert {table.status for table in detail.tables} == {"failed"}
+    assert units.engine().runs(1)[0].status == "failed"
 
 
 def test_a_plan_writes_nothing(units: Link) -> None:

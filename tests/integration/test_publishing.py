@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
+from elconsole.engine import swap
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
@@ -166,6 +167,16 @@ def test_all_that_users_hang_on_a_raw_table_survives(published: Link) -> None:
         warehouse.sql(f'DROP OWNED BY "{analyst}"; DROP ROLE "{analyst}"')
 
 
+def test_a_role_that_quotes_every_name_keeps_indexes_too(published: Link) -> None:
+    """The server's words for an index or a partition key then look another way."""
+    role = published.roles["warehouse"]
+    published.warehouse.sql(
+        f'ALTER ROLE "{role}" SET quote_all_identifiers = on; CREATE INDEX ON raw.t (lower(name))'
+    )
+    published.synced()
+    assert published.warehouse.scalar(f"SELECT count(*) FROM pg_index WHERE indrelid = {LEAF}") == 3
+
+
 def test_rows_that_break_a_users_constraint_leave_the_old_ones(published: Link) -> None:
     published.warehouse.sql("ALTER TABLE raw.t ADD CONSTRAINT priced CHECK (price > 0)")
     published.source.sql("UPDATE t SET price = -1 WHERE id = 7")
@@ -176,12 +187,12 @@ def test_rows_that_break_a_users_constraint_leave_the_old_ones(published: Link) 
     assert published.warehouse.scalar("SELECT min(price) FROM raw.t") == 1
 
 
-def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None:
-    warehouse = published.warehouse
-    role = published.roles["warehouse"]
+def built_under_lock(link: Link) -> tuple[set[str], set[int], int]:
+    """Refresh, and see which statements ran while readers were locked out, how many indexes
+    the new leaf had meanwhile, and how many before."""
+    warehouse = link.warehouse
+    role = link.roles["warehouse"]
     warehouse.sql(
-        "CREATE INDEX ON raw.t (lower(name)); CREATE INDEX ON raw.t (price) WHERE price > 3;"
-        "ALTER TABLE raw.t ADD CHECK (price > 0);"
         "CREATE TABLE public.seen (n serial, tag text, locked boolean, indexes bigint);"
         f'GRANT ALL ON public.seen, public.seen_n_seq TO "{role}";'
         r"""CREATE FUNCTION public.see() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -195,12 +206,69 @@ def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None
         END $$;
         CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION public.see()"""
     )
-    published.synced()
+    link.synced()
     built = warehouse.sql("SELECT tag, locked, indexes FROM public.seen ORDER BY n")
+    warehouse.sql("DROP EVENT TRIGGER see")
     under_lock = [(tag, indexes) for tag, locked, indexes in built if locked]
     before = [indexes for _, locked, indexes in built if not locked]
-    assert {tag for tag, _ in under_lock} == {"ALTER TABLE"}
-    assert {indexes for _, indexes in under_lock} == {4} == {max(before)}
+    return {tag for tag, _ in under_lock}, {n for _, n in under_lock}, max(before)
+
+
+def test_no_index_is_built_while_readers_are_locked_out(published: Link) -> None:
+    published.warehouse.sql(
+        "CREATE INDEX ON raw.t (lower(name)); CREATE INDEX ON raw.t (price) WHERE price > 3;"
+        "ALTER TABLE raw.t ADD CHECK (price > 0)"
+    )
+    assert built_under_lock(published) == ({"ALTER TABLE"}, {4}, 4)
+
+
+def test_an_index_is_built_beforehand_though_another_holds_off_the_preparation(
+    published: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A VACUUM or ANALYZE of the raw table, say, that ends only while the swap is tried."""
+    published.warehouse.sql("CREATE INDEX ON raw.t (lower(name))")
+    other = published.warehouse.connect()
+    other.execute("BEGIN; LOCK TABLE raw.t IN SHARE UPDATE EXCLUSIVE MODE")
+    monkeypatch.setattr(swap, "QUIETEN_TIMEOUT_MS", 50)
+    monkeypatch.setattr(swap, "_pause", lambda session, seconds: other.close())
+    assert built_under_lock(published) == ({"ALTER TABLE"}, {3}, 3)
+    assert other.closed
+
+
+def test_an_index_that_can_not_be_built_fails_the_table_and_is_not_left_out(
+    published: Link,
+) -> None:
+    """Only what hangs on a column that the refresh drops goes with it."""
+    warehouse = published.warehouse
+    warehouse.sql(
+        "CREATE FUNCTION public.odd(v text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN"
+        " IF v = 'unit 1001' THEN PERFORM no_such_column; END IF; RETURN v; END $$;"
+        "CREATE INDEX ON raw.t (public.odd(name))"
+    )
+    published.source.sql("INSERT INTO t VALUES (1001, 'unit 1001', 1)")
+    error = only(published.sync()).error
+    assert error is not None
+    assert error.sqlstate == "42703"
+
+
+def test_a_users_primary_key_is_built_while_readers_go_on(link: Link) -> None:
+    link.source.sql("CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 100)")
+    link.synced()
+    link.warehouse.sql("ALTER TABLE raw.t ADD PRIMARY KEY (id, _airbyte_generation_id)")
+    assert built_under_lock(link) == ({"ALTER TABLE"}, {2}, 2)
+    constraint = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid ="
+    assert link.warehouse.scalar(f"{constraint} 'raw.t'::regclass") == 1
+    assert link.warehouse.scalar(f"{constraint} {LEAF}") == 1
+
+
+def test_a_partition_that_someone_attached_is_named(published: Link) -> None:
+    published.warehouse.sql("CREATE TABLE public.more PARTITION OF raw.t FOR VALUES IN (-1)")
+    error = only(published.sync()).error
+    assert error is not None
+    assert error.kind == "schema"
+    assert "public.more" in error.message
+    published.warehouse.sql("ALTER TABLE raw.t DETACH PARTITION public.more")
+    published.synced()
 
 
 def test_a_reader_always_sees_one_whole_generation(link: Link) -> None:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from elconsole.engine.pools import UNLESS_REFUSED
 from elconsole.settings import ConnectionSettings, load_settings
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database, PostgresServer
@@ -84,3 +85,25 @@ def test_the_first_of_several_hosts_that_answers_is_used(
 ) -> None:
     dsn = "postgresql://{user}@127.0.0.1:1,{host}:{port}/{dbname}".format(**address)
     assert current_user(warehouse(tmp_path, dsn=dsn, password=PASSWORD)) == address["user"]
+
+
+@pytest.mark.parametrize(
+    ("version", "looks_after_clients"),
+    [
+        ("PostgreSQL 17.5 on x86_64-pc-linux-gnu, compiled by gcc 12.2.0, 64-bit", True),
+        ("PostgreSQL 16.2 on aarch64-apple-darwin23, compiled by Apple clang 15.0", True),
+        ("PostgreSQL 15.8, compiled by Visual C++ build 1940, 64-bit", False),
+        ("PostgreSQL 17.0 on x86_64-windows, compiled by msvc-19.41.34123, 64-bit", False),
+        ("PostgreSQL 16.1 on x86_64-w64-mingw32, compiled by gcc.exe 13.2.0", False),
+    ],
+)
+def test_a_server_on_windows_is_not_asked_for_what_it_refuses(
+    server: PostgresServer, version: str, looks_after_clients: bool
+) -> None:
+    condition = UNLESS_REFUSED.replace("version()", sql.Literal(version).as_string())
+    names = server.admin.sql(
+        "SELECT name FROM (VALUES ('client_connection_check_interval'), ('TimeZone')) AS t (name)"
+        f" WHERE {condition} ORDER BY name"
+    )
+    assert (("client_connection_check_interval",) in names) == looks_after_clients
+    assert ("TimeZone",) in names

@@ -59,6 +59,17 @@ def test_wide_tables_arrive_and_too_wide_ones_are_refused_alone(link: Link) -> N
         assert f"plant.{name} has" in error.message
 
 
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_statements_longer_than_a_sockets_buffer_are_sent(link: Link, mode: str) -> None:
+    columns = ", ".join(f'"{"é" * 28}{n:05d}" int' for n in range(1590))
+    link.source.sql(f"CREATE TABLE t (id int PRIMARY KEY, {columns}); INSERT INTO t VALUES (1)")
+    link.options["plant"] = {"mode": mode}
+    link.synced(retries=0, stall_timeout=5)
+    link.source.sql("INSERT INTO t VALUES (2)")
+    link.synced(retries=0, stall_timeout=5)
+    assert count(link, "t") == 2
+
+
 def test_a_composite_key_keeps_its_order_and_rows_without_key_stay_double(link: Link) -> None:
     link.source.sql(
         "CREATE TABLE keyed (a int, b text, c int, PRIMARY KEY (c, a)) ;"
@@ -144,6 +155,20 @@ def test_columns_named_like_the_metadata_are_refused_unless_excluded(link: Link)
     link.options["plant"] = {"table": {"copied": {"exclude_columns": ["_airbyte_raw_id"]}}}
     link.synced()
     assert link.warehouse.sql("SELECT id FROM raw.copied") == [(1,)]
+
+
+def test_a_table_locked_even_against_readers_is_told_with_what_to_do(link: Link) -> None:
+    link.source.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    engine = link.engine(retries=0, stall_timeout=30)
+    with link.source.connect() as altering:
+        altering.execute("BEGIN; LOCK TABLE t")
+        detail = engine.sync(SyncRequest(), emit=link.events.append, stop=threading.Event())
+    error = only(detail).error
+    assert error is not None
+    assert (error.kind, error.sqlstate) == ("transient", "55P03")
+    assert error.hint is not None
+    assert "ALTER TABLE" in error.hint
+    link.synced()
 
 
 def test_row_level_security_fails_the_table_instead_of_hiding_rows(link: Link) -> None:

@@ -9,6 +9,7 @@ import pytest
 from psycopg import sql
 
 from elconsole.api import SyncRequest
+from elconsole.engine import catalog
 from tests.integration.link import Link
 from tests.postgres import Database
 
@@ -167,6 +168,28 @@ def test_built_in_types_arrive_identical_with_their_modifiers(link: Link) -> Non
     assert content(link.warehouse, "raw.every_type", names) == content(
         link.source, "public.every_type", names
     )
+
+
+def test_money_of_another_unit_arrives_as_its_text(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are whole yen there, say, and cents here."""
+    link.source.sql(
+        "CREATE DOMAIN price AS money; CREATE TABLE t (n int, one money, many money[], p price);"
+        "INSERT INTO t VALUES (1, 12.34, '{1.50,2.00}', 3)"
+    )
+    monkeypatch.setattr(catalog, "read_money_unit", lambda session: "0000000000000001")
+    detail = link.synced()
+    assert columns_of(link.warehouse, "raw.t") == {
+        "n": "integer",
+        "one": "text",
+        "many": "text[]",
+        "p": "text",
+    }
+    assert content(link.warehouse, "raw.t", ["one", "many", "p"]) == content(
+        link.source, "public.t", ["one", "many", "p"]
+    )
+    assert detail.run.records_loaded == 1
 
 
 def test_every_base_type_of_the_server_is_in_the_matrix(link: Link) -> None:

@@ -2,7 +2,7 @@
 -- constraint and NOT NULL of the parent. Statements carry the leaf's name.
 SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', {leaf}, k.conname, pg_get_constraintdef(k.oid)) AS ddl
   FROM pg_constraint k
- WHERE k.conrelid = {parent} AND k.contype IN ('c', 'u', 'x', 'f')
+ WHERE k.conrelid = {parent} AND k.contype IN ('c', 'p', 'u', 'x', 'f')
 UNION ALL
 SELECT format('CREATE %sINDEX ON %s %s',
               CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,

@@ -9,10 +9,16 @@ SELECT c.oid::int8 AS oid,
        (SELECT array_agg(a.attname::text ORDER BY a.attnum)
           FROM pg_constraint k
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-         WHERE k.conrelid = leaf.oid AND k.contype = 'p') AS leaf_key
+         WHERE k.conrelid = leaf.oid AND k.contype = 'p') AS leaf_key,
+       (SELECT min(other.inhrelid::regclass::text)
+          FROM pg_inherits other
+         WHERE other.inhparent = c.oid AND c.relkind = 'p'
+           AND other.inhrelid IS DISTINCT FROM leaf.oid) AS other_partition
   FROM pg_class c
-  LEFT JOIN pg_inherits i ON i.inhparent = c.oid AND c.relkind = 'p'
-  LEFT JOIN pg_class leaf
-    ON leaf.oid = i.inhrelid AND leaf.relnamespace = to_regnamespace('elconsole_storage')
+  LEFT JOIN (pg_inherits i
+             JOIN pg_class leaf
+               ON leaf.oid = i.inhrelid
+              AND leaf.relnamespace = to_regnamespace('elconsole_storage'))
+    ON i.inhparent = c.oid AND c.relkind = 'p'
  WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 'i', 'I')

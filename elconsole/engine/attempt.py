@@ -1,0 +1,102 @@
+"""One attempt at a table: what it works with, and what it published."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+
+from elconsole.api_types import Strategy
+from elconsole.engine.faults import table_error
+from elconsole.engine.plan import TableTask
+from elconsole.engine.pools import Session
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.transfer import Progress, Transferred
+from elconsole.hook_types import HookResult
+
+
+class NotAtOnce(Exception):
+    """Something stands in the way of asking all at once: ask it again one by one, on new
+    sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What an attempt published."""
+
+    rows_extracted: int
+    rows_loaded: int
+    rows_deleted: int
+    bytes: int
+    extract_seconds: float
+    load_seconds: float
+    generation: int
+    row_count: int
+    extracted_at: datetime
+    strategy: Strategy
+    quality_flags: Mapping[str, int] = field(default_factory=dict)
+    """Units `passed` and `failed`; empty where the table has no pass rates."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether a row of the raw table is another one than before."""
+        return self.strategy == "full" or bool(self.rows_loaded or self.rows_deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadContext:
+    """What one attempt works with."""
+
+    task: TableTask
+    source: Session
+    warehouse: Session
+    run_id: str
+    run_number: int
+    attempt: int
+    identity: tuple[str, int] | None
+    """System identifier and timeline of the source's cluster, where readable."""
+    hash_salt: str | None = field(repr=False)
+    quality: QualityTarget | None
+    """How its units are counted; None where it has none."""
+    stall_timeout_s: float
+    lock_wait_s: float
+    started: float
+    """Monotonic time at which the table's run began."""
+    on_progress: Progress
+    on_extracted: Callable[[Transferred], None]
+    on_commit: Callable[[LoadResult], None]
+    """Takes what the COMMIT that follows is to publish."""
+    before_publish: Callable[[Session, str, HookResult], None]
+    """Takes the warehouse session, the unpublished table and what arrived; may raise."""
+    asks_before_publish: bool
+    """Whether `before_publish` asks anything, for which it needs the open transaction."""
+    one_by_one: bool = False
+    """Whether to wait for every answer before the next question."""
+
+
+def hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
+    return HookResult(
+        rows_extracted=moved.rows,
+        rows_loaded=rows_loaded,
+        bytes=moved.bytes,
+        extract_seconds=moved.extract_seconds,
+    )
+
+
+@contextlib.contextmanager
+def warehouse_side() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise table_error(error, "warehouse", "warehouse") from error
+
+
+@contextlib.contextmanager
+def source_side(task: TableTask) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise table_error(error, task.source, "source") from error

@@ -1,0 +1,90 @@
+"""COPY from a table's source into its warehouse table, in as many parts as it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from elconsole.engine.attempt import LoadContext
+from elconsole.engine.faults import table_error
+from elconsole.engine.transfer import (
+    Openings,
+    Progress,
+    SourceFault,
+    TargetFault,
+    Transferred,
+    transfer,
+)
+from elconsole.errors import ElconsoleError
+
+
+def ending(statements: list[str]) -> list[str]:
+    """The same; the source's transaction ends by itself with its last byte."""
+    return [*statements[:-1], f"{statements[-1]}; COMMIT"]
+
+
+def copy(
+    context: LoadContext,
+    statements: Sequence[str],
+    copy_in: str,
+    create: str,
+    *,
+    quiet: bool = False,
+    lazy: bool = False,
+) -> Transferred:
+    """Run the parts of a COPY one after the other, each proved by its own counts. `create`
+    makes the table they go to; with `lazy` only when there is a row."""
+    moved = Transferred(0, 0, 0.0)
+    created = False
+    report = _unreported if quiet else context.on_progress
+    for copy_out in statements:
+        into = copy_in if created else f"{create}; {copy_in}"
+        part = copy_part(context, copy_out, into, _after(moved, report), lazy=lazy)
+        moved = moved.plus(part)
+        created = moved.rows > 0 or not lazy
+    return moved
+
+
+def _after(moved: Transferred, report: Progress) -> Progress:
+    def progress(rows: int, size: int) -> None:
+        report(moved.rows + rows, moved.bytes + size)
+
+    return progress
+
+
+def copy_part(
+    context: LoadContext,
+    copy_out: str,
+    copy_in: str,
+    on_progress: Progress,
+    *,
+    lazy: bool = False,
+    openings: Openings | None = None,
+) -> Transferred:
+    task = context.task
+    try:
+        return transfer(
+            context.source,
+            copy_out.encode(),
+            context.warehouse,
+            copy_in.encode(),
+            stall_timeout_s=context.stall_timeout_s,
+            on_progress=on_progress,
+            lazy=lazy,
+            openings=openings,
+        )
+    except SourceFault as fault:
+        raise _cause(fault, task.source, "source") from fault
+    except TargetFault as fault:
+        raise _cause(fault, "warehouse", "warehouse") from fault
+
+
+def _unreported(_rows: int, _bytes: int) -> None:
+    """Keys of a sweep are no rows of the table."""
+
+
+def _cause(fault: Exception, name: str, role: str) -> ElconsoleError:
+    cause = fault.__cause__
+    assert isinstance(cause, psycopg.Error)
+    return table_error(cause, name, "source" if role == "source" else "warehouse")

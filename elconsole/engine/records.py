@@ -1,0 +1,73 @@
+"""What the ledger keeps of a published table."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+
+from elconsole.engine import extract, merge
+from elconsole.engine.attempt import LoadContext, LoadResult
+from elconsole.engine.statements import statement
+
+
+def table_records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> str:
+    """SQL that writes watermark, target and table run: part of the publishing transaction."""
+    task = context.task
+    target = merge.known_target(task)
+    cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
+    system_identifier, timeline = context.identity or (None, None)
+    bind = psycopg.ClientCursor(context.warehouse).mogrify
+    watermark = bind(
+        statement("record_watermark"),
+        {
+            "target_id": target.target_id,
+            "run_id": context.run_id,
+            "extracted_at": snapshot.taken_at,
+            "snapshot": snapshot.text,
+            "snapshot_xmin": snapshot.xmin,
+            "cursor_column": cursor,
+            "cursor_value": snapshot.cursor_value,
+            "source_oid": task.relation.oid,
+            "leaf_oids": list(snapshot.leaf_oids),
+            "system_identifier": system_identifier,
+            "timeline": timeline,
+            "selection": task.selection,
+            "source_columns": [column.name for column in task.columns],
+            "source_numbers": [column.number for column in task.columns],
+        },
+    )
+    moved = bind(
+        "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
+        " last_synced_at = clock_timestamp(),"
+        " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END,"
+        " units_version = CASE WHEN %s THEN %s ELSE units_version END"
+        " WHERE target_id = %s",
+        [
+            result.generation,
+            result.row_count,
+            result.changed,
+            context.run_id,
+            result.changed and bool(result.quality_flags),
+            context.quality and context.quality.of_content(context.run_id).stored_version,
+            target.target_id,
+        ],
+    )
+    entry = bind(
+        statement("record_table_run"),
+        {
+            "run_id": context.run_id,
+            "source": task.source,
+            "table_name": task.label,
+            "strategy": result.strategy,
+            "records_extracted": result.rows_extracted,
+            "records_loaded": result.rows_loaded,
+            "records_deleted": result.rows_deleted,
+            "bytes": result.bytes,
+            "generation": result.generation,
+            "extract_seconds": result.extract_seconds,
+            "duration_seconds": time.monotonic() - context.started,
+            "attempts": context.attempt,
+        },
+    )
+    return ";".join([watermark, moved, entry])

@@ -1,0 +1,155 @@
+"""A table's sync that loses a connection at each of its messages in turn, before or after the
+answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from elconsole.engine import transfer
+from elconsole.engine.pools import Session
+from elconsole.events import TableStarted
+from tests.faults.conftest import only, until
+from tests.pairs import Pair
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+QUALITY = {"status": "v", "passed": ["ok"], "time": "at", "by": ["line"]}
+SCENARIOS: dict[str, tuple[dict[str, Any], str]] = {
+    "full": ({"mode": "full"}, "UPDATE t SET v = v || 'x' WHERE id = 1"),
+    "full of a selection": (
+        {"mode": "full", "where": "id > 0", "quality": QUALITY},
+        "UPDATE t SET v = v || 'x' WHERE id = 1",
+    ),
+    "changes": (
+        {"mode": "incremental", "quality": QUALITY},
+        "UPDATE t SET v = v || 'x' WHERE id = 1; INSERT INTO t SELECT max(id) + 1, 'ok' FROM t",
+    ),
+    "changes and deletes": (
+        {"mode": "incremental", "deletes": "sweep", "quality": QUALITY},
+        "DELETE FROM t WHERE id = (SELECT max(id) FROM t); UPDATE t SET v = v || 'x' WHERE id = 1;"
+        " INSERT INTO t SELECT max(id) + 2, 'ok' FROM t",
+    ),
+    "deletes": (
+        {"mode": "incremental", "deletes": "sweep"},
+        "DELETE FROM t WHERE id = (SELECT max(id) FROM t)",
+    ),
+    "nothing": ({"mode": "incremental", "deletes": "sweep"}, "SELECT"),
+    "a new column": (
+        {"mode": "incremental"},
+        "DO $$ BEGIN EXECUTE format('ALTER TABLE t ADD c%s int',"
+        " (SELECT max(attnum) FROM pg_attribute WHERE attrelid = 't'::regclass)); END $$;"
+        "UPDATE t SET v = v || 'x' WHERE id = 1",
+    ),
+}
+
+
+@dataclass(slots=True)
+class Strike:
+    """Loses the connection of one message, counted from the table's first."""
+
+    pair: Pair
+    number: int
+    answered: bool
+    """Whether the server does what the message says; only its answer is lost."""
+    sent: int = 0
+    struck: bool = False
+
+    def wait(self, session: Session, original: Callable[..., Any], *arguments: Any) -> Any:
+        if not self._is_due():
+            return original(session, *arguments)
+        if not self.answered:
+            self._cut(session)
+            return original(session, *arguments)
+        original(session, *arguments)
+        self._cut(session)
+        raise psycopg.OperationalError("the answer was lost")
+
+    def ask(self, conn: Any) -> None:
+        if self._is_due():
+            self._end(conn.backend_pid)
+
+    def _is_due(self) -> bool:
+        # Planning writes no row.
+        self.sent += any(isinstance(event, TableStarted) for event in self.pair.events)
+        if self.struck or self.sent < self.number:
+            return False
+        self.struck = True
+        return True
+
+    def _cut(self, session: Session) -> None:
+        self._end(session.info.backend_pid)
+
+    def _end(self, backend: int) -> None:
+        self.pair.source.sql("SELECT pg_terminate_backend(%s, 5000)", backend)
+
+
+def strike(pair: Pair, monkeypatch: pytest.MonkeyPatch, number: int, answered: bool) -> Strike:
+    """Arm one strike for the next sync."""
+    armed = Strike(pair, number, answered)
+    wait, ask = Session.wait, transfer._Pump._ask
+
+    def struck_wait(session: Session, gen: Generator[Any, Any, Any], *args: Any) -> Any:
+        return armed.wait(session, wait, gen, *args)
+
+    def struck_ask(pump: Any, conn: Any, *args: Any) -> None:
+        armed.ask(conn)
+        ask(pump, conn, *args)
+
+    monkeypatch.setattr(Session, "wait", struck_wait)
+    monkeypatch.setattr(transfer._Pump, "_ask", struck_ask)
+    return armed
+
+
+def settled(pair: Pair) -> bool:
+    """Whether no session of the engine holds a lock or a transaction."""
+    busy = pair.warehouse.scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename IN (%s, %s) AND state <> 'idle'",
+        pair.warehouse_role,
+        pair.source_role,
+    )
+    return busy == 0 and pair.advisory_locks() == 0
+
+
+def counted(pair: Pair) -> list[Any]:
+    """Units inspected and passed, as the ledger has them."""
+    return pair.warehouse.sql(
+        "SELECT units_passed + units_failed, units_passed FROM elconsole.targets"
+        " WHERE units_passed IS NOT NULL"
+    )
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["unheard", "unanswered"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_connection_lost_at_any_message_loses_nothing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, scenario: str, answered: bool
+) -> None:
+    block, change = SCENARIOS[scenario]
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v text, line text DEFAULT 'a',"
+        " at timestamptz DEFAULT '2026-01-01');"
+        "INSERT INTO t SELECT n, 'ok' FROM generate_series(1, 90) n"
+    )
+    pair.configure({"t": block}, retries=0, workers=1)
+    pair.sync()
+    number, struck = 1, True
+    while struck:
+        pair.source.sql(change)
+        before = pair.raw("id, v")
+        with monkeypatch.context() as patch:
+            armed = strike(pair, patch, number, answered)
+            table = only(pair.run().tables)
+        number, struck = number + 1, armed.struck
+        expected = pair.rows("id, v") if table.status == "succeeded" else before
+        assert pair.raw("id, v") == expected, (number, table)
+        until(lambda: settled(pair))
+        pair.sync()
+        assert pair.raw("id, v") == pair.rows("id, v"), (number, table)
+        assert pair.leftovers() == [], (number, table)
+        assert counted(pair) in ([], pair.raw("count(*), count(*) FILTER (WHERE v = 'ok')"))
+        until(lambda: settled(pair))
+    assert number > 6
