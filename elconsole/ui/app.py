@@ -1,7 +1,7 @@
-"""The console: pages, keys, and the one place where news changes the state.
+"""The console: its pages and keys.
 
-Threads only post messages (`background`, `questions`); the handlers here fold them
-into `store.ConsoleState` and ask for a repaint, at most four times a second.
+Threads only post messages (`background`, `questions`); `listening` folds them
+into `state.ConsoleState` and asks for a repaint, at most four times a second.
 """
 
 from __future__ import annotations
