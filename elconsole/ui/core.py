@@ -43,7 +43,7 @@ class StateApp(App[str]):
         """Why there are no settings; raised once the terminal is restored."""
         self._repaint_pending = False
         self._settling: Timer | None = None
-        self._typed = TypedKeys(self, super().on_event)
+        self.typed = TypedKeys(self, super().on_event)
         for theme in themes.OWN:
             self.register_theme(theme)
         self.theme = themes.choose(self, options.preferences_path)
@@ -82,7 +82,7 @@ class StateApp(App[str]):
     async def on_event(self, event: Event) -> None:
         """Take keys one at a time, everything else at once."""
         if isinstance(event, Key) and not event.is_forwarded:
-            await self._typed.take(event)
+            await self.typed.take(event)
         else:
             await super().on_event(event)
 

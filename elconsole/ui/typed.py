@@ -28,6 +28,10 @@ class TypedKeys:
         self._waiting: deque[Key] = deque()
         self._under_way: Key | None = None
 
+    def busy(self) -> bool:
+        """Whether a key is on its way or waits for its turn."""
+        return self._under_way is not None or bool(self._waiting)
+
     async def take(self, key: Key) -> None:
         """Deliver a key, or keep it until the one before is done."""
         self._waiting.append(key)

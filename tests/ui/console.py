@@ -12,7 +12,7 @@ from elconsole.ui.app import ConsoleApp
 from elconsole.ui.options import ConsoleOptions
 from tests.ui import fake_engine as fake
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 QUIET_PAUSES = 5
 
 
@@ -38,7 +38,7 @@ def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Wait until every question is answered, folded and painted."""
+    """Wait until every key has done its work, and every question is answered and painted."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     async with asyncio.timeout(PATIENCE_S):
@@ -46,7 +46,8 @@ async def settle(pilot: Pilot[Any]) -> None:
         quiet = 0
         while quiet < QUIET_PAUSES:
             await pilot.pause(0.005)
-            quiet = 0 if app.background.waiting() - held(app) else quiet + 1
+            busy = app.background.waiting() - held(app) or app.typed.busy()
+            quiet = 0 if busy else quiet + 1
     app.repaint()
     await pilot.pause()
     await pilot.pause()
