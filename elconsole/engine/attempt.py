@@ -39,6 +39,8 @@ class LoadResult:
     strategy: Strategy
     quality_flags: Mapping[str, int] = field(default_factory=dict)
     """Units `passed` and `failed`; empty where the table has no pass rates."""
+    notes: tuple[str, ...] = ()
+    """What the plan and the snapshot had to say: why it was a full refresh, say."""
 
     @property
     def changed(self) -> bool:

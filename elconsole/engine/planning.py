@@ -282,4 +282,5 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
         status="pending",
         rows_estimated=planned.rows_estimated,
         schema_changes=planned.changes,
+        notes=planned.notes,
     )

@@ -125,6 +125,7 @@ def _publish_leaf(
         row_count=moved.rows,
         extracted_at=snapshot.taken_at,
         strategy="full",
+        notes=task.notes,
     )
     context.on_commit(result)
     swap(

@@ -207,6 +207,7 @@ class TableRunner:
             attempts=self.attempt,
             strategy=self.task.strategy,
             schema_changes=self.task.changes,
+            notes=self.task.notes,
         )
         self._emit(
             TableStarted,
@@ -252,6 +253,7 @@ class TableRunner:
             self.key,
             status="succeeded",
             strategy=result.strategy,
+            notes=result.notes,
             records_extracted=result.rows_extracted,
             records_loaded=result.rows_loaded,
             records_deleted=result.rows_deleted,
