@@ -11,9 +11,9 @@ import psycopg
 
 from elconsole.api_types import Strategy
 from elconsole.engine.faults import table_error
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.task import TableTask
 from elconsole.engine.transfer import Progress, Transferred
 from elconsole.hook_types import HookResult
 

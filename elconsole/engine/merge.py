@@ -14,11 +14,11 @@ from elconsole.engine import layout
 from elconsole.engine.drift import METADATA
 from elconsole.engine.extract import key_columns
 from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.plan import TableTask, identifier
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_daily import UnitCounting
 from elconsole.engine.state import Target
 from elconsole.engine.swap import prepare, swap
+from elconsole.engine.task import TableTask, identifier
 from elconsole.errors import PlanError
 
 STAGE = "pg_temp.elconsole_stage"
