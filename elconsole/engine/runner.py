@@ -127,12 +127,12 @@ class SyncRun:
         self.identities = {name: c.identity for name, c in found.catalogs.items()}
         try:
             planned = self._plan(session, found)
+            self.book = RunBook([as_table_run(one) for one in planned])
+            ledger.enter_tables(session, self.summary.run_id, self.book.tables())
         except BaseException:
             self._finish(session, "failed")
             raise
         tasks = [task for task in planned if isinstance(task, TableTask)]
-        self.book = RunBook([as_table_run(one) for one in planned])
-        ledger.enter_tables(session, self.summary.run_id, self.book.tables())
         self.writer = LedgerWriter(
             session, self.pools.warehouse.server, self.book, self.summary.run_id, number
         )
