@@ -186,8 +186,8 @@ def _dropped_columns(task: TableTask) -> list[str]:
     planned = {column.name for column in task.columns}
     return [
         identifier(name)
-        for name in task.raw_columns
-        if name not in planned and name not in METADATA
+        for name, column in task.raw_columns.items()
+        if not (name in planned or name in METADATA or column.is_generated)
     ]
 
 
