@@ -101,6 +101,27 @@ def test_rows_that_the_warehouse_loses_are_noticed(make_database: MakeDatabase) 
         )
 
 
+def test_what_the_warehouse_remarks_during_a_copy_stops_nothing(
+    make_database: MakeDatabase,
+) -> None:
+    source, warehouse = make_database("source"), make_database("warehouse")
+    warehouse.sql(
+        "CREATE TABLE rows (n int); CREATE FUNCTION remark() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN IF NEW.n % 1000 = 0 THEN RAISE WARNING ''row %'', NEW.n; END IF; RETURN NEW; END';"
+        "CREATE TRIGGER remarking BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION remark()"
+    )
+    with _session(source, "source") as reading, _session(warehouse, "warehouse") as writing:
+        moved = transfer(
+            reading,
+            b"COPY (SELECT generate_series(1, 200000)) TO STDOUT (FORMAT binary)",
+            writing,
+            b"COPY public.rows FROM STDIN (FORMAT binary)",
+            stall_timeout_s=60.0,
+            on_progress=lambda _rows, _bytes: None,
+        )
+    assert moved.rows == 200_000
+
+
 def _calls_during(copy_rows: Callable[[int], Transferred], rows: int) -> int:
     """Python functions and built-ins that this thread called."""
     calls = 0
