@@ -98,6 +98,9 @@ class TableRun:
     duration_seconds: float = 0.0
     attempts: int = 0
     schema_changes: tuple[SchemaChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the plan, and the sync once it saw the source, had to say: why it was a full
+    refresh, say."""
     error: ErrorInfo | None = None
 
 

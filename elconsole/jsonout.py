@@ -101,6 +101,7 @@ def _table_run(table: TableRun) -> Document:
         "duration_seconds": _seconds(table.duration_seconds),
         "attempts": table.attempts,
         "schema_changes": [change(value) for value in table.schema_changes],
+        "notes": list(table.notes),
         "error": error(table.error),
     }
 

@@ -11,9 +11,9 @@ from psycopg import sql
 
 from elconsole.engine.layout import qualified
 from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from elconsole.engine.statements import statement
+from elconsole.engine.task import TableTask
 from elconsole.errors import TargetTaken
 
 NAMED = 5

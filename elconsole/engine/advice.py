@@ -12,9 +12,9 @@ import psycopg
 
 from elconsole.advisors import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.api import QualityTable
-from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.pools import Pool
 from elconsole.engine.statements import statement
+from elconsole.engine.task import Refused, TableTask
 from elconsole.errors import EXIT_UNREACHABLE, ElconsoleError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import psycopg
 
 from elconsole.api_types import Strategy
 from elconsole.engine.faults import table_error
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.task import TableTask
 from elconsole.engine.transfer import Progress, Transferred
 from elconsole.hook_types import HookResult
 
@@ -39,6 +39,8 @@ class LoadResult:
     strategy: Strategy
     quality_flags: Mapping[str, int] = field(default_factory=dict)
     """Units `passed` and `failed`; empty where the table has no pass rates."""
+    notes: tuple[str, ...] = ()
+    """What the plan and the snapshot had to say: why it was a full refresh, say."""
 
     @property
     def changed(self) -> bool:

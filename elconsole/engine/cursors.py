@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from psycopg import sql
 
 from elconsole.engine.drift import PlannedColumn
-from elconsole.engine.plan import TableTask, identifier
+from elconsole.engine.task import TableTask, identifier
 from elconsole.errors import PlanError
 
 TIME_TYPES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}

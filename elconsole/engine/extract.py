@@ -17,10 +17,10 @@ from elconsole.engine.cursors import (
     watermark_limit,
 )
 from elconsole.engine.drift import PlannedColumn
-from elconsole.engine.plan import SALT_SETTING, TableTask, identifier
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ranges import page_conditions
 from elconsole.engine.statements import statement
+from elconsole.engine.task import SALT_SETTING, TableTask, identifier
 from elconsole.engine.typeplan import copy_format
 from elconsole.errors import TransientFault
 

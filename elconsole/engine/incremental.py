@@ -76,6 +76,7 @@ def merge_changes(context: LoadContext, snapshot: extract.Snapshot, lock: TableL
         row_count=(target.row_count or 0) + wrote.inserted - wrote.deleted,
         extracted_at=snapshot.taken_at,
         strategy=task.strategy,
+        notes=task.notes,
         quality_flags=wrote.units or {},
     )
     context.on_commit(result)

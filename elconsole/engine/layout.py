@@ -18,9 +18,9 @@ from psycopg import sql
 
 from elconsole.engine.drift import PlannedColumn
 from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.plan import TableTask, identifier
 from elconsole.engine.pools import Session
 from elconsole.engine.statements import statement
+from elconsole.engine.task import TableTask, identifier
 from elconsole.engine.typeplan import TypePlan, copy_format
 from elconsole.errors import SchemaConflict
 

@@ -84,6 +84,7 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
         "statuses": [t.status for t in tables],
         "estimates": [t.rows_estimated for t in tables],
         "changes": [_changes(t.schema_changes) for t in tables],
+        "notes": [Jsonb([spell(note, session.encoding) for note in t.notes]) for t in tables],
         "finished": [t.finished_at for t in tables],
         **_errors(tables, session),
     }
@@ -191,7 +192,7 @@ def _with_tables(session: Session, runs: tuple[RunSummary, ...]) -> tuple[RunDet
 
 
 def _table_run(row: list[Any]) -> TableRun:
-    *facts, changes, kind, message, hint, state = row
+    *facts, changes, notes, kind, message, hint, state = row
     names = (
         "source table target mode strategy status records_extracted records_loaded"
         " records_deleted bytes rows_estimated started_at finished_at duration_seconds attempts"
@@ -199,6 +200,7 @@ def _table_run(row: list[Any]) -> TableRun:
     return TableRun(
         **dict(zip(names, facts, strict=True)),
         schema_changes=tuple(SchemaChange(**change) for change in changes),
+        notes=tuple(notes),
         error=ErrorInfo(kind, message or "", hint, state) if kind else None,
     )
 

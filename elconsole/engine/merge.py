@@ -14,11 +14,11 @@ from elconsole.engine import layout
 from elconsole.engine.drift import METADATA
 from elconsole.engine.extract import key_columns
 from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.plan import TableTask, identifier
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_daily import UnitCounting
 from elconsole.engine.state import Target
 from elconsole.engine.swap import prepare, swap
+from elconsole.engine.task import TableTask, identifier
 from elconsole.errors import PlanError
 
 STAGE = "pg_temp.elconsole_stage"
@@ -186,8 +186,8 @@ def _dropped_columns(task: TableTask) -> list[str]:
     planned = {column.name for column in task.columns}
     return [
         identifier(name)
-        for name in task.raw_columns
-        if name not in planned and name not in METADATA
+        for name, column in task.raw_columns.items()
+        if not (name in planned or name in METADATA or column.is_generated)
     ]
 
 

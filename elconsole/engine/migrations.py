@@ -15,6 +15,7 @@ MIGRATIONS = (
     "quality_signals",
     "watermark_numbers",
     "quality_counted",
+    "table_run_notes",
 )
 LOCK_CLASS = 0x656C6300
 """First key of every advisory lock of ours ("elc"); the last byte tells what is locked."""

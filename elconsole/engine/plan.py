@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from elconsole.api_types import Mode, SchemaChange, Strategy
+from elconsole.api_types import Mode, Strategy
 from elconsole.engine.catalog import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
-from elconsole.engine.drift import METADATA_PREFIX, Drift, PlannedColumn, compare
+from elconsole.engine.drift import Drift, PlannedColumn
 from elconsole.engine.naming import can_spell
+from elconsole.engine.selection import (
+    choose_columns,
+    fingerprint,
+    primary_key_of,
+    selection_text,
+)
 from elconsole.engine.state import (
-    RawColumn,
     RawRelation,
     TableKey,
     Target,
     WarehouseState,
-    Watermark,
 )
+from elconsole.engine.task import SALT_SETTING, Refused, TableTask, drift_of, identifier
 from elconsole.engine.typeplan import TEXT, TypePlan, plan_type
 from elconsole.errors import (
     ConfigurationError,
@@ -47,92 +49,7 @@ RELATION_KINDS = {
     "i": "index",
     "I": "index",
 }
-SALT_SETTING = "elconsole.hash_salt"
-"""Session setting that carries the salt, so that it stands in no statement's text."""
 METADATA_COLUMNS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class TableTask:
-    """One table's sync, decided before a row moves."""
-
-    source: str
-    relation: SourceRelation
-    label: str
-    """The table's name in reports: bare, or qualified where one source has two of it."""
-    settings: TableSettings
-    target_schema: str
-    target_name: str
-    target: Target | None
-    """None until the name is assigned in the ledger."""
-    parent: RawRelation | None
-    """The raw table as it stands; None before the first load."""
-    raw_columns: Mapping[str, RawColumn]
-    mode: Mode
-    strategy: Strategy
-    columns: tuple[PlannedColumn, ...]
-    fingerprint: tuple[tuple[str, int, int], ...]
-    """Name, type and typmod of every source column, to see a change before the copy."""
-    primary_key: tuple[str, ...]
-    selection: str
-    drift: Drift | None
-    notes: tuple[str, ...] = ()
-    adopt: bool = False
-    """Whether to convert the plain table that stands in the target's place."""
-
-    @property
-    def key(self) -> TableKey:
-        return (self.source, self.relation.schema, self.relation.name)
-
-    @property
-    def target_text(self) -> str:
-        return f"{self.target_schema}.{self.target_name}"
-
-    @property
-    def changes(self) -> tuple[SchemaChange, ...]:
-        return self.drift.changes if self.drift else ()
-
-    @property
-    def rows_estimated(self) -> int | None:
-        """The catalog's estimate; None where the table was never analyzed."""
-        estimate = self.relation.rows_estimated
-        return round(estimate) if estimate is not None and estimate >= 0 else None
-
-    @property
-    def watermark(self) -> Watermark | None:
-        return self.target.watermark if self.target else None
-
-    @property
-    def follows_cursor(self) -> bool:
-        """Whether a sync notes the cursor's value: a full refresh on demand does too, so
-        that the next one goes on from it."""
-        settings = self.settings
-        return (
-            (settings.mode, settings.strategy) == ("incremental", "cursor")
-            and settings.cursor not in settings.hash_columns
-            and any(column.name == settings.cursor for column in self.columns)
-        )
-
-    def as_full(self, reason: str) -> TableTask:
-        """The same table read from the start, with the reason among its notes."""
-        return replace(
-            self,
-            strategy="full",
-            notes=(*self.notes, f"full refresh: {reason}"),
-            drift=_drift(self.columns, self.raw_columns, self.target, full=True),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A table that can't be planned."""
-
-    source: str
-    label: str
-    target: str
-    mode: Mode
-    strategy: Strategy
-    error: ElconsoleError
 
 
 def missing_table(source: str, name: str, names: tuple[str, ...]) -> PlanError:
@@ -214,9 +131,9 @@ class Planner:
             strategy="full",
             columns=columns,
             fingerprint=fingerprint(source_columns),
-            primary_key=_primary_key(where, source_columns, columns, settings),
-            selection=_selection(settings, self.salt_mark),
-            drift=_drift(columns, raw, target, full=True) if parent and parent.is_ours else None,
+            primary_key=primary_key_of(where, source_columns, columns, settings),
+            selection=selection_text(settings, self.salt_mark),
+            drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
             notes=notes + _name_note(relation, target, name),
             adopt=parent is not None and not parent.is_ours,
         )
@@ -265,7 +182,7 @@ class Planner:
     def _columns(
         self, where: str, source: tuple[SourceColumn, ...], settings: TableSettings
     ) -> tuple[tuple[PlannedColumn, ...], tuple[str, ...]]:
-        chosen = _choose_columns(where, source, settings)
+        chosen = choose_columns(where, source, settings)
         if len(chosen) + METADATA_COLUMNS > MAX_COLUMNS:
             raise PlanError(
                 f"{where} has {len(chosen)} columns; with the {METADATA_COLUMNS} metadata columns"
@@ -330,98 +247,6 @@ class Planner:
         return self.state.known_types - (frozenset() if same_money else MONEY_OIDS)
 
 
-def identifier(name: str) -> str:
-    return sql.Identifier(name).as_string()
-
-
-def fingerprint(columns: tuple[SourceColumn, ...]) -> tuple[tuple[str, int, int], ...]:
-    return tuple((column.name, column.type_oid, column.typmod) for column in columns)
-
-
-def _choose_columns(
-    where: str, source: tuple[SourceColumn, ...], settings: TableSettings
-) -> tuple[SourceColumn, ...]:
-    names = {column.name for column in source}
-    wanted = settings.columns
-    for name in (*(wanted or ()), *settings.exclude_columns, *settings.hash_columns):
-        if name not in names:
-            near = difflib.get_close_matches(name, sorted(names), n=1)
-            raise PlanError(
-                f"{where} has no column {name}",
-                hint=f"did you mean {near[0]}?"
-                if near
-                else "see its columns, hash_columns and exclude_columns in settings",
-            )
-    chosen = tuple(
-        column
-        for column in source
-        if (wanted is None or column.name in wanted) and column.name not in settings.exclude_columns
-    )
-    for column in chosen:
-        if column.name.startswith(METADATA_PREFIX):
-            raise PlanError(
-                f"{where}: the column {column.name} has a name that raw tables keep for themselves",
-                hint=f'exclude it: exclude_columns = ["{column.name}"]',
-            )
-    return chosen
-
-
-def _primary_key(
-    where: str,
-    source: tuple[SourceColumn, ...],
-    columns: tuple[PlannedColumn, ...],
-    settings: TableSettings,
-) -> tuple[str, ...]:
-    """The key's columns; none where the table has none or the selection leaves one out."""
-    selected = {column.name for column in columns}
-    if settings.primary_key:
-        for name in settings.primary_key:
-            if name not in selected:
-                raise PlanError(
-                    f"{where}: primary_key names {name}, which is not among its columns",
-                    hint="correct primary_key in settings",
-                )
-        return tuple(settings.primary_key)
-    keyed = sorted(
-        (column for column in source if column.key_position is not None),
-        key=lambda column: column.key_position or 0,
-    )
-    names = tuple(column.name for column in keyed)
-    return names if selected.issuperset(names) else ()
-
-
-def salt_mark(salt: str) -> str:
-    """32 bits of a digest: another salt has another mark, and a mark fits 2^224 digests."""
-    return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
-
-
-def _selection(settings: TableSettings, salted: str | None) -> str:
-    """What of the table is selected, as text to compare with the last sync's."""
-    chosen = {
-        "columns": settings.columns,
-        "exclude_columns": settings.exclude_columns or None,
-        "hash_columns": settings.hash_columns or None,
-        "hash_salt": salted if settings.hash_columns else None,
-        "where": settings.where,
-        "primary_key": settings.primary_key,
-    }
-    return json.dumps({name: value for name, value in chosen.items() if value})
-
-
-def _drift(
-    columns: tuple[PlannedColumn, ...],
-    raw: Mapping[str, RawColumn],
-    target: Target | None,
-    *,
-    full: bool,
-) -> Drift | None:
-    if not raw:
-        return None
-    mark = target.watermark if target else None
-    known = dict(zip_longest(mark.source_columns, mark.source_numbers)) if mark else {}
-    return compare(columns, raw, full=full, known_columns=known)
-
-
 def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tuple[str, ...]:
     if target is None and name != relation.name:
         return (f"named {name}: the name {relation.name} is taken or wanted twice",)
@@ -442,7 +267,7 @@ def _incremental(task: TableTask) -> TableTask:
     reason = _full_reason(task)
     if reason:
         return task.as_full(reason)
-    drift = _drift(task.columns, task.raw_columns, task.target, full=False)
+    drift = drift_of(task.columns, task.raw_columns, task.target, full=False)
     if drift and drift.severity == "conflict":
         raise _conflict(where, drift)
     if drift and drift.severity == "full_refresh":

@@ -15,9 +15,11 @@ from elconsole.engine.catalog import SourceCatalog, SourceRelation, matches, rea
 from elconsole.engine.cursors import cursor_notes
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.naming import assign_names, spell
-from elconsole.engine.plan import Planner, Refused, TableTask, labels, missing_table, salt_mark
+from elconsole.engine.plan import Planner, labels, missing_table
 from elconsole.engine.pools import Pool
+from elconsole.engine.selection import salt_mark
 from elconsole.engine.state import TableKey, WarehouseState
+from elconsole.engine.task import Refused, TableTask
 from elconsole.errors import Cancelled, ElconsoleError, UsageError
 from elconsole.settings_models import is_glob
 
@@ -282,4 +284,5 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
         status="pending",
         rows_estimated=planned.rows_estimated,
         schema_changes=planned.changes,
+        notes=planned.notes,
     )

@@ -11,8 +11,8 @@ import psycopg
 
 from elconsole.checks import CheckedTable, any_wanted, run_checks
 from elconsole.engine.layout import qualified
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Pool, Session
+from elconsole.engine.task import TableTask
 from elconsole.errors import CheckFailed, Vetoed
 from elconsole.hook_types import HookResult, HookTask
 

@@ -23,8 +23,8 @@ from elconsole.engine import extract
 from elconsole.engine.drift import PlannedColumn
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.layout import qualified
-from elconsole.engine.plan import Refused, TableTask, identifier
 from elconsole.engine.pools import Session
+from elconsole.engine.task import Refused, TableTask, identifier
 from elconsole.errors import Cancelled, ElconsoleError, PlanError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import psycopg
 
 from elconsole.engine import extract, merge
 from elconsole.engine.attempt import LoadContext, LoadResult
+from elconsole.engine.naming import spell
 from elconsole.engine.statements import statement
 
 
@@ -68,6 +69,7 @@ def table_records(context: LoadContext, snapshot: extract.Snapshot, result: Load
             "extract_seconds": result.extract_seconds,
             "duration_seconds": time.monotonic() - context.started,
             "attempts": context.attempt,
+            "notes": [spell(note, context.warehouse.encoding) for note in task.notes],
         },
     )
     return ";".join([watermark, moved, entry])

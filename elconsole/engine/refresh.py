@@ -17,9 +17,9 @@ from elconsole.engine.attempt import (
 from elconsole.engine.copying import copy, copy_part, ending
 from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.naming import leaf_name
-from elconsole.engine.plan import TableTask
 from elconsole.engine.swap import prepare, swap
 from elconsole.engine.table_lock import TableLock
+from elconsole.engine.task import TableTask
 from elconsole.engine.tidy import tidy
 from elconsole.engine.transfer import Openings, Rows, Transferred
 
@@ -125,6 +125,7 @@ def _publish_leaf(
         row_count=moved.rows,
         extracted_at=snapshot.taken_at,
         strategy="full",
+        notes=task.notes,
     )
     context.on_commit(result)
     swap(

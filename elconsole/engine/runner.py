@@ -23,7 +23,6 @@ from elconsole.engine.book import ENDED, LedgerWriter, RunBook
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.migrations import prepare_warehouse
 from elconsole.engine.naming import can_spell
-from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import (
     Survey,
     as_table_run,
@@ -38,6 +37,7 @@ from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.quality_targets import quality_targets
 from elconsole.engine.state import WarehouseState, read_state, read_targets
 from elconsole.engine.table_runner import TableRunner
+from elconsole.engine.task import Refused, TableTask
 from elconsole.errors import (
     Cancelled,
     ElconsoleError,
@@ -127,12 +127,12 @@ class SyncRun:
         self.identities = {name: c.identity for name, c in found.catalogs.items()}
         try:
             planned = self._plan(session, found)
+            self.book = RunBook([as_table_run(one) for one in planned])
+            ledger.enter_tables(session, self.summary.run_id, self.book.tables())
         except BaseException:
             self._finish(session, "failed")
             raise
         tasks = [task for task in planned if isinstance(task, TableTask)]
-        self.book = RunBook([as_table_run(one) for one in planned])
-        ledger.enter_tables(session, self.summary.run_id, self.book.tables())
         self.writer = LedgerWriter(
             session, self.pools.warehouse.server, self.book, self.summary.run_id, number
         )

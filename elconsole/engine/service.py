@@ -16,7 +16,6 @@ from elconsole import api
 from elconsole.engine import ledger
 from elconsole.engine.faults import error_info, table_error
 from elconsole.engine.migrations import ledger_version
-from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
 from elconsole.engine.plugins import load_hooks
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Pools, Server, Session
@@ -26,6 +25,7 @@ from elconsole.engine.quality_targets import quality_targets
 from elconsole.engine.runner import SyncRun
 from elconsole.engine.state import read_state, read_targets
 from elconsole.engine.statements import statement
+from elconsole.engine.task import Refused, TableTask
 from elconsole.errors import UsageError
 from elconsole.events import Emit
 

@@ -30,6 +30,8 @@ class RawColumn:
     typmod: int
     type_text: str
     not_null: bool
+    is_generated: bool = False
+    """Whether the server computes it; only a user can have added such a column."""
 
 
 @dataclass(frozen=True, slots=True)

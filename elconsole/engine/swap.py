@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql
 
 from elconsole.engine.layout import dependents_error
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
 from elconsole.engine.publish import commit
+from elconsole.engine.task import TableTask
 from elconsole.errors import Cancelled, SwapBlocked
 
 LOCK_TIMEOUT_MS = 150

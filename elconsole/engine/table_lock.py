@@ -12,10 +12,10 @@ from psycopg import sql
 from elconsole.engine.layout import leftovers_query, qualified
 from elconsole.engine.merge import known_target
 from elconsole.engine.migrations import RUN_LOCK_CLASS
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.publish import TABLE_LOCK_CLASS
 from elconsole.engine.statements import statement
+from elconsole.engine.task import TableTask
 from elconsole.errors import ElconsoleError, TableLocked, TransientFault
 
 DEAD_HOLDER_WAIT_S = 3.0

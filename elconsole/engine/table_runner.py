@@ -13,7 +13,6 @@ from elconsole.api_types import TableStatus
 from elconsole.engine.attempt import LoadContext, LoadResult, NotAtOnce
 from elconsole.engine.load import load_table
 from elconsole.engine.merge import known_target
-from elconsole.engine.plan import Refused, TableTask
 from elconsole.engine.planning import plan_tables, select, survey
 from elconsole.engine.plugins import (
     ask_before_extract,
@@ -26,6 +25,7 @@ from elconsole.engine.pools import Session
 from elconsole.engine.publish import CommitInDoubt, was_published
 from elconsole.engine.quality_targets import quality_target
 from elconsole.engine.table_lock import TargetMoved
+from elconsole.engine.task import Refused, TableTask
 from elconsole.engine.transfer import Transferred
 from elconsole.errors import Cancelled, ElconsoleError, TableLocked, Vetoed
 from elconsole.events import (
@@ -207,6 +207,7 @@ class TableRunner:
             attempts=self.attempt,
             strategy=self.task.strategy,
             schema_changes=self.task.changes,
+            notes=self.task.notes,
         )
         self._emit(
             TableStarted,
@@ -252,6 +253,7 @@ class TableRunner:
             self.key,
             status="succeeded",
             strategy=result.strategy,
+            notes=result.notes,
             records_extracted=result.rows_extracted,
             records_loaded=result.rows_loaded,
             records_deleted=result.rows_deleted,

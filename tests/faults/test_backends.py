@@ -14,8 +14,8 @@ import pytest
 from psycopg import sql
 
 from elconsole.engine import extract
-from elconsole.engine.plan import TableTask
 from elconsole.engine.pools import Session
+from elconsole.engine.task import TableTask
 from tests.faults.conftest import (
     ROWS,
     Background,

@@ -3,6 +3,7 @@ answer."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from elconsole.api import TableRun
 from elconsole.engine import transfer
 from elconsole.engine.pools import Session
 from elconsole.events import TableStarted
@@ -56,11 +58,16 @@ class Strike:
     number: int
     answered: bool
     """Whether the server does what the message says; only its answer is lost."""
+    stop: threading.Event | None = None
+    """What is set instead, as a signal does; no connection is lost then."""
     sent: int = 0
     struck: bool = False
 
     def wait(self, session: Session, original: Callable[..., Any], *arguments: Any) -> Any:
         if not self._is_due():
+            return original(session, *arguments)
+        if self.stop is not None:
+            self.stop.set()
             return original(session, *arguments)
         if not self.answered:
             self._cut(session)
@@ -70,7 +77,11 @@ class Strike:
         raise psycopg.OperationalError("the answer was lost")
 
     def ask(self, conn: Any) -> None:
-        if self._is_due():
+        if not self._is_due():
+            return
+        if self.stop is not None:
+            self.stop.set()
+        else:
             self._end(conn.backend_pid)
 
     def _is_due(self) -> bool:
@@ -88,9 +99,15 @@ class Strike:
         self.pair.source.sql("SELECT pg_terminate_backend(%s, 5000)", backend)
 
 
-def strike(pair: Pair, monkeypatch: pytest.MonkeyPatch, number: int, answered: bool) -> Strike:
+def strike(
+    pair: Pair,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    answered: bool,
+    stop: threading.Event | None = None,
+) -> Strike:
     """Arm one strike for the next sync."""
-    armed = Strike(pair, number, answered)
+    armed = Strike(pair, number, answered, stop)
     wait, ask = Session.wait, transfer._Pump._ask
 
     def struck_wait(session: Session, gen: Generator[Any, Any, Any], *args: Any) -> Any:
@@ -128,6 +145,43 @@ def counted(pair: Pair) -> list[Any]:
 def test_a_connection_lost_at_any_message_loses_nothing(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, scenario: str, answered: bool
 ) -> None:
+    change = prepare(pair, scenario)
+    number, struck = 1, True
+    while struck:
+        pair.source.sql(change)
+        before = pair.raw("id, v")
+        with monkeypatch.context() as patch:
+            armed = strike(pair, patch, number, answered)
+            table = only(pair.run().tables)
+        assert_whole(pair, before, table, number)
+        number, struck = number + 1, armed.struck
+    assert number > 6
+
+
+@pytest.mark.parametrize("scenario", ["full", "full of a selection", "changes and deletes"])
+def test_a_sync_stopped_at_any_message_loses_nothing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, scenario: str
+) -> None:
+    change = prepare(pair, scenario)
+    number, struck = 1, True
+    while struck:
+        pair.source.sql(change)
+        before = pair.raw("id, v")
+        stop = threading.Event()
+        with monkeypatch.context() as patch:
+            armed = strike(pair, patch, number, False, stop)
+            detail = pair.run(stop=stop)
+        struck = armed.struck
+        # The last messages come after the report.
+        assert detail.run.status in ("cancelled", "succeeded")
+        assert only(detail.tables).status in ("cancelled", "succeeded")
+        assert_whole(pair, before, only(detail.tables), number)
+        number += 1
+    assert number > 6
+
+
+def prepare(pair: Pair, scenario: str) -> str:
+    """Sync a table for the first time; returns the SQL of what each further sync will find."""
     block, change = SCENARIOS[scenario]
     pair.source.sql(
         "CREATE TABLE t (id int PRIMARY KEY, v text, line text DEFAULT 'a',"
@@ -136,20 +190,16 @@ def test_a_connection_lost_at_any_message_loses_nothing(
     )
     pair.configure({"t": block}, retries=0, workers=1)
     pair.sync()
-    number, struck = 1, True
-    while struck:
-        pair.source.sql(change)
-        before = pair.raw("id, v")
-        with monkeypatch.context() as patch:
-            armed = strike(pair, patch, number, answered)
-            table = only(pair.run().tables)
-        number, struck = number + 1, armed.struck
-        expected = pair.rows("id, v") if table.status == "succeeded" else before
-        assert pair.raw("id, v") == expected, (number, table)
-        until(lambda: settled(pair))
-        pair.sync()
-        assert pair.raw("id, v") == pair.rows("id, v"), (number, table)
-        assert pair.leftovers() == [], (number, table)
-        assert counted(pair) in ([], pair.raw("count(*), count(*) FILTER (WHERE v = 'ok')"))
-        until(lambda: settled(pair))
-    assert number > 6
+    return change
+
+
+def assert_whole(pair: Pair, before: list[Any], table: TableRun, number: int) -> None:
+    """The rows are the old ones or the new ones, as was reported, and the next sync heals."""
+    expected = pair.rows("id, v") if table.status == "succeeded" else before
+    assert pair.raw("id, v") == expected, (number, table)
+    until(lambda: settled(pair))
+    pair.sync()
+    assert pair.raw("id, v") == pair.rows("id, v"), (number, table)
+    assert pair.leftovers() == [], (number, table)
+    assert counted(pair) in ([], pair.raw("count(*), count(*) FILTER (WHERE v = 'ok')"))
+    until(lambda: settled(pair))

@@ -265,8 +265,13 @@ def test_a_watermark_that_says_nothing_any_more_means_a_full_refresh(
     pair.sync()
     pair.warehouse.sql(f"UPDATE elconsole.watermarks SET {change}")
     with caplog.at_level(logging.WARNING, "elconsole.engine"):
-        assert pair.sync().strategy == "full"
+        detail = pair.run()
+    (table,) = detail.tables
+    assert (table.strategy, table.error) == ("full", None)
     assert words in caplog.text
+    assert any(words in note for note in table.notes)
+    assert pair.engine is not None
+    assert pair.engine.run(detail.run.run_id).tables[0].notes == table.notes
     assert pair.sync().strategy == "xmin"
 
 

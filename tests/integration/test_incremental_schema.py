@@ -113,6 +113,16 @@ def test_a_renamed_column_arrives_with_its_values(synced: Pair) -> None:
     assert_equal(synced, "id, a, c, d")
 
 
+def test_a_column_that_a_user_has_the_warehouse_compute_is_left_to_it(pair: Pair) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
+    pair.incremental()
+    pair.sync()
+    pair.warehouse.sql("ALTER TABLE raw.t ADD twice int GENERATED ALWAYS AS (v * 2) STORED")
+    pair.source.sql("UPDATE t SET v = 21; INSERT INTO t VALUES (2, 4)")
+    assert pair.sync().records_loaded == 2
+    assert pair.raw("id, v, twice") == [(1, 21, 42), (2, 4, 8)]
+
+
 @pytest.mark.parametrize("wider", ["varchar(50)", "varchar", "text"])
 def test_a_widened_text_is_altered_in_place(synced: Pair, wider: str) -> None:
     before = synced.stored()

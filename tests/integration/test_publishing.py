@@ -235,6 +235,26 @@ def test_an_index_is_built_beforehand_though_another_holds_off_the_preparation(
     assert other.closed
 
 
+def test_a_swap_that_takes_long_lets_go_of_the_readers(
+    published: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "STATEMENT_TIMEOUT_S", 0.3)
+    published.warehouse.sql(
+        r"""CREATE FUNCTION public.slow() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid()
+                      AND relation = 'raw.t'::regclass AND mode = 'AccessExclusiveLock')
+          THEN PERFORM pg_sleep(3); END IF;
+        END $$;
+        CREATE EVENT TRIGGER slow ON ddl_command_start EXECUTE FUNCTION public.slow()"""
+    )
+    error = only(published.sync(retries=0)).error
+    published.warehouse.sql("DROP EVENT TRIGGER slow")
+    assert error is not None
+    assert "statement timeout" in error.message
+    assert published.warehouse.scalar("SELECT count(*) FROM raw.t") == 1000
+
+
 def test_an_index_that_can_not_be_built_fails_the_table_and_is_not_left_out(
     published: Link,
 ) -> None:

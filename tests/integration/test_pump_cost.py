@@ -12,6 +12,7 @@ import pytest
 from elconsole.api_types import Role
 from elconsole.engine.pools import Server, Session, open_session
 from elconsole.engine.transfer import BLOCK_BYTES, Transferred, transfer
+from elconsole.errors import CountMismatch
 from tests.conftest import MakeDatabase
 from tests.postgres import Database
 
@@ -76,6 +77,49 @@ def test_the_pump_holds_a_block_however_many_rows_pass(
         tracemalloc.stop()
     assert moved.bytes > 4 * HELD_BYTES_MAX
     assert held_most_bytes < HELD_BYTES_MAX
+
+
+def test_rows_that_the_warehouse_loses_are_noticed(make_database: MakeDatabase) -> None:
+    source, warehouse = make_database("source"), make_database("warehouse")
+    warehouse.sql(
+        "CREATE TABLE rows (n int); CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN CASE WHEN NEW.n <> 7 THEN NEW END; END';"
+        "CREATE TRIGGER losing BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION lose()"
+    )
+    with (
+        _session(source, "source") as reading,
+        _session(warehouse, "warehouse") as writing,
+        pytest.raises(CountMismatch, match="sent 9 rows, the warehouse stored 8"),
+    ):
+        transfer(
+            reading,
+            b"COPY (SELECT generate_series(1, 9)) TO STDOUT (FORMAT binary)",
+            writing,
+            b"COPY public.rows FROM STDIN (FORMAT binary)",
+            stall_timeout_s=60.0,
+            on_progress=lambda _rows, _bytes: None,
+        )
+
+
+def test_what_the_warehouse_remarks_during_a_copy_stops_nothing(
+    make_database: MakeDatabase,
+) -> None:
+    source, warehouse = make_database("source"), make_database("warehouse")
+    warehouse.sql(
+        "CREATE TABLE rows (n int); CREATE FUNCTION remark() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN IF NEW.n % 1000 = 0 THEN RAISE WARNING ''row %'', NEW.n; END IF; RETURN NEW; END';"
+        "CREATE TRIGGER remarking BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION remark()"
+    )
+    with _session(source, "source") as reading, _session(warehouse, "warehouse") as writing:
+        moved = transfer(
+            reading,
+            b"COPY (SELECT generate_series(1, 200000)) TO STDOUT (FORMAT binary)",
+            writing,
+            b"COPY public.rows FROM STDIN (FORMAT binary)",
+            stall_timeout_s=60.0,
+            on_progress=lambda _rows, _bytes: None,
+        )
+    assert moved.rows == 200_000
 
 
 def _calls_during(copy_rows: Callable[[int], Transferred], rows: int) -> int:

@@ -201,6 +201,15 @@ def test_a_second_connection_of_one_thread_is_refused_and_not_waited_for(limited
     assert "workers" in str(refused.value.hint)
 
 
+def test_a_session_that_comes_back_in_a_transaction_is_lent_no_more(limited: Pool) -> None:
+    with limited.session() as session:
+        first = session.info.backend_pid
+    assert _backend_of(limited, threading.Event()) == first
+    with limited.session() as session:
+        session.execute("BEGIN")
+    assert _backend_of(limited, threading.Event()) != first
+
+
 def test_waiting_for_a_connection_ends_when_the_sync_is_stopped(limited: Pool) -> None:
     stop = threading.Event()
     with limited.session(threading.Event()):

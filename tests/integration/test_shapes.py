@@ -70,6 +70,17 @@ def test_statements_longer_than_a_sockets_buffer_are_sent(link: Link, mode: str)
     assert count(link, "t") == 2
 
 
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_a_condition_longer_than_a_sockets_buffer_is_sent(link: Link, mode: str) -> None:
+    link.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')")
+    long = f"v <> '{'x' * 500_000}'"
+    link.options["plant"] = {"table": {"t": {"mode": mode, "where": long}}}
+    link.synced(retries=0, stall_timeout=5)
+    link.source.sql("INSERT INTO t VALUES (2, 'y')")
+    link.synced(retries=0, stall_timeout=5)
+    assert count(link, "t") == 2
+
+
 def test_a_composite_key_keeps_its_order_and_rows_without_key_stay_double(link: Link) -> None:
     link.source.sql(
         "CREATE TABLE keyed (a int, b text, c int, PRIMARY KEY (c, a)) ;"

@@ -61,6 +61,7 @@ def test_sync_has_the_contract_s_keys() -> None:
         "duration_seconds": 0.5,
         "attempts": 1,
         "schema_changes": [],
+        "notes": [],
         "error": None,
     }
 

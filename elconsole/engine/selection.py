@@ -1,0 +1,89 @@
+"""Which of a table's columns are read, which are its key, and how the choice is told apart."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from elconsole.engine.catalog import SourceColumn
+from elconsole.engine.drift import METADATA_PREFIX, PlannedColumn
+from elconsole.errors import PlanError
+
+if TYPE_CHECKING:
+    from elconsole.settings_models import TableSettings
+
+
+def fingerprint(columns: tuple[SourceColumn, ...]) -> tuple[tuple[str, int, int], ...]:
+    return tuple((column.name, column.type_oid, column.typmod) for column in columns)
+
+
+def choose_columns(
+    where: str, source: tuple[SourceColumn, ...], settings: TableSettings
+) -> tuple[SourceColumn, ...]:
+    names = {column.name for column in source}
+    wanted = settings.columns
+    for name in (*(wanted or ()), *settings.exclude_columns, *settings.hash_columns):
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), n=1)
+            raise PlanError(
+                f"{where} has no column {name}",
+                hint=f"did you mean {near[0]}?"
+                if near
+                else "see its columns, hash_columns and exclude_columns in settings",
+            )
+    chosen = tuple(
+        column
+        for column in source
+        if (wanted is None or column.name in wanted) and column.name not in settings.exclude_columns
+    )
+    for column in chosen:
+        if column.name.startswith(METADATA_PREFIX):
+            raise PlanError(
+                f"{where}: the column {column.name} has a name that raw tables keep for themselves",
+                hint=f'exclude it: exclude_columns = ["{column.name}"]',
+            )
+    return chosen
+
+
+def primary_key_of(
+    where: str,
+    source: tuple[SourceColumn, ...],
+    columns: tuple[PlannedColumn, ...],
+    settings: TableSettings,
+) -> tuple[str, ...]:
+    """The key's columns; none where the table has none or the selection leaves one out."""
+    selected = {column.name for column in columns}
+    if settings.primary_key:
+        for name in settings.primary_key:
+            if name not in selected:
+                raise PlanError(
+                    f"{where}: primary_key names {name}, which is not among its columns",
+                    hint="correct primary_key in settings",
+                )
+        return tuple(settings.primary_key)
+    keyed = sorted(
+        (column for column in source if column.key_position is not None),
+        key=lambda column: column.key_position or 0,
+    )
+    names = tuple(column.name for column in keyed)
+    return names if selected.issuperset(names) else ()
+
+
+def salt_mark(salt: str) -> str:
+    """32 bits of a digest: another salt has another mark, and a mark fits 2^224 digests."""
+    return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
+
+
+def selection_text(settings: TableSettings, salted: str | None) -> str:
+    """What of the table is selected, as text to compare with the last sync's."""
+    chosen = {
+        "columns": settings.columns,
+        "exclude_columns": settings.exclude_columns or None,
+        "hash_columns": settings.hash_columns or None,
+        "hash_salt": salted if settings.hash_columns else None,
+        "where": settings.where,
+        "primary_key": settings.primary_key,
+    }
+    return json.dumps({name: value for name, value in chosen.items() if value})

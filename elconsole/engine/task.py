@@ -1,0 +1,123 @@
+"""One table's sync as it was planned: pure data, and what follows from it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from elconsole.api_types import Mode, SchemaChange, Strategy
+from elconsole.engine.catalog import SourceRelation
+from elconsole.engine.drift import Drift, PlannedColumn, compare
+from elconsole.engine.state import RawColumn, RawRelation, TableKey, Target, Watermark
+from elconsole.errors import ElconsoleError
+
+if TYPE_CHECKING:
+    from elconsole.settings_models import TableSettings
+
+SALT_SETTING = "elconsole.hash_salt"
+"""Session setting that carries the salt, so that it stands in no statement's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableTask:
+    """One table's sync, decided before a row moves."""
+
+    source: str
+    relation: SourceRelation
+    label: str
+    """The table's name in reports: bare, or qualified where one source has two of it."""
+    settings: TableSettings
+    target_schema: str
+    target_name: str
+    target: Target | None
+    """None until the name is assigned in the ledger."""
+    parent: RawRelation | None
+    """The raw table as it stands; None before the first load."""
+    raw_columns: Mapping[str, RawColumn]
+    mode: Mode
+    strategy: Strategy
+    columns: tuple[PlannedColumn, ...]
+    fingerprint: tuple[tuple[str, int, int], ...]
+    """Name, type and typmod of every source column, to see a change before the copy."""
+    primary_key: tuple[str, ...]
+    selection: str
+    drift: Drift | None
+    notes: tuple[str, ...] = ()
+    adopt: bool = False
+    """Whether to convert the plain table that stands in the target's place."""
+
+    @property
+    def key(self) -> TableKey:
+        return (self.source, self.relation.schema, self.relation.name)
+
+    @property
+    def target_text(self) -> str:
+        return f"{self.target_schema}.{self.target_name}"
+
+    @property
+    def changes(self) -> tuple[SchemaChange, ...]:
+        return self.drift.changes if self.drift else ()
+
+    @property
+    def rows_estimated(self) -> int | None:
+        """The catalog's estimate; None where the table was never analyzed."""
+        estimate = self.relation.rows_estimated
+        return round(estimate) if estimate is not None and estimate >= 0 else None
+
+    @property
+    def watermark(self) -> Watermark | None:
+        return self.target.watermark if self.target else None
+
+    @property
+    def follows_cursor(self) -> bool:
+        """Whether a sync notes the cursor's value: a full refresh on demand does too, so
+        that the next one goes on from it."""
+        settings = self.settings
+        return (
+            (settings.mode, settings.strategy) == ("incremental", "cursor")
+            and settings.cursor not in settings.hash_columns
+            and any(column.name == settings.cursor for column in self.columns)
+        )
+
+    def as_full(self, reason: str) -> TableTask:
+        """The same table read from the start, with the reason among its notes."""
+        return replace(
+            self,
+            strategy="full",
+            notes=(*self.notes, f"full refresh: {reason}"),
+            drift=drift_of(self.columns, self.raw_columns, self.target, full=True),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A table that can't be planned."""
+
+    source: str
+    label: str
+    target: str
+    mode: Mode
+    strategy: Strategy
+    error: ElconsoleError
+
+
+def identifier(name: str) -> str:
+    return sql.Identifier(name).as_string()
+
+
+def drift_of(
+    columns: tuple[PlannedColumn, ...],
+    raw: Mapping[str, RawColumn],
+    target: Target | None,
+    *,
+    full: bool,
+) -> Drift | None:
+    if not raw:
+        return None
+    mark = target.watermark if target else None
+    known = dict(zip_longest(mark.source_columns, mark.source_numbers)) if mark else {}
+    return compare(columns, raw, full=full, known_columns=known)
