@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,6 +20,7 @@ from elconsole.engine.pools import Pool
 from elconsole.engine.selection import salt_mark
 from elconsole.engine.state import TableKey, WarehouseState
 from elconsole.engine.task import Refused, TableTask
+from elconsole.engine.threads import side_by_side
 from elconsole.errors import Cancelled, ElconsoleError, UsageError
 from elconsole.settings_models import is_glob
 
@@ -90,8 +91,8 @@ def survey(
     stop: threading.Event | None = None,
 ) -> Survey:
     """Introspect the sources side by side; one that fails does not hold the others up."""
-    with ThreadPoolExecutor(max(1, len(selected)), "survey") as executor:
-        outcomes = list(executor.map(_guarded(pools, stop), selected))
+    read = _guarded(pools, stop)
+    outcomes = side_by_side((partial(read, one) for one in selected), "survey")
     catalogs = {
         one.name: found
         for one, found in zip(selected, outcomes, strict=True)

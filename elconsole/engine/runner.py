@@ -12,6 +12,7 @@ import time
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -38,6 +39,7 @@ from elconsole.engine.quality_targets import quality_targets
 from elconsole.engine.state import WarehouseState, read_state, read_targets
 from elconsole.engine.table_runner import TableRunner
 from elconsole.engine.task import Refused, TableTask
+from elconsole.engine.threads import beside
 from elconsole.errors import (
     Cancelled,
     ElconsoleError,
@@ -101,6 +103,7 @@ class SyncRun:
     def run(self) -> RunDetail:
         """Run to the end; raises UsageError for a request that names what is not there."""
         selected = select(self.settings, self.request.selection)
+        surveyed = beside(partial(survey, selected, self.pools.sources, self.stop), "survey")
         try:
             session = open_session(self.pools.warehouse.server, stop=self.stop)
         except ElconsoleError as error:
@@ -111,7 +114,7 @@ class SyncRun:
             ]
             return self._report(tables)
         try:
-            return self._run(session, survey(selected, self.pools.sources, self.stop))
+            return self._run(session, surveyed())
         except UsageError:
             raise
         except (ElconsoleError, psycopg.Error) as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -26,6 +26,7 @@ from elconsole.engine.runner import SyncRun
 from elconsole.engine.state import read_state, read_targets
 from elconsole.engine.statements import statement
 from elconsole.engine.task import Refused, TableTask
+from elconsole.engine.threads import side_by_side
 from elconsole.errors import UsageError
 from elconsole.events import Emit
 
@@ -80,9 +81,8 @@ class PostgresEngine:
         return probe(pool, self.settings.degraded_ms, self.settings.warehouse.target_schema)
 
     def check(self) -> api.CheckReport:
-        names = [connection.name for connection in self.connections()]
-        with ThreadPoolExecutor(len(names), "probe") as executor:
-            health = tuple(executor.map(self._probe_role, self.connections()))
+        probes = (partial(self._probe_role, connection) for connection in self.connections())
+        health = tuple(side_by_side(probes, "probe"))
         reachable = health[-1].status != "down"
         return api.CheckReport(health, self.raw_tables() if reachable else ())
 
