@@ -126,7 +126,11 @@ def test_a_full_disk_is_named_and_not_retried(
         server.admin.sql(f"ALTER ROLE \"{role}\" SET {setting} = 'small'")
     try:
         pair.close()
-        block = {"t": {"mode": mode, "deletes": "sweep", "where": "public.gate(id)"}}
+        block: dict[str, dict[str, str]] = {
+            "t": {"mode": mode, "deletes": "sweep", "where": "public.gate(id)"}
+        }
+        if mode == "at_once":
+            block = {"t": {"mode": "full"}}
         pair.configure(block, plant={"tables": ["t"]})
         failed = only(pair.run().tables)
         assert failed.error is not None
