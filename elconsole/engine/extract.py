@@ -190,8 +190,12 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     mark = task.watermark
     if mark is None:
         raise FullRefreshNeeded("no watermark")
-    # The sub-select is computed once; a bare age() of a constant, for every row.
-    written_since = f"age(xmin) <= (SELECT age('{mark.snapshot_xmin % XID_MODULUS}'::xid))"
+    if snapshot.xmax <= mark.snapshot_xmin:
+        # No transaction has ended since: there is nothing to look for.
+        written_since = "false"
+    else:
+        # The sub-select is computed once; a bare age() of a constant, for every row.
+        written_since = f"age(xmin) <= (SELECT age('{mark.snapshot_xmin % XID_MODULUS}'::xid))"
     if task.strategy == "xmin":
         condition = written_since
     else:

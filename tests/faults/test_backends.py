@@ -144,6 +144,26 @@ def test_a_table_made_anew_while_a_sync_plans_is_planned_once_more(
     assert pair.raw("id, v") == [(2, "new")]
 
 
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_a_table_stays_as_the_snapshot_shows_it_until_it_is_copied(
+    pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(pair, mode)
+    begin_snapshot = extract.begin_snapshot
+    refused: list[bool] = []
+
+    def then_a_change(*arguments: Any) -> Any:
+        snapshot = begin_snapshot(*arguments)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            pair.source.sql("SET lock_timeout = '50ms'; ALTER TABLE t ADD COLUMN late int")
+        refused.append(True)
+        return snapshot
+
+    monkeypatch.setattr(extract, "begin_snapshot", then_a_change)
+    pair.sync()
+    assert refused == [True]
+
+
 def test_a_change_of_the_source_waits_for_the_copy(wire: Wire) -> None:
     begin(wire.pair, "full")
     with (
