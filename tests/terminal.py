@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import pyte
 
+STEADY_S = 0.4
 PATIENCE_S = 30.0
 """A deadline for a busy machine, not an expectation."""
 TAKE_TERMINAL = 'exec "$@" <>"$0" >&0 2>&0'
@@ -120,13 +121,29 @@ class Terminal:
 
         Written as xterm does in its SGR mouse mode (1006)."""
         self.wait_for(words)
-        found = [(at, line) for at, line in enumerate(self.lines) if words in line]
-        if not found:
+        where = self._place_of(words)
+        if where is None:
             return
-        row, line = found[0]
-        where = f"{line.index(words) + len(words) // 2 + 1};{row + 1}"
         for _ in range(times):
             self.press(f"\x1b[<0;{where}M", f"\x1b[<0;{where}m")
+
+    def _place_of(self, words: str) -> str | None:
+        """Column and row of the words' first place, once the screen has come to rest: half a
+        picture may show them elsewhere."""
+        steady_since, place = time.monotonic(), None
+        began = steady_since
+        while time.monotonic() - steady_since < STEADY_S:
+            found = [(at, line) for at, line in enumerate(self.lines) if words in line]
+            now = None
+            if found:
+                row, line = found[0]
+                now = f"{line.index(words) + len(words) // 2 + 1};{row + 1}"
+            if now != place:
+                steady_since, place = time.monotonic(), now
+            if time.monotonic() - began > PATIENCE_S:
+                break
+            time.sleep(0.05)
+        return place
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size, as dragging its window does."""

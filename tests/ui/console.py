@@ -32,6 +32,8 @@ def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp
         "colour": "blue",
         "clock": lambda: fake.NOW,
         "tick_s": 0.0,
+        # No second probe comes in a test, however slow the machine.
+        "probe_every_s": 3600.0,
         **options,
     }
     return PatientConsole(ConsoleOptions(**given))

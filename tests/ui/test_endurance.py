@@ -21,6 +21,7 @@ pytestmark = pytest.mark.ui
 
 SYNCS = 100
 PROBES_AN_HOUR = 720
+WAITS_MAX = 50
 GROWTH_ALLOWED = 400
 """Objects that caches of styles, strips and timers may still add after the warm-up; a leak
 of one object an event would add thousands."""
@@ -76,8 +77,12 @@ async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> Non
             app.repaint()
         await settle(pilot)
         app.fold(replace(app.state, log=app.state.log[-200:]))
-        await settle(pilot)
-        grown = objects() - before
+        for _ in range(WAITS_MAX):
+            # What still waits in a queue is no leak: it goes.
+            await settle(pilot)
+            grown = objects() - before
+            if sum(grown.values()) < GROWTH_ALLOWED:
+                break
         assert sum(grown.values()) < GROWTH_ALLOWED, grown.most_common(10)
         assert app.state.shown_run() is not None
         assert all(len(item.latencies) <= LATENCIES_KEPT for item in app.state.connections)
