@@ -22,9 +22,9 @@ pytestmark = pytest.mark.ui
 SYNCS = 100
 PROBES_AN_HOUR = 720
 WAITS_MAX = 50
-GROWTH_ALLOWED = 400
-"""Objects that caches of styles, strips and timers may still add after the warm-up; a leak
-of one object an event would add thousands."""
+GROWTH_ALLOWED = 2_000
+"""Objects that caches of styles, strips and callbacks may still add after the warm-up; a leak
+of one object a probe would add 28,800."""
 
 
 def tell_sync(app: ConsoleApp, number: int) -> None:
