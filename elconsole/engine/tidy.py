@@ -39,7 +39,9 @@ def tidy(
                 session.execute("; ".join(rest).encode())
         lock.held = lock.held and not unlock
         if flags is None and context.quality is not None:
-            flags = store_daily_counts(session, context.quality.of_content(context.run_id))
+            content = merge.known_target(context.task).content_run_id
+            version = context.run_id if result.changed else content
+            flags = store_daily_counts(session, context.quality.of_content(version))
     return replace(result, quality_flags=flags or {})
 
 
@@ -60,10 +62,17 @@ def analyze(context: LoadContext, result: LoadResult) -> list[str]:
 
 
 def known_flags(context: LoadContext, result: LoadResult) -> Mapping[str, int] | None:
-    """Units passed and failed: as the merge counted them, or as they were. None: to count."""
+    """Units passed and failed: as the merge counted them, or as they were. None: to count,
+    since rows or what a unit is changed."""
     target = merge.known_target(context.task)
     if context.quality is None or result.quality_flags:
         return result.quality_flags
-    if not result.changed and target.units_passed is not None:
+    # Without a version they were too many combinations to store, and still are.
+    standing = context.quality.of_content(target.content_run_id).stored_version
+    if (
+        not result.changed
+        and target.units_passed is not None
+        and target.units_version in (None, standing)
+    ):
         return {"passed": target.units_passed, "failed": target.units_failed or 0}
     return None

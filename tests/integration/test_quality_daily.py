@@ -177,7 +177,8 @@ def test_units_that_cannot_be_counted_fail_no_table(pair: Pair, kind: str, beyon
     assert pair.raw("id, made::text") == pair.rows("id, made::text")
 
 
-def test_a_changed_setting_counts_anew(pair: Pair) -> None:
+@pytest.mark.parametrize("rows_change", [True, False], ids=["rows-change", "idle"])
+def test_a_changed_setting_counts_anew(pair: Pair, rows_change: bool) -> None:
     pair.source.sql(UNITS)
     pair.source.sql(
         "INSERT INTO t SELECT i, 'fine', '2026-03-01', 'L', 'a' FROM generate_series(1, 9) i"
@@ -185,8 +186,11 @@ def test_a_changed_setting_counts_anew(pair: Pair) -> None:
     configure(pair)
     pair.sync()
     pair.incremental(quality={**QUALITY, "passed": ["fine"]})
-    pair.source.sql("UPDATE t SET note = 'x' WHERE id = 1")
+    if rows_change:
+        pair.source.sql("UPDATE t SET note = 'x' WHERE id = 1")
     pair.sync()
+    (loaded,) = (event for event in pair.events if isinstance(event, DataLoaded))
+    assert loaded.quality_flags == {"passed": 9, "failed": 0}
     stored, scanned = reports(pair)
     assert stored == scanned
     assert stored.tables[0].rows[0].passed == 9
