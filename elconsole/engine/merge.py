@@ -94,25 +94,30 @@ def write(
 ) -> Merged:
     """Upsert the staged rows, delete those whose key the source no longer has, and keep the
     daily counts of units in step: all in one message."""
-    if counting is not None:
-        try:
-            return _write(session, task, leaf, defaults, staged, sweep, counting)
-        except psycopg.DataError as error:
-            # A time out of every range, say: the units are then counted anew, if they can be.
-            LOG.info("%s.%s: units not counted: %s", task.source, task.label, error)
-            session.execute("ROLLBACK TO SAVEPOINT units")
-    return _write(session, task, leaf, defaults, staged, sweep, None)
+
+    def attempt(counting: UnitCounting | None) -> Merged:
+        statements = _statements(task, leaf, defaults, staged, sweep, counting)
+        return _merged(session.execute("; ".join(statements).encode()), staged, sweep, counting)
+
+    if counting is None:
+        return attempt(None)
+    try:
+        return attempt(counting)
+    except psycopg.DataError as error:
+        # A time out of every range, say: the units are then counted anew, if they can be.
+        LOG.info("%s.%s: units not counted: %s", task.source, task.label, error)
+        session.execute("ROLLBACK TO SAVEPOINT units")
+        return attempt(None)
 
 
-def _write(
-    session: Session,
+def _statements(
     task: TableTask,
     leaf: str,
     defaults: dict[str, str],
     staged: bool,
     sweep: bool,
     counting: UnitCounting | None,
-) -> Merged:
+) -> list[str]:
     statements = []
     if staged:
         statements.append(_upsert(task, leaf, defaults))
@@ -129,7 +134,7 @@ def _write(
         statements.append(counting.deleted(delete) if counting else delete)
     if counting is not None:
         statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
-    return _merged(session.execute("; ".join(statements).encode()), staged, sweep, counting)
+    return statements
 
 
 def _merged(

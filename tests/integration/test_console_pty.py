@@ -200,7 +200,7 @@ def test_the_demo_plant_syncs_by_one_key_in_an_empty_home(open_console: OpenCons
     terminal = open_console("--demo")
     terminal.wait_for("all healthy", timeout_s=90)
     for name in (*TABLES, "warehouse"):
-        assert terminal.line_with("●", name, "healthy")
+        terminal.wait_for("●", name, "healthy")
     terminal.press("s")
     terminal.wait_for("Sync · run 1", "succeeded")
     terminal.wait_for("total", "350 rows", "0 failed")
@@ -245,8 +245,8 @@ def test_settings_that_can_not_be_read_are_told_once_the_terminal_is_as_it_was(
     terminal = open_console()
     assert terminal.wait_for_end() == 2
     assert terminal.left_changed() == []
-    assert terminal.line_with("moed")
-    assert terminal.line_with("mode")
+    terminal.wait_for("moed")
+    terminal.wait_for("mode")
 
 
 def test_progress_is_seen_while_a_sync_runs_and_how_it_ended(
@@ -310,7 +310,7 @@ def test_a_failed_table_explains_itself(factory: Factory, open_console: OpenCons
     terminal.press("s")
     terminal.wait_for("Sync · run 1", "failed")
     terminal.wait_for(f"bodies.{TABLES['bodies']}", "✗ failed")
-    assert terminal.line_with(f"springs.{TABLES['springs']}", "✓")
+    terminal.wait_for(f"springs.{TABLES['springs']}", "✓")
     open_error(terminal, "bodies.bodies_production", below_first=1)
     terminal.wait_for("SQLSTATE", "42501")
     terminal.wait_for("What to do")
@@ -344,7 +344,7 @@ def test_pages_filter_and_help_by_keyboard(
     terminal.press("metal")
     terminal.wait_gone("purple")
     terminal.press("enter")
-    assert terminal.line_with("metal", "87.1 %")
+    terminal.wait_for("metal", "87.1 %")
     terminal.press("escape")
     terminal.wait_for("purple")
     terminal.press("?")
@@ -555,7 +555,7 @@ def test_a_dumb_terminal_is_refused_without_an_escape(
     write_settings(factory)
     terminal = open_console(env={"TERM": "dumb"})
     assert terminal.wait_for_end() == 2
-    assert terminal.line_with("--headless")
+    terminal.wait_for("--headless")
     assert b"\x1b" not in terminal.written
 
 
@@ -629,7 +629,7 @@ def test_a_lost_warehouse_shows_and_comes_back_by_itself(
     )
     terminal.wait_for(" warehouse ", "down")
     for name in TABLES:
-        assert terminal.line_with(f" {name} ", "healthy")
+        terminal.wait_for(f" {name} ", "healthy")
     terminal.press("3", "1")
     terminal.wait_for("Connections", timeout_s=PROMPT_S)
     door.symlink_to(Path(here["host"]) / door.name)
