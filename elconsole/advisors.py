@@ -7,7 +7,6 @@ that a healthy plant hears nothing: advice that is always there is never read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
@@ -15,6 +14,7 @@ from typing import Any
 
 from elconsole.api import Finding, QualityTable
 from elconsole.api_types import Mode, SchemaChange, Strategy
+from elconsole.record import record
 
 LARGE_ROWS = 100_000
 """Below it no way of loading is worth a thought."""
@@ -33,7 +33,7 @@ _RAW_SCANS = 100
 _RAW_SCAN_ROWS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PastLoad:
     """One successful load of a table."""
 
@@ -47,7 +47,7 @@ class PastLoad:
     duration_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TableFacts:
     """What is known of one table."""
 
@@ -75,7 +75,7 @@ class TableFacts:
         return f"{self.source}.{self.table}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RefusedTable:
     """A table that no sync can take as source and settings stand."""
 
@@ -86,7 +86,7 @@ class RefusedTable:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the advisors judge, all at one time."""
 

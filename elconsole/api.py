@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -24,6 +23,7 @@ from elconsole.api_types import (
     TableStatus,
 )
 from elconsole.events import Emit
+from elconsole.record import record
 
 __all__ = [
     "AdviceReport",
@@ -65,7 +65,7 @@ StopFlag = threading.Event
 Period = Literal["hour", "day", "shift", "batch"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SyncRequest:
     """What to sync."""
 
@@ -77,7 +77,7 @@ class SyncRequest:
     """Convert plain tables that stand in a target's place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TableRun:
     """One table in one run, while it lasts and ever after."""
 
@@ -104,7 +104,7 @@ class TableRun:
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """One run, as a line of the history."""
 
@@ -126,7 +126,7 @@ class RunSummary:
     tables_failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunDetail:
     """A run and its tables: what `sync` returns, `run` reads and `watch` yields."""
 
@@ -134,7 +134,7 @@ class RunDetail:
     tables: tuple[TableRun, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PlannedTable:
     """What the next sync would do with one table."""
 
@@ -152,12 +152,12 @@ class PlannedTable:
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PlanReport:
     tables: tuple[PlannedTable, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ConnectionInfo:
     """A configured connection, known without asking it."""
 
@@ -167,7 +167,7 @@ class ConnectionInfo:
     """`host:port/dbname`, never a password."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ConnectionHealth:
     """One probe of one connection."""
 
@@ -186,7 +186,7 @@ class ConnectionHealth:
     replay_lag_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RawTable:
     """A published table of the warehouse."""
 
@@ -200,13 +200,13 @@ class RawTable:
     generation: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CheckReport:
     connections: tuple[ConnectionHealth, ...]
     tables: tuple[RawTable, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QualityRequest:
     sources: tuple[str, ...] = ()
     by: str | None = None
@@ -215,7 +215,7 @@ class QualityRequest:
     """None: one row a value over all data."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QualityRow:
     """Units of one dimension value, over all data or over one period."""
 
@@ -255,7 +255,7 @@ class QualityRow:
     top_defect_share: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QualityTable:
     source: str
     table: str
@@ -275,12 +275,12 @@ class QualityTable:
     """Why there are no rows: a column that settings name is missing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QualityReport:
     tables: tuple[QualityTable, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class UnitsPage:
     """Rows of a raw table as text, for a drill-down."""
 
@@ -290,7 +290,7 @@ class UnitsPage:
     """Whether there are more rows than these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TableDrift:
     source: str
     table: str
@@ -299,12 +299,12 @@ class TableDrift:
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SchemaReport:
     tables: tuple[TableDrift, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReconciledTable:
     source: str
     table: str
@@ -319,12 +319,12 @@ class ReconciledTable:
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ReconcileReport:
     tables: tuple[ReconciledTable, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What an advisor noticed, its numbers, and the command to run."""
 
@@ -335,7 +335,7 @@ class Finding:
     command: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AdviceReport:
     findings: tuple[Finding, ...]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from elconsole.record import record
 
 Mode = Literal["full", "incremental"]
 Strategy = Literal["full", "xmin", "cursor"]
@@ -13,7 +14,7 @@ Role = Literal["source", "warehouse"]
 Health = Literal["healthy", "degraded", "down"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ErrorInfo:
     """An error as it stands in JSON, in the ledger and on the screen."""
 
@@ -23,7 +24,7 @@ class ErrorInfo:
     sqlstate: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SchemaChange:
     """One column in which source and raw table differ."""
 

@@ -7,11 +7,12 @@ published ones, each through a query-only facade.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol
 
 from elconsole.hook_types import QueryOnly
+from elconsole.record import record
 
 _EXAMPLES = 3
 
@@ -35,7 +36,7 @@ class ChecksWanted(Protocol):
     def pass_rate_shift(self) -> float | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CheckedTable:
     """What the checks must know of a table beside its rows."""
 
@@ -48,7 +49,7 @@ class CheckedTable:
     """Column and values that say whether a unit passed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Measures:
     """One scan of a table."""
 

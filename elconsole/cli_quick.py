@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from elconsole.cli_session import GlobalOptions, Session
 from elconsole.cli_sync import SyncOptions, open_dashboard, sync_command
+from elconsole.record import record
 
 COMPLETION = "_ELCONSOLE_COMPLETE"
 """Set by the shell that asks for completions."""
@@ -23,7 +23,7 @@ class _GiveUpError(Exception):
     """Not for us."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QuickCommand:
     """The dashboard, or a sync where `sync` is given."""
 

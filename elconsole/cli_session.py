@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from elconsole import errors, garbage
 from elconsole.humanize import clean_text
 from elconsole.output import Output, takes_escapes
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from elconsole.api import Engine, ErrorInfo
@@ -31,7 +32,7 @@ Failed = Callable[["ErrorInfo"], str]
 """Makes the JSON document of a command that could not do its work."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class GlobalOptions:
     """Options that stand before or after any command."""
 
@@ -75,7 +76,7 @@ def _run_console(options: ConsoleOptions) -> int:
     return run_console(options)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Parts:
     """What a command is put together from; tests put in their own."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from elconsole.errors import EXIT_OK, UsageError
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from elconsole.api import SyncRequest
     from elconsole.cli_session import Session
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SyncOptions:
     """What follows `sync` on the command line."""
 

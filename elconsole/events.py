@@ -7,14 +7,15 @@ Times are aware datetimes in UTC, durations seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
 from elconsole.api_types import ErrorInfo, Mode, RunStatus, SchemaChange, Strategy
+from elconsole.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Event:
     """What all events share."""
 
@@ -24,7 +25,7 @@ class Event:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TableEvent(Event):
     """An event of one table of a run."""
 
@@ -33,7 +34,7 @@ class TableEvent(Event):
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SyncStarted(Event):
     """A run began; its tables are known."""
 
@@ -45,7 +46,7 @@ class SyncStarted(Event):
     """Source and table names, in the order in which they start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TableStarted(TableEvent):
     """A worker took a table."""
 
@@ -58,7 +59,7 @@ class TableStarted(TableEvent):
     """From the source's statistics; None where it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ProgressMade(TableEvent):
     """Rows and bytes so far."""
 
@@ -69,7 +70,7 @@ class ProgressMade(TableEvent):
     rows_estimated: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DataExtracted(TableEvent):
     """The source's last byte arrived; its transaction is over."""
 
@@ -81,7 +82,7 @@ class DataExtracted(TableEvent):
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DataLoaded(TableEvent):
     """The table's new content is published: every reader sees it."""
 
@@ -103,7 +104,7 @@ class DataLoaded(TableEvent):
     """Units `passed` and `failed` in the published table; empty where it has no status."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TableFailed(TableEvent):
     """The table was not published; its old rows stand. `status` tells failed from
     locked, skipped (vetoed) and cancelled."""
@@ -116,7 +117,7 @@ class TableFailed(TableEvent):
     will_retry: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SchemaChanged(TableEvent):
     """The source's columns differ from the raw table's; what was done about it."""
 
@@ -125,7 +126,7 @@ class SchemaChanged(TableEvent):
     changes: tuple[SchemaChange, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QualitySignal(TableEvent):
     """A pass rate left its control limits or ran against a rule."""
 
@@ -139,7 +140,7 @@ class QualitySignal(TableEvent):
     finding: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SyncCompleted(Event):
     """A run ended."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from elconsole.api_types import Mode, Strategy
+from elconsole.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class HookTask:
     """The table that a hook is asked about."""
 
@@ -26,7 +26,7 @@ class HookTask:
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class HookResult:
     """What was loaded and is not yet visible."""
 

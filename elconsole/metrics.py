@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +27,7 @@ from elconsole.events import (
     SyncStarted,
     TableFailed,
 )
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -40,7 +40,7 @@ _TABLE = ("source", "table")
 _UNIT = ("source", "table", "dimension", "value")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Definition:
     """One metric: its name, meaning and labels."""
 

@@ -21,8 +21,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from elconsole.record import record
 
 Chart = Literal["p", "p'"]
 
@@ -43,7 +44,7 @@ _ROUNDING = 1e-12
 """A point this close to a limit lies on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reference:
     """What periods are judged against."""
 
@@ -57,7 +58,7 @@ class Reference:
     """Places of the periods left out of it as special causes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Limits:
     """Control limits of one period, clipped to [0, 1]."""
 
@@ -65,7 +66,7 @@ class Limits:
     upper: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RuleRun:
     """A rule that fired over a run of points, both ends included."""
 

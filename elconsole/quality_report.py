@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from elconsole.api import QualityRow
@@ -21,6 +21,7 @@ from elconsole.quality import (
     sufficient,
     wilson_interval,
 )
+from elconsole.record import record
 
 Judged = Literal["in_control", "signal", "insufficient_n", "incomplete", "unjudged"]
 
@@ -40,7 +41,7 @@ RULE_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PeriodCount:
     """Units of one dimension value in one period."""
 
@@ -55,7 +56,7 @@ class PeriodCount:
     """Failed units by defect type."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Judgement:
     """How one period stands."""
 
@@ -124,10 +125,11 @@ def period_rows(
     previous: float | None = None
     for place, (count, judgement) in enumerate(zip(counts, judgements, strict=True)):
         row = _counted(count.value, count.period, [count])
-        row = replace(row, trend=_trend(rates, labels, places[count.period]))
-        row = _judged_row(row, judgement, reference, previous, counts)
-        if place in aside and row.signal:
-            row = replace(row, signal=f"{row.signal}, set aside from the reference")
+        signal = _signal_words(row, judgement, counts) if judgement.runs else None
+        if place in aside and signal:
+            signal += ", set aside from the reference"
+        trend = _trend(rates, labels, places[count.period])
+        row = _judged_row(row, judgement, reference, previous, counts, signal, trend)
         rows.append(row)
         if row.pass_rate is not None:
             previous = row.pass_rate
@@ -211,6 +213,8 @@ def _judged_row(
     reference: Reference | None,
     previous: float | None,
     counts: Sequence[PeriodCount],
+    signal: str | None,
+    trend: tuple[float | None, ...],
 ) -> QualityRow:
     """A counted row with what its period's judgement says."""
     rate = row.pass_rate
@@ -224,12 +228,13 @@ def _judged_row(
         chart=reference.chart if reference and limits else None,
         judged=judgement.judged,
         rules=tuple(run.rule for run in judgement.runs),
-        signal=_signal_words(row, judgement, counts) if judgement.runs else None,
+        signal=signal,
         signal_period=row.period if judgement.runs else None,
         signal_pass_rate=rate if judgement.runs else None,
         signal_since=counts[_first_run(judgement).first].period if judgement.runs else None,
         change_previous=change,
         change_baseline=rate - reference.center if rate is not None and reference else None,
+        trend=trend,
     )
 
 

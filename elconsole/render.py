@@ -6,7 +6,6 @@ Text of databases and servers is data: cells lose control characters and line br
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from elconsole.api import (
@@ -22,12 +21,13 @@ from elconsole.api import (
     TableRun,
 )
 from elconsole.humanize import NOTHING, age, bytes_size, cell_width, clean_text, rows_exact, seconds
+from elconsole.record import record
 
 GAP = "  "
 REMARK_CELLS = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Column:
     """A column's heading; numbers stand right."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 from elconsole.errors import ConfigurationError
 from elconsole.humanize import clean_text
 from elconsole.logs import redact
+from elconsole.record import record
 from elconsole.settings_keys import Key, Problem, dotted, nearest, problems
 from elconsole.settings_models import (
     DSN_SECRETS,
@@ -83,7 +83,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LoadedSettings:
     """The settings in force and where each came from."""
 

@@ -6,13 +6,13 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from elconsole.humanize import clean_text
+from elconsole.record import record
 from elconsole.settings_models import Settings, SourceSettings, TableSettings, WarehouseSettings
 
 Key = tuple[str, ...]
@@ -42,14 +42,14 @@ _OTHER_WORDS = {
 """What other tools call our keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Named:
     """A node whose keys are names of the user's choice."""
 
     values: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Leaf:
     """A node without keys."""
 
@@ -60,7 +60,7 @@ class Leaf:
 Node = type[BaseModel] | Named | Leaf
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Problem:
     """What is wrong with one key, and the next step."""
 

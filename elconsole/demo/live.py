@@ -10,10 +10,10 @@ import logging
 import random
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from elconsole.demo.plant import SOURCES, Plant
+from elconsole.record import record
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _NOT_COPIED = ("id", "timestamp", "created_at", "batch_id")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pace:
     """How a live plant produces."""
 

@@ -12,7 +12,6 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from elconsole.demo.account import Account, can_reach, check_room, server_accoun
 from elconsole.demo.installation import find_installation, install_for
 from elconsole.demo.supervisor import EmbeddedServer
 from elconsole.errors import DemoUnavailable
+from elconsole.record import record
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,7 +46,7 @@ _SETTINGS = {
 Narrate = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Plant:
     """A running plant."""
 

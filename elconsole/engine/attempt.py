@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 import psycopg
@@ -16,6 +16,7 @@ from elconsole.engine.quality_statements import QualityTarget
 from elconsole.engine.task import TableTask
 from elconsole.engine.transfer import Progress, Transferred
 from elconsole.hook_types import HookResult
+from elconsole.record import record
 
 
 class NotAtOnce(Exception):
@@ -23,7 +24,7 @@ class NotAtOnce(Exception):
     sessions."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LoadResult:
     """What an attempt published."""
 
@@ -48,7 +49,7 @@ class LoadResult:
         return self.strategy == "full" or bool(self.rows_loaded or self.rows_deleted)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LoadContext:
     """What one attempt works with."""
 

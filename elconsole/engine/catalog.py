@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from operator import attrgetter
 
@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.statements import statement
+from elconsole.record import record
 from elconsole.settings_models import is_glob, table_matches
 
 BASE_TABLE_KINDS = frozenset("rp")
@@ -22,7 +23,7 @@ MONEY_UNIT = "encode(cash_send(1::int4::money), 'hex')"
 """How a database stores 1 as `money`: in cents, in yen, as its `lc_monetary` says."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SourceRelation:
     """A table, partitioned table, view, materialised view or foreign table."""
 
@@ -53,7 +54,7 @@ class SourceRelation:
         return self.kind in BASE_TABLE_KINDS
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SourceColumn:
     relation: int
     name: str
@@ -71,7 +72,7 @@ class SourceColumn:
     nullable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TypeFacts:
     oid: int
     schema: str
@@ -89,7 +90,7 @@ class TypeFacts:
         return self.oid < FIRST_USER_OID
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SourceCatalog:
     """The relations chosen from one source, with their columns and types."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
@@ -11,6 +10,7 @@ from psycopg import sql
 from elconsole.engine.drift import PlannedColumn
 from elconsole.engine.task import TableTask, identifier
 from elconsole.errors import PlanError
+from elconsole.record import record
 
 TIME_TYPES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 INTEGER_MINIMA = {21: -(2**15), 23: -(2**31), 20: -(2**63)}
@@ -20,7 +20,7 @@ DEFAULT_LOOKBACK = "1 day"
 NUMERIC_INFINITY_VERSION = 140000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CursorRead:
     """What a snapshot says of the cursor."""
 

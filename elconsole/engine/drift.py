@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from elconsole.api_types import SchemaChange
 from elconsole.engine.state import RawColumn
 from elconsole.engine.typeplan import TypePlan
+from elconsole.record import record
 
 METADATA = (
     "_airbyte_raw_id",
@@ -31,7 +31,7 @@ NUMERIC_HEADER = 4
 Severity = Literal["in_place", "full_refresh", "conflict"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PlannedColumn:
     """A column as the sync will read and store it."""
 
@@ -47,7 +47,7 @@ class PlannedColumn:
     nullable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Drift:
     """All differences, and what an incremental sync must do about them."""
 

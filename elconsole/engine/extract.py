@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +22,7 @@ from elconsole.engine.statements import statement
 from elconsole.engine.task import SALT_SETTING, TableTask, identifier
 from elconsole.engine.typeplan import copy_format
 from elconsole.errors import TransientFault
+from elconsole.record import record
 
 XID_MODULUS = 2**32
 XID_HALF = 2**31
@@ -38,7 +38,7 @@ class FullRefreshNeeded(Exception):
     """What the source's snapshot shows makes an incremental read unsafe."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Snapshot:
     """A source's state at one instant, which the rows of a load are read from."""
 

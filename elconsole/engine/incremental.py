@@ -19,9 +19,6 @@ from elconsole.engine.table_lock import TableLock
 from elconsole.engine.tidy import analyze, known_flags, tidy
 from elconsole.engine.transfer import Transferred
 
-MOST_RECOUNTED = 0.2
-"""Share of a table's rows above which a scan counts its units faster than their keys do."""
-
 
 def merge_changes(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -> LoadResult:
     """Publish the changed rows, or only the watermark where there are none."""
@@ -57,7 +54,7 @@ def merge_changes(context: LoadContext, snapshot: extract.Snapshot, lock: TableL
                 task,
                 leaf,
                 defaults,
-                staged=moved.rows > 0,
+                staged=moved.rows,
                 sweep=keys is not None,
                 counting=counting,
             )
@@ -97,7 +94,7 @@ def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | Non
     """How to keep the daily counts; None where there are none of the rows as they stand, or
     where so many change that one scan is cheaper."""
     target, quality = merge.known_target(context.task), context.quality
-    if quality is None or rows_staged > MOST_RECOUNTED * (target.row_count or 0):
+    if quality is None or not merge.are_few(context.task, rows_staged):
         return None
     counted = quality.of_content(target.content_run_id).stored_version
     if counted is None or counted != target.units_version:

@@ -9,7 +9,7 @@ time whatever the size; views, grants, comments and policies hang on the parent 
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -40,8 +40,8 @@ def qualified(schema: str, name: str) -> str:
 def raw_id_default() -> str:
     """SQL of a default that makes `_airbyte_raw_id`: an RFC 9562 version-8 UUID, its first 74
     free bits random per load, its last group a counter of twelve digits."""
-    bits = secrets.token_hex(10)
-    variant = "89ab"[secrets.randbelow(4)]
+    bits = os.urandom(10).hex()
+    variant = "89ab"[os.urandom(1)[0] % 4]
     prefix = f"{bits[:8]}-{bits[8:12]}-8{bits[12:15]}-{variant}{bits[15:18]}-"
     return f"'{prefix}' || nextval('elconsole.row_counter'::regclass)::text"
 
@@ -117,7 +117,7 @@ def match_parent(task: TableTask, leaf: str) -> str:
         parent=sql.Literal(task.parent.oid), leaf=sql.Literal(leaf)
     )
     dropping = "true" if task.drift and task.drift.dropped else "false"
-    tag = f"$needs_{secrets.token_hex(6)}$"
+    tag = f"$needs_{os.urandom(6).hex()}$"
     return (
         f"DO {tag} DECLARE ddl text; BEGIN FOR ddl IN {needs.as_string()} LOOP"
         " BEGIN EXECUTE ddl; EXCEPTION WHEN undefined_column THEN"

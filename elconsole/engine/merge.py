@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,17 +15,23 @@ from elconsole.engine.extract import key_columns
 from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_daily import UnitCounting
+from elconsole.engine.quality_statements import HASHING, UNHASHING
 from elconsole.engine.state import Target
 from elconsole.engine.swap import prepare, swap
 from elconsole.engine.task import TableTask, identifier
 from elconsole.errors import PlanError
+from elconsole.record import record
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
+MOST_BY_KEY = 0.2
+"""Share of a table's rows above which a scan is faster than the key's index."""
+BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+ANYHOW = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 LOG = logging.getLogger("elconsole.engine")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Merged:
     """What a merge wrote."""
 
@@ -88,16 +93,17 @@ def write(
     leaf: str,
     defaults: dict[str, str],
     *,
-    staged: bool,
+    staged: int,
     sweep: bool,
     counting: UnitCounting | None,
 ) -> Merged:
-    """Upsert the staged rows, delete those whose key the source no longer has, and keep the
+    """Upsert the `staged` rows, delete those whose key the source no longer has, and keep the
     daily counts of units in step: all in one message."""
 
     def attempt(counting: UnitCounting | None) -> Merged:
         statements = _statements(task, leaf, defaults, staged, sweep, counting)
-        return _merged(session.execute("; ".join(statements).encode()), staged, sweep, counting)
+        cursor = session.execute("; ".join(statements).encode())
+        return _merged(cursor, bool(staged), sweep, counting)
 
     if counting is None:
         return attempt(None)
@@ -110,28 +116,27 @@ def write(
         return attempt(None)
 
 
+def are_few(task: TableTask, rows: int) -> bool:
+    """Whether the key's index leads to so many rows sooner than a scan does."""
+    return rows <= MOST_BY_KEY * (known_target(task).row_count or 0)
+
+
 def _statements(
     task: TableTask,
     leaf: str,
     defaults: dict[str, str],
-    staged: bool,
+    staged: int,
     sweep: bool,
     counting: UnitCounting | None,
 ) -> list[str]:
     statements = []
     if staged:
-        statements.append(_upsert(task, leaf, defaults))
-        if counting is not None:
-            touched = (
-                f"(SELECT r.* FROM {STAGE} AS s JOIN {leaf} AS r ON {_matched(task, 's')}) AS t"
-            )
-            before = counting.touched(touched, arrived=False)
-            after = counting.touched(touched, arrived=True)
-            statements = [before, *statements, after]
+        upsert = [_upsert(task, leaf, defaults, counting)]
+        if are_few(task, staged):
+            upsert = [BY_KEY, *upsert, ANYHOW]
+        statements += [HASHING, *upsert, UNHASHING] if counting else upsert
     if sweep:
-        delete = _sweep(task, leaf)
-        statements.append(f"ANALYZE {KEYS}")
-        statements.append(counting.deleted(delete) if counting else delete)
+        statements += [f"ANALYZE {KEYS}", _sweep(task, leaf, counting)]
     if counting is not None:
         statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
     return statements
@@ -162,28 +167,56 @@ def _merged(
     return Merged(inserted, updated, deleted, units)
 
 
-def _upsert(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
+def _upsert(
+    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+) -> str:
     """Write the staged rows by primary key; selects how many were inserted and updated.
 
-    A row that is the same stays untouched, metadata included. Sameness is of the stored
-    bytes (`*<>`): `IS DISTINCT FROM` takes 1.0 for 1.00 and fails for json."""
+    A row that is the same is not even locked. Sameness is of the stored bytes (`*<>`):
+    `IS DISTINCT FROM` takes 1.0 for 1.00 and fails for json. What a row was is read beside
+    what it becomes, page by page; the CTEs' columns have names of their own, whatever the
+    table's are called."""
     names = [identifier(column.name) for column in task.columns]
-    gone = _dropped_columns(task)
-    listed = ", ".join([*METADATA, *names])
-    values = ", ".join([layout.raw_id_default(), *defaults.values(), *names])
-    assigned = ", ".join(f"{name} = excluded.{name}" for name in [*METADATA, *names])
-    nulled = "".join(f", {name} = NULL" for name in gone)
-    old = ", ".join(f"r.{name}" for name in names)
-    new = ", ".join(f"excluded.{name}" for name in names)
-    key = ", ".join(identifier(name) for name in task.primary_key)
-    return (
-        f"WITH merged AS (INSERT INTO {leaf} AS r ({listed}) SELECT {values} FROM {STAGE}"
-        f" ON CONFLICT ({key}) DO UPDATE SET {assigned}{nulled}"
-        f" WHERE row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
-        " RETURNING r.xmax = 0 AS inserted)"
-        " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)"
-        " FROM merged"
+    units = [identifier(name) for name in counting.read] if counting else []
+    key = [identifier(name) for name in task.primary_key]
+    was = f"r.{key[0]} IS NOT NULL"
+    seen = ", ".join(
+        [f"s.{name} AS new_{place}" for place, name in enumerate(names)]
+        + [f"r.{name} AS old_{place}" for place, name in enumerate(units)]
     )
+    differs = (
+        f"row({_prefixed('r', names)})::record OPERATOR(pg_catalog.*<>)"
+        f" row({_prefixed('s', names)})::record"
+    )
+    taken = [f"new_{place}" for place in range(len(names))]
+    values = ", ".join([layout.raw_id_default(), *defaults.values(), *taken])
+    assigned = ", ".join(f"{name} = excluded.{name}" for name in [*METADATA, *names])
+    nulled = "".join(f", {name} = NULL" for name in _dropped_columns(task))
+    returned = "".join(f", r.{name} AS now_{place}" for place, name in enumerate(units))
+    counted = ""
+    if counting is not None:
+        left = _renamed("old", units, "seen WHERE was_there")
+        arrived = _renamed("now", units, "merged")
+        counted = f", counted AS ({counting.moved(left=left, arrived=arrived)})"
+    return (
+        f"WITH seen AS MATERIALIZED (SELECT {was} AS was_there, {seen} FROM {STAGE} AS s"
+        f" LEFT JOIN {leaf} AS r ON {_matched(task, 's')} WHERE NOT ({was}) OR {differs}),"
+        f" merged AS (INSERT INTO {leaf} AS r ({', '.join([*METADATA, *names])})"
+        f" SELECT {values} FROM seen"
+        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assigned}{nulled}"
+        f" RETURNING r.xmax = 0 AS is_new{returned}){counted}"
+        " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged"
+    )
+
+
+def _prefixed(alias: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _renamed(prefix: str, names: Sequence[str], rows: str) -> str:
+    """A FROM item of a CTE's numbered columns under the table's own names."""
+    listed = ", ".join(f"{prefix}_{place} AS {name}" for place, name in enumerate(names))
+    return f"(SELECT {listed} FROM {rows}) AS t"
 
 
 def _dropped_columns(task: TableTask) -> list[str]:
@@ -211,6 +244,12 @@ def count_statement(task: TableTask, leaf: str, staged: bool) -> str:
     return f"{count} + (SELECT count(*) FROM {STAGE} AS s WHERE NOT EXISTS ({present}))"
 
 
-def _sweep(task: TableTask, leaf: str) -> str:
+def _sweep(task: TableTask, leaf: str, counting: UnitCounting | None) -> str:
     kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
-    return f"DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept})"
+    delete = f"DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept})"
+    if counting is None:
+        return delete
+    counted = counting.moved(left="gone")
+    return (
+        f"WITH gone AS ({delete} RETURNING r.*), counted AS ({counted}) SELECT count(*) FROM gone"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -77,4 +76,6 @@ def _cut(name: str, size: int) -> str:
 
 
 def _digest(text: str) -> str:
+    import hashlib  # which loads OpenSSL
+
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LETTERS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -35,6 +35,7 @@ from elconsole.errors import (
     SchemaConflict,
     TargetTaken,
 )
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from elconsole.settings_models import SourceSettings, TableSettings
@@ -78,7 +79,7 @@ def _quoted(relation: SourceRelation) -> str:
     return sql.Identifier(relation.schema, relation.name).as_string()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Planner:
     """Plans the tables of one source."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from elconsole.engine.state import TableKey, WarehouseState
 from elconsole.engine.task import Refused, TableTask
 from elconsole.engine.threads import side_by_side
 from elconsole.errors import Cancelled, ElconsoleError, UsageError
+from elconsole.record import record
 from elconsole.settings_models import is_glob
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from elconsole.settings_models import Settings, SourceSettings
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Selected:
     """One source of a request, and the patterns that name its tables; none means all."""
 
@@ -39,7 +40,7 @@ class Selected:
     patterns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Survey:
     """What the sources hold, or why one could not be asked."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from elconsole.engine.pools import Pool, Session
 from elconsole.engine.task import TableTask
 from elconsole.errors import CheckFailed, Vetoed
 from elconsole.hook_types import HookResult, HookTask
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from elconsole.hooks import Hooks
@@ -92,7 +92,7 @@ def ask_before_publish(
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ReadableTable:
     """A table that the built-in checks may query."""
 

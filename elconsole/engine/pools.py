@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 import psycopg
@@ -21,6 +21,7 @@ from psycopg.pq import TransactionStatus
 from elconsole.api_types import Role
 from elconsole.engine.faults import TOO_MANY_STATE, connection_error
 from elconsole.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
+from elconsole.record import record
 
 _RV = TypeVar("_RV")
 
@@ -74,7 +75,7 @@ CLIENT_PARAMETERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Server:
     """A database as settings know it."""
 
@@ -374,7 +375,7 @@ class Pool:
             session.abandon()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pools:
     """Every database of the settings, by name; the warehouse apart."""
 

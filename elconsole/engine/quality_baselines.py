@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from elconsole.engine.quality_statements import QualityTarget, statement
 from elconsole.quality import Reference
 from elconsole.quality_report import PeriodCount, reference_of
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from elconsole.api import Period
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Baseline:
     """One frozen version of one table's references."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from elconsole.engine.quality_statements import (
     statement,
 )
 from elconsole.quality_report import PeriodCount
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -30,7 +31,7 @@ back every day, and have no order in time."""
 _STEPS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CountedLine:
     """One line of `quality_periods.sql`."""
 
@@ -65,18 +66,17 @@ def read_counts(
         _complete_labels([line for line in lines if line.place == place], period, until)
         for place in range(1, len(dimensions) + 1)
     ]
-    per_dimension: list[dict[tuple[str, str], PeriodCount]] = [{} for _ in dimensions]
+    grouped: list[dict[tuple[str, str], list[CountedLine]]] = [{} for _ in dimensions]
     for line in lines:
-        label = line.label or NONE_VALUE
-        known = per_dimension[line.place - 1]
-        count = known.get((line.value, label)) or PeriodCount(
-            line.value, label, 0, 0, label in complete[line.place - 1]
-        )
-        known[line.value, label] = _added(count, line)
+        group = line.value, line.label or NONE_VALUE
+        grouped[line.place - 1].setdefault(group, []).append(line)
     places = {label: place for place, label in enumerate(labels)}
     ordered = [
-        sorted(counts.values(), key=lambda count: (count.value, places[count.period]))
-        for counts in per_dimension
+        [
+            _summed(value, label, groups[value, label], label in whole)
+            for value, label in sorted(groups, key=lambda group: (group[0], places[group[1]]))
+        ]
+        for groups, whole in zip(grouped, complete, strict=True)
     ]
     return ordered, lines, labels
 
@@ -94,7 +94,11 @@ def _read_lines(
         stored = sql.SQL(statement("quality_stored")).format(**named)
         order = {target.definition.by.index(name) + 1: i for i, name in enumerate(dimensions, 1)}
         found = _sum(connection, stored, period)
-        lines = [replace(line, place=order[line.place]) for line in found if line.place in order]
+        lines = [
+            line if order[line.place] == line.place else replace(line, place=order[line.place])
+            for line in found
+            if line.place in order
+        ]
         # None: the table is empty, or a sync has come between.
         if lines:
             return lines
@@ -117,16 +121,15 @@ def _is_stored(target: QualityTarget, dimensions: Sequence[str], period: Period)
     )
 
 
-def _added(count: PeriodCount, line: CountedLine) -> PeriodCount:
-    defects = dict(count.defects)
-    failed = line.inspected - line.passed
-    if line.defect is not None and failed:
-        defects[line.defect] = defects.get(line.defect, 0) + failed
-    return replace(
-        count,
-        inspected=count.inspected + line.inspected,
-        passed=count.passed + line.passed,
-        defects=defects,
+def _summed(value: str, label: str, lines: Sequence[CountedLine], complete: bool) -> PeriodCount:
+    defects: dict[str, int] = {}
+    for line in lines:
+        failed = line.inspected - line.passed
+        if line.defect is not None and failed:
+            defects[line.defect] = defects.get(line.defect, 0) + failed
+    inspected = sum(line.inspected for line in lines)
+    return PeriodCount(
+        value, label, inspected, sum(line.passed for line in lines), complete, defects
     )
 
 

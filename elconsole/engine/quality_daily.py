@@ -7,20 +7,19 @@ replace out of the counts and puts what they became in, within its own transacti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from elconsole.engine.drift import METADATA
 from elconsole.engine.quality_statements import (
-    HASHING,
-    UNHASHING,
     QualityTarget,
     counts_statement,
     hashing,
     read_columns,
     statement,
 )
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 MOST_STORED = 200_000
 """More combinations than this are not stored: reading them would be no faster than a scan."""
 UNITS = "pg_temp.elconsole_units"
-# The merge reads the same rows through the key's index anyway.
-_BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
-_ANYHOW = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 
 
 def store_daily_counts(connection: Connection[Any], target: QualityTarget) -> dict[str, int]:
@@ -82,12 +78,11 @@ def _copy_counts(
             copy.write_row((target.target_schema, target.target_table, *row))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class UnitCounting:
     """SQL that keeps the daily counts in step with a merge; to run inside its transaction.
 
-    In order: `begin`, `touched(before)`, the upsert, `touched(after)`, a DELETE wrapped by
-    `deleted`, `finish`."""
+    In order: `begin`, the statements that write rows, each with `moved` in it, `finish`."""
 
     target: QualityTarget
     columns: Mapping[str, str]
@@ -96,18 +91,19 @@ class UnitCounting:
     def begin(self) -> str:
         return statement("quality_units_stage")
 
-    def touched(self, rows: str, *, arrived: bool) -> str:
-        """Count the rows of a FROM item, which the key's index leads to."""
-        counted = self._counted(sql.SQL(rows), arrived=arrived)
-        return f"{HASHING}; {_BY_KEY}; {counted}; {_ANYHOW}; {UNHASHING}"
+    @property
+    def read(self) -> list[str]:
+        """The raw table's columns that counting a row reads."""
+        made_of = self.target.definition
+        named = [made_of.status, made_of.time, *made_of.by, made_of.defect]
+        return [name for name in dict.fromkeys([*named, *METADATA]) if name in self.columns]
 
-    def deleted(self, delete: str) -> str:
-        """A DELETE that also counts what it deletes; selects how many rows that were."""
-        counted = self._counted(sql.SQL("gone"), arrived=False)
-        return (
-            f"WITH gone AS ({delete} RETURNING r.*), counted AS ({counted})"
-            " SELECT count(*) FROM gone"
-        )
+    def moved(self, *, left: str = "", arrived: str = "") -> str:
+        """An INSERT that notes the rows of FROM items, which `left` the table or `arrived`."""
+        counted = [self._counted(left, "-", "false")] if left else []
+        if arrived:
+            counted.append(self._counted(arrived, "", "true"))
+        return f"INSERT INTO {UNITS} {' UNION ALL '.join(counted)}"
 
     def finish(self) -> str:
         """Move the counts; selects the units passed and failed, or nothing where a recount
@@ -124,10 +120,10 @@ class UnitCounting:
         )
         return f"{moved}; {emptied}"
 
-    def _counted(self, rows: sql.Composable, *, arrived: bool) -> str:
-        query = counts_statement(self.target, self.columns, self.target.definition.by, "day", rows)
-        sign = "" if arrived else "-"
+    def _counted(self, rows: str, sign: str, arrived: str) -> str:
+        by = self.target.definition.by
+        query = counts_statement(self.target, self.columns, by, "day", sql.SQL(rows))
         return (
-            f"INSERT INTO {UNITS} SELECT period, values, defect, {sign}inspected, {sign}passed,"
-            f" newest, extracted, {sign}changed, {arrived} FROM ({query.as_string()}) AS counts"
+            f"SELECT period, values, defect, {sign}inspected, {sign}passed, newest, extracted,"
+            f" {sign}changed, {arrived} FROM ({query.as_string()}) AS counts"
         )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from psycopg import sql
+
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -45,7 +47,7 @@ class UnitDefinition(Protocol):
     def batch(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QualityTarget:
     """A raw table whose units are counted."""
 

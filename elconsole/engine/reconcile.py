@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -26,6 +25,7 @@ from elconsole.engine.layout import qualified
 from elconsole.engine.pools import Session
 from elconsole.engine.task import Refused, TableTask, identifier
 from elconsole.errors import Cancelled, ElconsoleError, PlanError
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from elconsole.engine.pools import Pools
@@ -38,7 +38,7 @@ Sums = Mapping[int, tuple[int, int]]
 """Per bucket, its rows and the sum of their checksums."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Side:
     """One of the two tables, as SQL."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
-from dataclasses import dataclass
 
 from elconsole.engine import adopt, extract, layout, merge, records
 from elconsole.engine.attempt import (
@@ -22,6 +21,7 @@ from elconsole.engine.table_lock import TableLock
 from elconsole.engine.task import TableTask
 from elconsole.engine.tidy import tidy
 from elconsole.engine.transfer import Openings, Rows, Transferred
+from elconsole.record import record
 
 
 def may_begin_at_once(context: LoadContext) -> bool:
@@ -68,7 +68,7 @@ def refresh(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -
     return _publish_leaf(context, snapshot, lock, leaf, moved)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NewLeaf:
     """The storage table that a refresh fills."""
 
@@ -80,7 +80,7 @@ class NewLeaf:
     def of(cls, task: TableTask) -> NewLeaf:
         target = merge.known_target(task)
         generation = target.generation + 1
-        name = leaf_name(target.target_id, generation, task.target_name, secrets.token_hex(3))
+        name = leaf_name(target.target_id, generation, task.target_name, os.urandom(3).hex())
         return cls(task, generation, layout.qualified(STORAGE_SCHEMA, name))
 
     @property
@@ -111,7 +111,7 @@ def _publish_leaf(
     ddl = layout.exchange(task, parent, leaf.table)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:
-        old = leaf_name(target.target_id, 0, task.target_name, secrets.token_hex(3))
+        old = leaf_name(target.target_id, 0, task.target_name, os.urandom(3).hex())
         aside = adopt.step_aside(warehouse, task, old)
         ddl = aside + ddl + adopt.inherit(warehouse, task)
     result = LoadResult(

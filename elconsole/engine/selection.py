@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -73,6 +72,8 @@ def primary_key_of(
 
 def salt_mark(salt: str) -> str:
     """32 bits of a digest: another salt has another mark, and a mark fits 2^224 digests."""
+    import hashlib  # which loads OpenSSL
+
     return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -17,12 +17,13 @@ from elconsole.engine.migrations import ledger_version
 from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.statements import statement
 from elconsole.errors import ElconsoleError
+from elconsole.record import record
 
 TableKey = tuple[str, str, str]
 """Source, schema and table name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RawColumn:
     relation: int
     name: str
@@ -34,7 +35,7 @@ class RawColumn:
     """Whether the server computes it; only a user can have added such a column."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RawRelation:
     """A relation that stands in the target schema, ours or not."""
 
@@ -51,7 +52,7 @@ class RawRelation:
     """A partition that is not our leaf."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Watermark:
     """How far a raw table has read its source."""
 
@@ -72,7 +73,7 @@ class Watermark:
     """The run that wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Target:
     """A row of `elconsole.targets`, with its watermark."""
 
@@ -92,7 +93,7 @@ class Target:
     watermark: Watermark | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class WarehouseState:
     schema: str
     known_types: frozenset[int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from elconsole.engine.catalog import SourceRelation
 from elconsole.engine.drift import Drift, PlannedColumn, compare
 from elconsole.engine.state import RawColumn, RawRelation, TableKey, Target, Watermark
 from elconsole.errors import ElconsoleError
+from elconsole.record import record
 
 if TYPE_CHECKING:
     from elconsole.settings_models import TableSettings
@@ -22,7 +23,7 @@ SALT_SETTING = "elconsole.hash_salt"
 """Session setting that carries the salt, so that it stands in no statement's text."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TableTask:
     """One table's sync, decided before a row moves."""
 
@@ -93,7 +94,7 @@ class TableTask:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Refused:
     """A table that can't be planned."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -19,6 +18,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from elconsole.engine.pools import Session
 from elconsole.errors import CountMismatch, Stalled, TransientFault
+from elconsole.record import record
 
 BLOCK_BYTES = 256 * 1024
 TICK_S = 0.1
@@ -34,7 +34,7 @@ class TargetFault(Exception):
     """The warehouse side of a transfer failed; the cause is the psycopg error."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Transferred:
     """What one COPY moved."""
 
@@ -57,7 +57,7 @@ Progress = Callable[[int, int], None]
 Rows = list[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Openings:
     """Take the rows that the statements before a COPY selected, a list a statement, as soon
     as that side has answered; may raise."""

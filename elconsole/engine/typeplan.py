@@ -8,9 +8,9 @@ source's SELECT: domains to their base type, the rest to text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 
 from elconsole.engine.catalog import SourceColumn, TypeFacts
+from elconsole.record import record
 
 NO_PORTABLE_BINARY = frozenset(
     {
@@ -31,7 +31,7 @@ TEXT_ONLY_OIDS = frozenset({3615, 3645})
 """tsquery and its array: binary output writes an empty one, binary input refuses it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TypePlan:
     """A column's type in the warehouse."""
 

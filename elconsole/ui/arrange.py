@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from elconsole.record import record
 from elconsole.ui.cells import Cell, Column, Row, Span, Table
 
 GAP = 2
@@ -16,7 +16,7 @@ MEASURED_ROWS = 400
 """Column widths are told from the first so many rows: a table of 10,000 opens at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sort:
     """The column that orders the rows."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from elconsole.record import record
 
 Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
 """What a text means, never a colour: the style sheet decides how each looks."""
@@ -22,7 +24,7 @@ TONES: tuple[Tone, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Span:
     """A piece of text in one tone. Text from servers must have passed `clean_text`."""
 
@@ -40,7 +42,7 @@ def cell(text: str, tone: Tone = "plain") -> Cell:
     return (Span(text, tone),) if text else EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Column:
     """A column of a grid."""
 
@@ -56,7 +58,7 @@ class Column:
     """Draws the cell from its sort value and the width it got (bars)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Row:
     """A row of a grid."""
 
@@ -77,7 +79,7 @@ class Row:
         return tuple("".join(span.text for span in item).strip() for item in self.cells)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Table:
     """Everything a grid shows."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from elconsole.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.api import ConnectionInfo, Engine, SyncRequest
@@ -17,7 +18,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Welcome:
     """What a first start without configuration offers."""
 
@@ -29,7 +30,7 @@ class Welcome:
     """Run the console on the demo plant, after this one has ended; returns its exit code."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ConsoleOptions:
     """Everything the app is told at its start."""
 

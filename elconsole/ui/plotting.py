@@ -7,9 +7,9 @@ because each period's number of units does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from elconsole.api import QualityRow
+from elconsole.record import record
 from elconsole.ui.cells import Span, Tone
 from elconsole.ui.text import percent
 
@@ -19,7 +19,7 @@ POINT, SIGNAL_LOW, SIGNAL_HIGH, OPEN = "●", "▼", "▲", "○"
 Canvas = list[list[tuple[str, Tone]]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Scale:
     """Maps rates to lines and periods to columns of a canvas."""
 

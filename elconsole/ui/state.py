@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from elconsole.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.api import (
@@ -26,7 +27,7 @@ ENDED: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled"
 """The statuses of a table that will not change any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ConnectionState:
     """A connection and its last probes."""
 
@@ -45,7 +46,7 @@ class ConnectionState:
         return known[len(known) // 2] if known else None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TableProgress:
     """One table of a run, with the samples its rate is told from."""
 
@@ -97,7 +98,7 @@ class TableProgress:
         return left / rate if left > 0 else None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunState:
     """A run as far as it is known."""
 
@@ -119,7 +120,7 @@ class RunState:
         return RunDetail(self.run, tuple(item.table for item in self.tables))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ConsoleState:
     """Everything on the screen comes from here."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from elconsole.record import record
 from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
 from elconsole.ui.entries import error_line
 from elconsole.ui.state import ConnectionState, ConsoleState
@@ -18,7 +18,7 @@ STALE_AFTER_S = 3.0
 """A probe under way for longer than this makes its row stale."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Standing:
     """A connection's state in symbol, word and tone."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from elconsole.record import record
 from elconsole.ui.cells import Cell, Row, Span, Tone, cell
 from elconsole.ui.entries import error_line
 from elconsole.ui.state import ConsoleState
@@ -19,7 +19,7 @@ FEW_UNITS = 30
 """A rate of at most so many units is grey where its chart can't judge it either."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QualityItem:
     """One dimension value and the table it belongs to."""
 

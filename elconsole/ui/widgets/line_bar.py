@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -12,10 +11,11 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
+from elconsole.record import record
 from elconsole.ui.cells import TONES
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Part:
     """A piece of the line."""
 
