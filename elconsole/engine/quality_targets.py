@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from elconsole.engine.quality_statements import QualityTarget
@@ -36,6 +38,13 @@ def quality_target(
         counted_version=known.units_version if known else None,
         complete_until=mark.extracted_at if mark else None,
     )
+
+
+def as_published(target: QualityTarget, run_id: str, extracted_at: datetime) -> QualityTarget:
+    """The target as a run has just published it, from a snapshot of that time."""
+    published = replace(target, version=run_id, complete_until=extracted_at)
+    # Where that is not what is stored, reading the counts tells so, and counts anew.
+    return replace(published, counted_version=published.stored_version)
 
 
 def quality_targets(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from elconsole.api import QualityRequest, RunDetail, RunSummary, SyncRequest, TableRun
+from elconsole.api import RunDetail, RunSummary, SyncRequest, TableRun
 from elconsole.api_types import RunStatus, TableStatus
 from elconsole.engine import ledger
 from elconsole.engine.book import ENDED, LedgerWriter, RunBook
@@ -33,10 +33,7 @@ from elconsole.engine.planning import (
     unreachable,
 )
 from elconsole.engine.pools import Pools, Session, open_session
-from elconsole.engine.quality import read_quality
-from elconsole.engine.quality_signals import raise_signals
-from elconsole.engine.quality_targets import quality_targets
-from elconsole.engine.state import WarehouseState, read_state, read_targets
+from elconsole.engine.state import WarehouseState, read_state
 from elconsole.engine.table_runner import TableRunner
 from elconsole.engine.task import Refused, TableTask
 from elconsole.engine.threads import beside
@@ -59,7 +56,6 @@ if TYPE_CHECKING:
     from elconsole.settings_models import Settings
 
 LOG = logging.getLogger("elconsole.engine")
-UNITS = QualityRequest()
 CANCEL_GRACE_S = 1.0
 LEDGER_GRACE_S = 5.0
 
@@ -85,8 +81,6 @@ class SyncRun:
         self._emit = emit
         self.schema = settings.warehouse.target_schema
         self.identities: dict[str, tuple[str, int] | None] = {}
-        self.changed: set[tuple[str, str]] = set()
-        """Source and label of the tables whose rows this run changed."""
         self.book = RunBook(())
         self.writer: LedgerWriter | None = None
         self.summary = RunSummary(
@@ -142,33 +136,10 @@ class SyncRun:
         self.writer.start()
         self._announce(planned)
         self._work(tasks)
-        self._signal(tasks)
         detail = self._report(self.book.tables())
         if self.writer.finish(CANCEL_GRACE_S if self.stop.is_set() else LEDGER_GRACE_S):
             self._finish(self.writer.session, detail.run.status)
         return detail
-
-    def _signal(self, tasks: list[TableTask]) -> None:
-        """Raise the pass rates' new signals of the tables that were published."""
-        published = {
-            task.target_name
-            for task in tasks
-            if task.settings.quality is not None and (task.source, task.label) in self.changed
-        }
-        if self.stop.is_set() or not published:
-            return
-        try:
-            with self.pools.warehouse.session(self.stop) as session:
-                known = read_targets(session, self.schema).values()
-                units = quality_targets(self.settings, known, self.schema)
-                now = _now()
-                report = read_quality(
-                    session, [u for u in units if u.target_table in published], UNITS, now
-                )
-                for signal in raise_signals(session, report, self.summary.run_id, now):
-                    self.emit(signal)
-        except (psycopg.Error, ElconsoleError) as error:
-            LOG.warning("run %s: pass rates could not be judged: %s", self.summary.run_id, error)
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118

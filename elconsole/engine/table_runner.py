@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
+from elconsole.api import QualityRequest
 from elconsole.api_types import TableStatus
 from elconsole.engine.attempt import LoadContext, LoadResult, NotAtOnce
 from elconsole.engine.load import load_table
@@ -23,7 +27,10 @@ from elconsole.engine.plugins import (
 )
 from elconsole.engine.pools import Session
 from elconsole.engine.publish import CommitInDoubt, was_published
-from elconsole.engine.quality_targets import quality_target
+from elconsole.engine.quality import read_quality
+from elconsole.engine.quality_signals import raise_signals
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.quality_targets import as_published, quality_target
 from elconsole.engine.table_lock import TargetMoved
 from elconsole.engine.task import Refused, TableTask
 from elconsole.engine.transfer import Transferred
@@ -40,6 +47,8 @@ from elconsole.hook_types import HookResult, HookTask
 
 if TYPE_CHECKING:
     from elconsole.engine.runner import SyncRun
+
+LOG = logging.getLogger("elconsole.engine")
 
 
 class TableRunner:
@@ -76,6 +85,7 @@ class TableRunner:
             self._end(error, "failed")
         else:
             self._loaded(result)
+            self._judge(result)
 
     def _retry(self, first: ElconsoleError) -> LoadResult:
         """Go on after a first failure that may pass: each time from a clean start."""
@@ -183,13 +193,7 @@ class TableRunner:
             attempt=self.attempt,
             identity=self.run_of.identities.get(self.task.source),
             hash_salt=salt.get_secret_value() if salt else None,
-            quality=quality_target(
-                self.task.settings,
-                self.task.source,
-                self.task.label,
-                self.task.target_schema,
-                self.task.target_name,
-            ),
+            quality=self._quality(),
             stall_timeout_s=settings.stall_timeout,
             lock_wait_s=settings.lock_wait,
             started=self.started,
@@ -247,8 +251,6 @@ class TableRunner:
 
     def _loaded(self, result: LoadResult) -> None:
         seconds = time.monotonic() - self.started
-        if result.changed:
-            self.run_of.changed.add(self.key)
         self.run_of.book.update(
             self.key,
             status="succeeded",
@@ -279,6 +281,29 @@ class TableRunner:
             columns=tuple(column.name for column in self.task.columns),
             quality_flags=result.quality_flags,
         )
+
+    def _judge(self, result: LoadResult) -> None:
+        """Raise the new signals of the pass rates, beside the tables still to come."""
+        run, quality = self.run_of, self._quality()
+        if quality is None or not result.changed or run.stop.is_set():
+            return
+        run_id, now = run.summary.run_id, _now()
+        try:
+            with (
+                run.pools.warehouse.session(run.stop) as session,
+                session.attended(run.settings.stall_timeout),
+            ):
+                published = as_published(quality, run_id, result.extracted_at)
+                report = read_quality(session, [published], QualityRequest(), now)
+                for signal in raise_signals(session, report, run_id, now):
+                    run.emit(signal)
+        except (psycopg.Error, ElconsoleError) as error:
+            LOG.warning("%s.%s: pass rates not judged: %s", *self.key, error)
+
+    def _quality(self) -> QualityTarget | None:
+        task = self.task
+        names = (task.source, task.label, task.target_schema, task.target_name)
+        return quality_target(task.settings, *names)
 
     def _end(self, error: ElconsoleError, status: TableStatus) -> None:
         self.run_of.fail(self.key, error, status, self.attempt, final=True)
