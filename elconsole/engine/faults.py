@@ -121,8 +121,14 @@ def _hint(error: psycopg.Error) -> str | None:
     state = error.sqlstate or ""
     if state == "22P05":
         return "the warehouse's encoding lacks this character; use a UTF8 warehouse"
-    if state in ("23505", "23502"):
-        return "primary_key in settings must name columns that are unique and never NULL"
+    if state == "23505":
+        return "primary_key in settings must name columns that are unique"
+    if state == "23502":
+        column = error.diag.column_name
+        return (
+            f"give column {column} of the raw table a default or drop its NOT NULL;"
+            " where primary_key in settings names it, name columns that are never NULL"
+        )
     return error.diag.message_hint
 
 

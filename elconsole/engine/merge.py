@@ -193,13 +193,14 @@ def _upsert(
     assigned = ", ".join(f"{name} = excluded.{name}" for name in [*METADATA, *names])
     nulled = "".join(f", {name} = NULL" for name in _dropped_columns(task))
     returned = "".join(f", r.{name} AS now_{place}" for place, name in enumerate(units))
-    counted = ""
+    kept = counted = ""
     if counting is not None:
+        kept = "MATERIALIZED "
         left = _renamed("old", units, "seen WHERE was_there")
         arrived = _renamed("now", units, "merged")
         counted = f", counted AS ({counting.moved(left=left, arrived=arrived)})"
     return (
-        f"WITH seen AS MATERIALIZED (SELECT {was} AS was_there, {seen} FROM {STAGE} AS s"
+        f"WITH seen AS {kept}(SELECT {was} AS was_there, {seen} FROM {STAGE} AS s"
         f" LEFT JOIN {leaf} AS r ON {_matched(task, 's')} WHERE NOT ({was}) OR {differs}),"
         f" merged AS (INSERT INTO {leaf} AS r ({', '.join([*METADATA, *names])})"
         f" SELECT {values} FROM seen"
@@ -220,12 +221,13 @@ def _renamed(prefix: str, names: Sequence[str], rows: str) -> str:
 
 
 def _dropped_columns(task: TableTask) -> list[str]:
-    """Columns the raw table keeps though the source lost them: NULL from now on."""
+    """Columns the raw table keeps though the source has none such: NULL from now on, where
+    they may be."""
     planned = {column.name for column in task.columns}
     return [
         identifier(name)
         for name, column in task.raw_columns.items()
-        if not (name in planned or name in METADATA or column.is_generated)
+        if not (name in planned or name in METADATA or column.is_generated or column.not_null)
     ]
 
 

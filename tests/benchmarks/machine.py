@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -147,12 +148,12 @@ def _high_water_bytes(pid: int) -> int:
 
 
 def _children(pid: int) -> set[int]:
+    """Of all its threads; a process may end at any moment."""
     found: set[int] = set()
-    for place in (PROC / str(pid) / "task").glob("*/children"):
-        try:
-            found.update(int(child) for child in place.read_text().split())
-        except OSError:
-            continue
+    with contextlib.suppress(OSError):
+        for thread in (PROC / str(pid) / "task").iterdir():
+            with contextlib.suppress(OSError):
+                found.update(int(child) for child in (thread / "children").read_text().split())
     return found
 
 

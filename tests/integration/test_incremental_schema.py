@@ -123,6 +123,27 @@ def test_a_column_that_a_user_has_the_warehouse_compute_is_left_to_it(pair: Pair
     assert pair.raw("id, v, twice") == [(1, 21, 42), (2, 4, 8)]
 
 
+def test_a_users_column_that_is_never_null_keeps_its_values(synced: Pair) -> None:
+    synced.warehouse.sql("ALTER TABLE raw.t ADD checked boolean NOT NULL DEFAULT false")
+    synced.warehouse.sql("UPDATE raw.t SET checked = true WHERE id = 1")
+    synced.source.sql("UPDATE t SET b = 21; INSERT INTO t VALUES (3, 'three', 3)")
+    assert synced.sync().records_loaded == 3
+    assert synced.raw("id, b, checked") == [(1, 21, True), (2, 21, False), (3, 3, False)]
+
+
+def test_a_users_column_that_no_new_row_can_fill_is_named(synced: Pair) -> None:
+    synced.warehouse.sql("ALTER TABLE raw.t ADD checked boolean NOT NULL DEFAULT false")
+    synced.warehouse.sql("ALTER TABLE raw.t ALTER checked DROP DEFAULT")
+    synced.source.sql("INSERT INTO t VALUES (3, 'three', 3)")
+    (failed,) = synced.run().tables
+    assert failed.error is not None
+    assert "checked" in (failed.error.hint or "")
+    assert "NOT NULL" in (failed.error.hint or "")
+    synced.warehouse.sql("ALTER TABLE raw.t ALTER checked DROP NOT NULL")
+    assert synced.sync().records_loaded == 1
+    assert_equal(synced, "id, a, b")
+
+
 @pytest.mark.parametrize("wider", ["varchar(50)", "varchar", "text"])
 def test_a_widened_text_is_altered_in_place(synced: Pair, wider: str) -> None:
     before = synced.stored()

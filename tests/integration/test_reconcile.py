@@ -11,6 +11,7 @@ from elconsole.api import ReconciledTable, SyncRequest
 from elconsole.engine.service import PostgresEngine
 from elconsole.settings_models import Settings
 from tests.conftest import MakeFactory
+from tests.pairs import Pair
 from tests.postgres import Factory
 
 pytestmark = pytest.mark.integration
@@ -95,3 +96,17 @@ def test_a_table_never_synced_is_an_error(springs: Factory) -> None:
     made.close()
     assert table.error is not None
     assert "never synced" in table.error.message
+
+
+def test_one_changed_cell_among_a_million_rows_is_named(pair: Pair) -> None:
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v int);"
+        "INSERT INTO t SELECT n, n FROM generate_series(1, 1000000) AS n"
+    )
+    pair.configure()
+    pair.sync()
+    pair.warehouse.sql("UPDATE raw.t SET v = 0 WHERE id = 654321")
+    assert pair.engine is not None
+    table = reconcile(pair.engine)
+    assert (table.source_rows, table.target_rows) == (1_000_000, 1_000_000)
+    assert (table.equal, table.different_keys) == (False, ("[654321]",))
