@@ -338,6 +338,8 @@ class Finding:
 @record(frozen=True, slots=True)
 class AdviceReport:
     findings: tuple[Finding, ...]
+    unasked: tuple[tuple[str, ErrorInfo], ...] = ()
+    """Sources that could not be asked, and why."""
 
 
 class Engine(Protocol):

@@ -43,8 +43,12 @@ def quality(
     freeze_baseline: bool,
 ) -> int:
     """1 where a table has no pass rates, 5 where `fail_on_signal` and a rule fired."""
-    version = engine.freeze_baseline(request.sources) if freeze_baseline else None
     report = engine.quality(request)
+    version = None
+    if freeze_baseline:
+        # Asked before, so that a wrong name freezes nothing; and again, for the new limits.
+        version = engine.freeze_baseline(request.sources)
+        report = engine.quality(request)
     if as_json:
         frozen = {} if version is None else {"baseline_version": version}
         output.result(jsonout.document({**jsonout.quality(report), **frozen}))
@@ -132,9 +136,13 @@ def reconcile(engine: Engine, selection: tuple[str, ...], output: Output, *, as_
 
 
 def advise(engine: Engine, output: Output, *, as_json: bool) -> int:
+    """3 where no source could be asked."""
     report = engine.advise()
+    for name, error in report.unasked:
+        output.failure(render.failure(error, name))
     output.result(jsonout.document(jsonout.advise(report)) if as_json else render.advise(report))
-    return errors.EXIT_OK
+    sources = [one for one in engine.connections() if one.role == "source"]
+    return errors.EXIT_UNREACHABLE if len(report.unasked) == len(sources) else errors.EXIT_OK
 
 
 def _explain(tables: tuple[ReconciledTable, ...] | tuple[TableDrift, ...], output: Output) -> None:

@@ -203,7 +203,7 @@ class Session:
         except errors.ElconsoleError as error:
             return self._explain(error, failed)
         except KeyboardInterrupt:
-            return self._explain(_Interrupted("stopped by SIGINT"), failed)
+            return self._explain(errors.Interrupted("stopped by SIGINT"), failed)
         except Exception as error:  # noqa: BLE001 - the last line of defence of the process
             words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             hint = None if self.options.verbosity else "-v shows the traceback"
@@ -219,7 +219,7 @@ class Session:
         self.output.failure(f"error: {message}{code}")
         if hint:
             self.output.failure(f"hint: {hint}")
-        if self.options.verbosity and not isinstance(error, _Interrupted):
+        if self.options.verbosity and not isinstance(error, errors.Cancelled):
             self.output.failure(self._redacted(traceback.format_exc().rstrip()))
         if failed is not None and error.exit_code != errors.EXIT_USAGE:
             self.output.result(failed(ErrorInfo(error.kind, message, hint, error.sqlstate)))
@@ -264,9 +264,3 @@ def _log_narration() -> Callable[[str, str], None]:
         if not isinstance(handler, logging.FileHandler):
             handler.addFilter(lambda record: record.name != narrated)
     return lambda level, text: logging.getLogger(narrated).log(levels[level], "%s", text)
-
-
-class _Interrupted(errors.Cancelled):
-    """SIGINT where nothing needs an orderly stop."""
-
-    exit_code = errors.EXIT_SIGINT

@@ -99,9 +99,9 @@ TEMPLATE = """\
 #zero_rows = false             # a table that had rows comes empty
 #row_jump = 0.5                # the row count moves by more than half
 #null_jump = 0.1               # a column's share of NULLs rises by more than a tenth
-#freshness = "1 day"           # the newest row is older
+#freshness = "1 day"           # the newest row is older (needs quality.time)
 #unique_key = false            # the primary key is not unique
-#pass_rate_shift = 0.1         # the pass rate moves by more than ten points
+#pass_rate_shift = 0.1         # the pass rate moves by more than ten points (quality.status)
 
 # Who hears of a run's end. Commands get the run as JSON on stdin.
 #[notify]

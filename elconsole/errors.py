@@ -176,6 +176,18 @@ class Cancelled(ElconsoleError):
     kind = "cancelled"
 
 
+class Interrupted(Cancelled):
+    """SIGINT stopped it."""
+
+    exit_code = EXIT_SIGINT
+
+
+class Terminated(Cancelled):
+    """SIGTERM or SIGHUP stopped it."""
+
+    exit_code = EXIT_SIGTERM
+
+
 class ServerError(ElconsoleError):
     """Any other answer of a server, in its own words."""
 

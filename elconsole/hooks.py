@@ -55,6 +55,11 @@ class Veto(Exception):
     """Raised by a plug-in to refuse a table; its text is the reason."""
 
 
+class HookFailed(Exception):
+    """A plug-in raised, exited, answered nonsense, or did not answer: whether it would have
+    refused the table, nobody knows."""
+
+
 class Hookspecs:
     """What plug-ins may implement."""
 
@@ -155,17 +160,17 @@ class Hooks:
         return tuple(name for name, _ in self._manager.list_name_plugin())
 
     def pre_extract(self, task: HookTask) -> str | None:
-        """The first veto, with the plug-in's name; None to go on."""
+        """The first veto, with the plug-in's name; None to go on. Raises HookFailed."""
         return self._first_veto("pre_extract", {"task": task})
 
     def schema_changed(self, task: HookTask, changes: tuple[SchemaChange, ...]) -> str | None:
-        """The first veto, with the plug-in's name; None to go on."""
+        """The first veto, with the plug-in's name; None to go on. Raises HookFailed."""
         return self._first_veto("schema_changed", {"task": task, "changes": changes})
 
     def post_load(
         self, task: HookTask, result: HookResult, warehouse: RevocableQuery
     ) -> str | None:
-        """The first veto, with the plug-in's name; None to publish.
+        """The first veto, with the plug-in's name; None to publish. Raises HookFailed.
 
         `warehouse` is revoked on return; after a veto throw its session away, since a hung
         plug-in may still be inside a query.
@@ -218,18 +223,23 @@ def _boxed_veto(
     arguments: Mapping[str, object],
     timeout_s: float,
 ) -> str | None:
-    """One implementation's veto; whatever goes wrong in it is a veto too."""
+    """One implementation's veto; raises HookFailed for whatever else goes wrong in it."""
     name = f'plug-in "{implementation.plugin_name}"'
-    outcome: list[str | None] = []
+    outcome: list[str | HookFailed | None] = []
 
     def call() -> None:
-        outcome.append(_veto(hook, name, implementation, arguments))
+        try:
+            outcome.append(_veto(hook, name, implementation, arguments))
+        except HookFailed as failed:
+            outcome.append(failed)
 
     thread = threading.Thread(target=call, name=f"{hook} {name}", daemon=True)
     thread.start()
     thread.join(timeout_s)
     if not outcome:
-        return f"{name} did not answer {hook} within {timeout_s:g} s"
+        raise HookFailed(f"{name} did not answer {hook} within {timeout_s:g} s")
+    if isinstance(outcome[0], HookFailed):
+        raise outcome[0]
     return outcome[0]
 
 
@@ -243,12 +253,13 @@ def _veto(
     # The plug-in may also try to exit: it has its own thread, and takes nothing down.
     except BaseException as error:
         LOG.debug("%s failed in %s", name, hook, exc_info=True)
-        return f"{name} failed in {hook}: {_words(error)}"
+        raise HookFailed(f"{name} failed in {hook}: {_words(error)}") from error
     if answer is None or answer == "":
         return None
     if isinstance(answer, str):
         return f"{name}: {_reason(answer)}"
-    return f"{name} returned {type(answer).__name__} from {hook}, not None or a reason"
+    returned = type(answer).__name__
+    raise HookFailed(f"{name} returned {returned} from {hook}, not None or a reason")
 
 
 class _Observer:

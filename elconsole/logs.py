@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import re
@@ -64,9 +65,10 @@ def _spellings(secret: str) -> set[str]:
 class RedactingFormatter(logging.Formatter):
     """Text lines: time, level, logger, message; tracebacks below, all of it redacted."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, tracebacks: bool = True) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._redact = Redactor(secrets)
+        self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
         """The finished line, after every argument and traceback is in it."""
@@ -76,7 +78,7 @@ class RedactingFormatter(logging.Formatter):
         """The line before redaction."""
         # A traceback cached on the record by another formatter is not known to be clean.
         record.exc_text = None
-        line = super().format(record)
+        line = super().format(record if self._tracebacks else _in_words(record))
         record.exc_text = None
         return line
 
@@ -97,9 +99,22 @@ class JsonFormatter(RedactingFormatter):
             "logger": record.name,
             "message": self._redact(record.getMessage()),
         }
-        if record.exc_info:
+        if not self._tracebacks:
+            fields["message"] = self._redact(_in_words(record).getMessage())
+        elif record.exc_info:
             fields["traceback"] = self._redact(self.formatException(record.exc_info))
         return json.dumps(fields, ensure_ascii=False)
+
+
+def _in_words(record: logging.LogRecord) -> logging.LogRecord:
+    """The record with its exception at the end of the message, in place of a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return record
+    plain = copy.copy(record)
+    plain.exc_info, plain.args = None, ()
+    plain.msg = f"{record.getMessage()}: {type(error).__name__}: {error}".rstrip(": ")
+    return plain
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
@@ -127,7 +142,7 @@ def configure_logging(
     again replaces the former handlers. Raises UsageError where the file can't be opened.
     """
     known = tuple(secrets)
-    formatter = JsonFormatter(known) if log_format == "json" else RedactingFormatter(known)
+    shape = JsonFormatter if log_format == "json" else RedactingFormatter
     handlers: list[logging.Handler] = []
     if log_file is not None:
         from elconsole.logfile import open_log_file
@@ -142,7 +157,8 @@ def configure_logging(
         logger.removeHandler(old)
         old.close()
     for handler in handlers or [logging.NullHandler()]:
-        handler.setFormatter(formatter)
+        terse = isinstance(handler, _StderrHandler) and not verbosity
+        handler.setFormatter(shape(known, tracebacks=not terse))
         logger.addHandler(handler)
     logger.setLevel(min((h.level for h in handlers), default=logging.CRITICAL))
     logger.propagate = False

@@ -98,7 +98,7 @@ _COLUMNS: tuple[tuple[Column, Callable[[QualityRow], str]], ...] = (
 def quality(report: QualityReport) -> str:
     """A table per dimension."""
     if not report.tables:
-        return "no table has a quality status: name one in [sources.X.table.Y.quality]"
+        return "no pass rates: no synced table has quality.by in [sources.X.table.Y.quality]"
     return "\n\n".join(_dimension(entry) for entry in report.tables)
 
 

@@ -320,7 +320,7 @@ def _idle_settings(settings: Settings) -> Iterator[str]:
             if block.cursor and source.strategy != "cursor" and block.strategy != "cursor":
                 yield f'{here}.cursor has no effect without strategy = "cursor".'
             if block.hash_columns and settings.hash_salt is None:
-                yield f"{here}.hash_columns without hash_salt can be undone by guessing: set one."
+                yield f"{here}.hash_columns needs hash_salt: no sync takes the table without it."
 
 
 def _error(found: list[Problem], origin_of: Any) -> ConfigurationError:

@@ -128,6 +128,7 @@ class FakeEngine:
     drifts: tuple[TableDrift, ...] | None = None
     reconciled: tuple[ReconciledTable, ...] | None = None
     findings: tuple[Finding, ...] = ()
+    unasked: tuple[tuple[str, ErrorInfo], ...] = ()
     gate: threading.Event | None = None
     """Where given, a sync waits in its first table until it is set or the sync is stopped."""
     raises: BaseException | None = None
@@ -482,7 +483,7 @@ class FakeEngine:
 
     def advise(self) -> AdviceReport:
         self._io()
-        return AdviceReport(self.findings)
+        return AdviceReport(self.findings, self.unasked)
 
     def close(self) -> None:
         self.closed = True

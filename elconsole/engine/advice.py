@@ -56,13 +56,14 @@ def read_facts(
     )
 
 
+def is_unreachable(one: TableTask | Refused) -> TypeGuard[Refused]:
+    """Whether its source could not be asked."""
+    return isinstance(one, Refused) and one.error.exit_code == EXIT_UNREACHABLE
+
+
 def _is_refused_for_good(one: TableTask | Refused) -> TypeGuard[Refused]:
     """Whether waiting won't help, as it may where a source does not answer."""
-    return (
-        isinstance(one, Refused)
-        and not one.error.retryable
-        and one.error.exit_code != EXIT_UNREACHABLE
-    )
+    return isinstance(one, Refused) and not one.error.retryable and not is_unreachable(one)
 
 
 def _refused(one: Refused) -> RefusedTable:

@@ -38,6 +38,8 @@ class SourceRelation:
     bytes_estimated: int | None
     is_readable: bool = True
     """Whether the role may read the whole table: column-level grants allow no LOCK TABLE."""
+    has_foreign_leaf: bool = False
+    """Whether a partition is a foreign table, whose rows come without their transaction."""
 
     @property
     def qualified(self) -> str:
@@ -51,7 +53,7 @@ class SourceRelation:
     @property
     def has_xmin(self) -> bool:
         """Whether its rows carry the transaction that wrote them."""
-        return self.kind in BASE_TABLE_KINDS
+        return self.kind in BASE_TABLE_KINDS and not self.has_foreign_leaf
 
 
 @record(frozen=True, slots=True)

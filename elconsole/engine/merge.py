@@ -15,7 +15,6 @@ from elconsole.engine.extract import key_columns
 from elconsole.engine.migrations import STORAGE_SCHEMA
 from elconsole.engine.pools import Session
 from elconsole.engine.quality_daily import UnitCounting
-from elconsole.engine.quality_statements import HASHING, UNHASHING
 from elconsole.engine.state import Target
 from elconsole.engine.swap import prepare, swap
 from elconsole.engine.task import TableTask, identifier
@@ -103,7 +102,7 @@ def write(
     def attempt(counting: UnitCounting | None) -> Merged:
         statements = _statements(task, leaf, defaults, staged, sweep, counting)
         cursor = session.execute("; ".join(statements).encode())
-        return _merged(cursor, bool(staged), sweep, counting)
+        return _merged(cursor, bool(staged), sweep)
 
     if counting is None:
         return attempt(None)
@@ -133,18 +132,22 @@ def _statements(
     if staged:
         upsert = [_upsert(task, leaf, defaults, counting)]
         if are_few(task, staged):
-            upsert = [BY_KEY, *upsert, ANYHOW]
-        statements += [HASHING, *upsert, UNHASHING] if counting else upsert
+            statements += [BY_KEY, *upsert, ANYHOW]
+        else:
+            # Without statistics the planner would hash the big table instead of the stage.
+            statements += [_analyze(STAGE, task), *upsert]
     if sweep:
-        statements += [f"ANALYZE {KEYS}", _sweep(task, leaf, counting)]
+        statements += [_analyze(KEYS, task), _sweep(task, leaf, counting)]
     if counting is not None:
         statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
     return statements
 
 
-def _merged(
-    cursor: psycopg.Cursor[Any], staged: bool, sweep: bool, counting: UnitCounting | None
-) -> Merged:
+def _analyze(staged: str, task: TableTask) -> str:
+    return f"ANALYZE {staged} ({', '.join(identifier(name) for name in task.primary_key)})"
+
+
+def _merged(cursor: psycopg.Cursor[Any], staged: bool, sweep: bool) -> Merged:
     """Read the answers in the order of their statements."""
     inserted = updated = deleted = 0
     units: dict[str, int] | None = None
@@ -152,18 +155,15 @@ def _merged(
     while True:
         if cursor.description is not None:
             rows.append(cursor.fetchone())
-        elif sweep and counting is None and (cursor.statusmessage or "").startswith("DELETE"):
-            deleted = cursor.rowcount
         if not cursor.nextset():
             break
     answers = iter(rows)
     if staged:
         inserted, updated = next(answers) or (0, 0)
-    if counting is not None:
-        if sweep:
-            (deleted,) = next(answers) or (0,)
-        if (counted := next(answers, None)) is not None:
-            units = {"passed": counted[0], "failed": counted[1]}
+    if sweep:
+        (deleted,) = next(answers) or (0,)
+    if (counted := next(answers, None)) is not None:
+        units = {"passed": counted[0], "failed": counted[1]}
     return Merged(inserted, updated, deleted, units)
 
 
@@ -172,46 +172,57 @@ def _upsert(
 ) -> str:
     """Write the staged rows by primary key; selects how many were inserted and updated.
 
-    A row that is the same is not even locked. Sameness is of the stored bytes (`*<>`):
-    `IS DISTINCT FROM` takes 1.0 for 1.00 and fails for json. What a row was is read beside
-    what it becomes, page by page; the CTEs' columns have names of their own, whatever the
-    table's are called."""
-    names = [identifier(column.name) for column in task.columns]
+    What a row was is read beside what it becomes, page by page. The CTEs' columns have
+    names of their own, whatever the table's are called."""
     units = [identifier(name) for name in counting.read] if counting else []
-    key = [identifier(name) for name in task.primary_key]
-    was = f"r.{key[0]} IS NOT NULL"
-    seen = ", ".join(
-        [f"s.{name} AS new_{place}" for place, name in enumerate(names)]
-        + [f"r.{name} AS old_{place}" for place, name in enumerate(units)]
-    )
-    differs = (
-        f"row({_prefixed('r', names)})::record OPERATOR(pg_catalog.*<>)"
-        f" row({_prefixed('s', names)})::record"
-    )
-    taken = [f"new_{place}" for place in range(len(names))]
-    values = ", ".join([layout.raw_id_default(), *defaults.values(), *taken])
-    assigned = ", ".join(f"{name} = excluded.{name}" for name in [*METADATA, *names])
-    nulled = "".join(f", {name} = NULL" for name in _dropped_columns(task))
-    returned = "".join(f", r.{name} AS now_{place}" for place, name in enumerate(units))
     kept = counted = ""
     if counting is not None:
-        kept = "MATERIALIZED "
         left = _renamed("old", units, "seen WHERE was_there")
         arrived = _renamed("now", units, "merged")
+        kept = "MATERIALIZED "
         counted = f", counted AS ({counting.moved(left=left, arrived=arrived)})"
     return (
-        f"WITH seen AS {kept}(SELECT {was} AS was_there, {seen} FROM {STAGE} AS s"
-        f" LEFT JOIN {leaf} AS r ON {_matched(task, 's')} WHERE NOT ({was}) OR {differs}),"
-        f" merged AS (INSERT INTO {leaf} AS r ({', '.join([*METADATA, *names])})"
-        f" SELECT {values} FROM seen"
-        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assigned}{nulled}"
-        f" RETURNING r.xmax = 0 AS is_new{returned}){counted}"
+        f"WITH seen AS {kept}({_seen(task, leaf, units)}),"
+        f" merged AS ({_write_seen(task, leaf, defaults, units)}){counted}"
         " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged"
     )
 
 
-def _prefixed(alias: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)
+def _seen(task: TableTask, leaf: str, units: Sequence[str]) -> str:
+    """SELECT of the staged rows that are new or differ, with what counts of the old ones.
+
+    A row that is the same is not even locked. Sameness is of the stored bytes (`*<>`):
+    `IS DISTINCT FROM` takes 1.0 for 1.00 and fails for json."""
+    names = [identifier(column.name) for column in task.columns]
+    was_there = f"r.{identifier(task.primary_key[0])} IS NOT NULL"
+    columns = [
+        f"{was_there} AS was_there",
+        *(f"s.{name} AS new_{place}" for place, name in enumerate(names)),
+        *(f"r.{name} AS old_{place}" for place, name in enumerate(units)),
+    ]
+    old, new = (", ".join(f"{side}.{name}" for name in names) for side in "rs")
+    return (
+        f"SELECT {', '.join(columns)} FROM {STAGE} AS s"
+        f" LEFT JOIN {leaf} AS r ON {_matched(task, 's')}"
+        f" WHERE NOT ({was_there})"
+        f" OR row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
+    )
+
+
+def _write_seen(task: TableTask, leaf: str, defaults: dict[str, str], units: Sequence[str]) -> str:
+    """Upsert of what was seen; returns whether each row is new, and what counts of it now."""
+    names = [*METADATA, *(identifier(column.name) for column in task.columns)]
+    taken = (f"new_{place}" for place in range(len(task.columns)))
+    values = ", ".join([layout.raw_id_default(), *defaults.values(), *taken])
+    key = ", ".join(identifier(name) for name in task.primary_key)
+    assigned = [f"{name} = excluded.{name}" for name in names]
+    nulled = [f"{name} = NULL" for name in _dropped_columns(task)]
+    returned = "".join(f", r.{name} AS now_{place}" for place, name in enumerate(units))
+    return (
+        f"INSERT INTO {leaf} AS r ({', '.join(names)}) SELECT {values} FROM seen"
+        f" ON CONFLICT ({key}) DO UPDATE SET {', '.join([*assigned, *nulled])}"
+        f" RETURNING r.xmax = 0 AS is_new{returned}"
+    )
 
 
 def _renamed(prefix: str, names: Sequence[str], rows: str) -> str:
@@ -248,10 +259,6 @@ def count_statement(task: TableTask, leaf: str, staged: bool) -> str:
 
 def _sweep(task: TableTask, leaf: str, counting: UnitCounting | None) -> str:
     kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
-    delete = f"DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept})"
-    if counting is None:
-        return delete
-    counted = counting.moved(left="gone")
-    return (
-        f"WITH gone AS ({delete} RETURNING r.*), counted AS ({counted}) SELECT count(*) FROM gone"
-    )
+    gone = f"gone AS (DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept}) RETURNING r.*)"
+    counted = f", counted AS ({counting.moved(left='gone')})" if counting else ""
+    return f"WITH {gone}{counted} SELECT count(*) FROM gone"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,12 +19,12 @@ from elconsole.engine.naming import assign_names, spell
 from elconsole.engine.plan import Planner, labels, missing_table
 from elconsole.engine.pools import Pool
 from elconsole.engine.selection import salt_mark
-from elconsole.engine.state import TableKey, WarehouseState
+from elconsole.engine.state import TableKey, Target, WarehouseState
 from elconsole.engine.task import Refused, TableTask
 from elconsole.engine.threads import side_by_side
 from elconsole.errors import Cancelled, ElconsoleError, UsageError
 from elconsole.record import record
-from elconsole.settings_models import is_glob
+from elconsole.settings_models import is_glob, table_matches
 
 if TYPE_CHECKING:
     import threading
@@ -163,7 +164,8 @@ def plan_tables(
     planned: list[TableTask | Refused] = []
     for one in found.selected:
         if one.name in found.failures:
-            planned += unreachable(one, found.failures[one.name], state.schema, request.full)
+            error = found.failures[one.name]
+            planned += unreachable(one, error, state.schema, request.full, state.targets)
             continue
         planner = Planner(
             one.name,
@@ -178,7 +180,9 @@ def plan_tables(
         labelled = labels(found.catalogs[one.name].relations)
         for relation in found.relations[one.name]:
             planned.append(_checked(planner.plan(relation, labelled[relation.oid])))
-        planned += _missing(one, found.catalogs[one.name], state.schema, request.full)
+        planned += _missing(
+            one, found.catalogs[one.name], state.schema, request.full, state.targets
+        )
     return [_spelled(one, state.encoding) for one in planned]
 
 
@@ -211,26 +215,85 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
     return planned
 
 
-def unreachable(one: Selected, error: ElconsoleError, schema: str, full: bool) -> list[Refused]:
-    """A failed entry for each table that settings name, or one for all of them."""
-    named = [name for name in (one.patterns or one.settings.tables) if not is_glob(name)]
-    return [_refused(one, name, schema, full, error) for name in dict.fromkeys(named) or ["*"]]
+def unreachable(
+    one: Selected,
+    error: ElconsoleError,
+    schema: str,
+    full: bool,
+    targets: Mapping[TableKey, Target] | None = None,
+) -> list[Refused]:
+    """A failed entry for each table that is known to be meant, or one for all of them."""
+    keys = _meant(one, targets or {}) or [(one.name, "public", "*")]
+    named = _labelled(keys)
+    return [_refused(one, key, named[key], schema, full, error, targets or {}) for key in keys]
 
 
-def _missing(one: Selected, catalog: SourceCatalog, schema: str, full: bool) -> list[Refused]:
-    wanted = [name for name in catalog.missing if not one.patterns or name in one.patterns]
+def _meant(one: Selected, targets: Mapping[TableKey, Target]) -> list[TableKey]:
+    """What settings or arguments name, as far as names and earlier syncs tell."""
+    excluded = one.settings.exclude
+    known = [
+        key
+        for key in targets
+        if key[0] == one.name and not any(table_matches(p, key[1], key[2]) for p in excluded)
+    ]
+    found: dict[TableKey, None] = {}
+    for pattern in one.patterns or one.settings.tables:
+        matching = [key for key in known if table_matches(pattern, key[1], key[2])]
+        if not matching and not is_glob(pattern):
+            matching = [_key(one, pattern)]
+        found.update(dict.fromkeys(matching))
+    return list(found)
+
+
+def _key(one: Selected, name: str) -> TableKey:
+    namespace, _, bare = name.rpartition(".")
+    return (one.name, namespace or "public", bare)
+
+
+def _labelled(keys: Sequence[TableKey], taken: Iterable[str] = ()) -> dict[TableKey, str]:
+    """Bare names, qualified where another table of the source has the same."""
+    seen = Counter([*(key[2] for key in keys), *taken])
+    return {key: f"{key[1]}.{key[2]}" if seen[key[2]] > 1 else key[2] for key in keys}
+
+
+def _missing(
+    one: Selected,
+    catalog: SourceCatalog,
+    schema: str,
+    full: bool,
+    targets: Mapping[TableKey, Target],
+) -> list[Refused]:
+    names = [name for name in catalog.missing if not one.patterns or name in one.patterns]
+    keys = {_key(one, name): name for name in names}
+    labelled = _labelled(list(keys), (relation.name for relation in catalog.relations))
     return [
-        _refused(one, name, schema, full, missing_table(one.name, name, catalog.names))
-        for name in wanted
+        _refused(
+            one,
+            key,
+            labelled[key],
+            schema,
+            full,
+            missing_table(one.name, name, catalog.names),
+            targets,
+        )
+        for key, name in keys.items()
     ]
 
 
-def _refused(one: Selected, name: str, schema: str, full: bool, error: ElconsoleError) -> Refused:
-    namespace, _, bare = name.rpartition(".")
-    settings = one.settings.table_settings(namespace or "public", bare)
+def _refused(
+    one: Selected,
+    key: TableKey,
+    label: str,
+    schema: str,
+    full: bool,
+    error: ElconsoleError,
+    targets: Mapping[TableKey, Target],
+) -> Refused:
+    settings = one.settings.table_settings(key[1], key[2])
     mode = "full" if full else settings.mode
     strategy = "full" if mode == "full" else settings.strategy
-    return Refused(one.name, name, f"{schema}.{bare}", mode, strategy, error)
+    name = targets[key].name if key in targets else key[2]
+    return Refused(one.name, label, f"{schema}.{name}", mode, strategy, error)
 
 
 def as_planned_table(planned: TableTask | Refused) -> PlannedTable:

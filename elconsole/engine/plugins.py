@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +56,14 @@ def hook_task(task: TableTask, run_id: str, attempt: int) -> HookTask:
 
 
 def ask_before_extract(hooks: Hooks | None, task: TableTask, about: HookTask) -> None:
-    """Raise Vetoed where a plug-in refuses the table or its schema changes."""
+    """Raise Vetoed where a plug-in refuses the table or its schema changes, CheckFailed where
+    it fails itself."""
     if hooks is None:
         return
-    reason = hooks.pre_extract(about)
-    if reason is None and task.changes:
-        reason = hooks.schema_changed(about, task.changes)
+    with _failing(about):
+        reason = hooks.pre_extract(about)
+        if reason is None and task.changes:
+            reason = hooks.schema_changed(about, task.changes)
     if reason is not None:
         raise Vetoed(
             f"{about.source}.{about.table}: {reason}", hint="the old rows stand; see the plug-in"
@@ -84,12 +87,27 @@ def ask_before_publish(
     def run(text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         return query_only(session, text, parameters)
 
-    reason = hooks.post_load(about, result, RevocableQuery(table, run))
+    with _failing(about):
+        reason = hooks.post_load(about, result, RevocableQuery(table, run))
     if reason is not None:
-        raise CheckFailed(
-            f"{about.source}.{about.table}: {reason}",
-            hint="nothing was published; the old rows stand",
-        )
+        raise _check_failed(about, reason)
+
+
+@contextlib.contextmanager
+def _failing(about: HookTask) -> Iterator[None]:
+    from elconsole.hooks import HookFailed
+
+    try:
+        yield
+    except HookFailed as failed:
+        raise _check_failed(about, str(failed)) from failed
+
+
+def _check_failed(about: HookTask, reason: str) -> CheckFailed:
+    return CheckFailed(
+        f"{about.source}.{about.table}: {reason}",
+        hint="nothing was published; the old rows stand",
+    )
 
 
 @record(frozen=True, slots=True)

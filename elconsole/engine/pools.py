@@ -85,8 +85,9 @@ class Server:
     """libpq keywords; may hold a password."""
     address: str
     connect_timeout_s: float
-    idle_timeout_s: float = 120.0
-    """How long the server lets a transaction of ours sit idle before it ends it."""
+    idle_timeout_s: float = 86_400.0
+    """How long the server lets a transaction of ours sit idle before it ends it: longer than
+    the other side may be busy on its own. A lock that keeps readers out is never held idle."""
 
 
 class Session(psycopg.Connection[tuple[Any, ...]]):
@@ -178,7 +179,7 @@ def _check_at_work(session: Session) -> None:
             other.within(session.server.connect_timeout_s),
         ):
             row = other.execute(
-                "SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active'",
+                "SELECT FROM pg_stat_activity WHERE pid = %s AND state IN ('active', 'disabled')",
                 [session.info.backend_pid],
             ).fetchone()
     except Cancelled:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 import psycopg
+from psycopg.rows import class_row
 
 from elconsole.api import ConnectionHealth
+from elconsole.engine.catalog import SourceRelation, choose
 from elconsole.engine.faults import connection_error, error_info, table_error
 from elconsole.engine.pools import Pool, Session
 from elconsole.engine.statements import statement
@@ -17,7 +20,13 @@ from elconsole.errors import ElconsoleError
 STANDBY_LAG_S = 60.0
 
 
-def probe(pool: Pool, degraded_ms: float, target_schema: str) -> ConnectionHealth:
+MOST_NAMED = 3
+"""Tables that a missing privilege is told of by name."""
+
+
+def probe(
+    pool: Pool, degraded_ms: float, missing_privileges: Callable[[Session], list[str]]
+) -> ConnectionHealth:
     """One round trip's latency and what the server says of itself; raises nothing."""
     server = pool.server
     now = datetime.now(UTC)
@@ -26,7 +35,7 @@ def probe(pool: Pool, degraded_ms: float, target_schema: str) -> ConnectionHealt
             pool.session() as session,
             session.within(server.connect_timeout_s),
         ):
-            return _ask(session, degraded_ms, target_schema, now)
+            return _ask(session, degraded_ms, missing_privileges, now)
     except psycopg.Error as error:
         fault: ElconsoleError = (
             table_error(error, server.name, server.role)
@@ -45,7 +54,10 @@ def probe(pool: Pool, degraded_ms: float, target_schema: str) -> ConnectionHealt
 
 
 def _ask(
-    session: Session, degraded_ms: float, target_schema: str, now: datetime
+    session: Session,
+    degraded_ms: float,
+    missing_privileges: Callable[[Session], list[str]],
+    now: datetime,
 ) -> ConnectionHealth:
     server = session.server
     session.execute("SELECT 1")
@@ -60,7 +72,7 @@ def _ask(
         reasons.append(f"slow: {latency_ms:.0f} ms")
     if standby and lag_s is not None and lag_s > STANDBY_LAG_S:
         reasons.append(f"standby {lag_s:.0f} s behind")
-    reasons += _missing_privileges(session, target_schema)
+    reasons += missing_privileges(session)
     role: Literal["primary", "standby"] = "standby" if standby else "primary"
     return ConnectionHealth(
         name=server.name,
@@ -77,14 +89,25 @@ def _ask(
     )
 
 
-def _missing_privileges(session: Session, target_schema: str) -> list[str]:
-    if session.server.role == "source":
+def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str]) -> list[str]:
+    """What a source's role lacks: the tables among those selected that it may not read."""
+    with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
+        unreadable = cursor.execute(statement("unreadable_tables")).fetchall()
+    chosen, _ = choose(unreadable, wanted, excluded)
+    if not chosen:
         return []
+    named = ", ".join(relation.qualified for relation in chosen[:MOST_NAMED])
+    more = len(chosen) - MOST_NAMED
+    return [f"may not read {named}" + (f" and {more} more" if more > 0 else "")]
+
+
+def not_creatable(session: Session, target_schema: str) -> list[str]:
+    """What the warehouse's role lacks: the schemas that it may not create (in)."""
     row = session.execute(
         "SELECT array_agg(name) FROM unnest(%s::text[]) AS wanted (name)"
         " WHERE CASE WHEN to_regnamespace(quote_ident(name)) IS NULL"
         " THEN NOT has_database_privilege(current_database(), 'CREATE')"
-        " ELSE NOT has_schema_privilege(quote_ident(name), 'CREATE') END",
+        " ELSE NOT has_schema_privilege(name, 'CREATE') END",
         [["elconsole", "elconsole_storage", target_schema]],
     ).fetchone()
     names = row[0] if row else None

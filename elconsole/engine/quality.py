@@ -32,8 +32,8 @@ from elconsole.engine.quality_statements import (
     has_time,
     passed_condition,
     read_columns,
-    statement,
 )
+from elconsole.engine.statements import statement
 from elconsole.errors import UsageError
 from elconsole.quality import Reference
 from elconsole.quality_report import (

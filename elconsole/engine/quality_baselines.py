@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from elconsole.engine.quality_statements import QualityTarget, statement
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.statements import statement
 from elconsole.quality import Reference
 from elconsole.quality_report import PeriodCount, reference_of
 from elconsole.record import record

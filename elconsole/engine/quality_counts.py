@@ -17,8 +17,8 @@ from elconsole.engine.quality_statements import (
     counts_statement,
     hashing,
     periods_statement,
-    statement,
 )
+from elconsole.engine.statements import statement
 from elconsole.quality_report import PeriodCount
 from elconsole.record import record
 

@@ -13,12 +13,14 @@ from psycopg import sql
 
 from elconsole.engine.drift import METADATA
 from elconsole.engine.quality_statements import (
+    HASHING,
+    UNHASHING,
     QualityTarget,
     counts_statement,
     hashing,
     read_columns,
-    statement,
 )
+from elconsole.engine.statements import statement
 from elconsole.record import record
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class UnitCounting:
     """The raw table's columns and their types."""
 
     def begin(self) -> str:
-        return statement("quality_units_stage")
+        return f"{HASHING}; {statement('quality_units_stage')}"
 
     @property
     def read(self) -> list[str]:
@@ -118,7 +120,7 @@ class UnitCounting:
             .format(**named)
             .as_string()
         )
-        return f"{moved}; {emptied}"
+        return f"{moved}; {emptied}; {UNHASHING}"
 
     def _counted(self, rows: str, sign: str, arrived: str) -> str:
         by = self.target.definition.by

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from elconsole.api import QualityReport, QualityRow, QualityTable
-from elconsole.engine.quality_statements import statement
+from elconsole.engine.statements import statement
 from elconsole.events import QualitySignal
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from psycopg import sql
 
+from elconsole.engine.statements import statement
 from elconsole.record import record
 
 if TYPE_CHECKING:
@@ -92,21 +91,15 @@ class QualityTarget:
         return f"{self.version} {json.dumps(counted)}"
 
 
-@cache
-def statement(name: str) -> LiteralString:
-    """A statement of `elconsole/engine/sql`."""
-    return (files("elconsole.engine") / "sql" / f"{name}.sql").read_text("utf-8")
-
-
 def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str, str]:
     """The raw table's columns and their types; empty where it does not exist."""
     rows = connection.execute(statement("quality_columns"), target.names).fetchall()
     return dict(rows)
 
 
-HASHING: LiteralString = "SET LOCAL enable_sort = off; SET LOCAL work_mem = '64MB'"
+HASHING: LiteralString = "SET LOCAL enable_sort = off"
 """After it the planner groups by hashing: the groups are few, whatever it expects."""
-UNHASHING: LiteralString = "SET LOCAL enable_sort TO DEFAULT; SET LOCAL work_mem TO DEFAULT"
+UNHASHING: LiteralString = "SET LOCAL enable_sort TO DEFAULT"
 
 
 @contextmanager

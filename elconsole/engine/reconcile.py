@@ -43,6 +43,7 @@ class Side:
     """One of the two tables, as SQL."""
 
     session: Session
+    stall_timeout_s: float
     relation: str
     columns: tuple[str, ...]
     """Expressions whose text must be the same on both sides."""
@@ -68,7 +69,8 @@ class Side:
         return [(str(key), int(checksum), bool(pending)) for key, checksum, pending in found]
 
     def _query(self, query: str) -> list[tuple[Any, ...]]:
-        return self.session.execute(query.encode()).fetchall()
+        with self.session.attended(self.stall_timeout_s):
+            return self.session.execute(query.encode()).fetchall()
 
     def _rows(self) -> str:
         row = f"md5(convert_to(ROW({', '.join(self.columns)})::text, 'UTF8'))"
@@ -87,6 +89,7 @@ def reconcile_tables(
     *,
     hash_salt: str | None,
     workers: int,
+    stall_timeout_s: float,
     stop: threading.Event,
 ) -> ReconcileReport:
     """Compare every planned table, `workers` at a time."""
@@ -95,7 +98,7 @@ def reconcile_tables(
         if isinstance(one, Refused):
             return _unequal(one.source, one.label, one.target, one.error)
         try:
-            return _compare(one, pools, hash_salt, stop)
+            return _compare(one, pools, hash_salt, stall_timeout_s, stop)
         except Cancelled:
             raise
         except ElconsoleError as error:
@@ -118,7 +121,11 @@ def _unequal(source: str, table: str, target: str, error: ElconsoleError) -> Rec
 
 
 def _compare(
-    task: TableTask, pools: Pools, hash_salt: str | None, stop: threading.Event
+    task: TableTask,
+    pools: Pools,
+    hash_salt: str | None,
+    stall_timeout_s: float,
+    stop: threading.Event,
 ) -> ReconciledTable:
     if task.watermark is None or task.parent is None:
         raise PlanError(
@@ -130,17 +137,19 @@ def _compare(
         pools.sources[task.source].session(stop) as source,
     ):
         with _speaking("warehouse", "warehouse"):
-            target = _target_side(warehouse, task)
+            target = _target_side(warehouse, task, stall_timeout_s)
             target_sums = target.sums()
         with _speaking(task.source, "source"):
             extract.begin_snapshot(source, task)
             if task.settings.hash_columns and hash_salt:
                 extract.set_salt(source, hash_salt)
-            origin = _source_side(source, task)
+            origin = _source_side(source, task, stall_timeout_s)
             source_sums = origin.sums()
         differences = _differences(origin, target, source_sums, target_sums)
-        for session in (source, warehouse):
-            session.execute("COMMIT")
+        with _speaking("warehouse", "warehouse"):
+            warehouse.execute("COMMIT")
+        with _speaking(task.source, "source"):
+            source.execute("COMMIT")
     pending, keys = differences
     return ReconciledTable(
         source=task.source,
@@ -154,11 +163,12 @@ def _compare(
     )
 
 
-def _target_side(session: Session, task: TableTask) -> Side:
+def _target_side(session: Session, task: TableTask, stall_timeout_s: float) -> Side:
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     columns = _shared(task)
     return Side(
         session,
+        stall_timeout_s,
         qualified(task.target_schema, task.target_name),
         tuple(identifier(column.name) for column in columns),
         tuple(identifier(name) for name in task.primary_key),
@@ -167,7 +177,7 @@ def _target_side(session: Session, task: TableTask) -> Side:
     )
 
 
-def _source_side(session: Session, task: TableTask) -> Side:
+def _source_side(session: Session, task: TableTask, stall_timeout_s: float) -> Side:
     columns = _shared(task)
     by_name = {column.name: column for column in columns}
     mark = task.watermark
@@ -178,6 +188,7 @@ def _source_side(session: Session, task: TableTask) -> Side:
     where = f" WHERE ({task.settings.where})" if task.settings.where else ""
     return Side(
         session,
+        stall_timeout_s,
         extract.from_clause(task),
         tuple(column.expression for column in columns),
         tuple(by_name[name].expression for name in task.primary_key),

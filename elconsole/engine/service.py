@@ -62,7 +62,6 @@ class PostgresEngine:
             settings.connection_parameters(),
             settings.address,
             self.settings.connect_timeout,
-            idle_timeout_s=self.settings.stall_timeout + 60.0,
         )
 
     def connections(self) -> tuple[api.ConnectionInfo, ...]:
@@ -71,14 +70,12 @@ class PostgresEngine:
         return tuple(api.ConnectionInfo(s.name, s.role, s.address) for s in servers)
 
     def probe(self, name: str) -> api.ConnectionHealth:
-        from elconsole.engine.probes import probe
-
-        pool = self._pools.sources.get(name)
-        if pool is None:
-            if name != WAREHOUSE:
-                raise UsageError(f"there is no connection {name}")
-            pool = self._pools.warehouse
-        return probe(pool, self.settings.degraded_ms, self.settings.warehouse.target_schema)
+        source = self.settings.sources.get(name)
+        if source is not None:
+            return self._probe_source(name, source)
+        if name != WAREHOUSE:
+            raise UsageError(f"there is no connection {name}")
+        return self._probe_warehouse()
 
     def check(self) -> api.CheckReport:
         probes = (partial(self._probe_role, connection) for connection in self.connections())
@@ -87,12 +84,22 @@ class PostgresEngine:
         return api.CheckReport(health, self.raw_tables() if reachable else ())
 
     def _probe_role(self, connection: api.ConnectionInfo) -> api.ConnectionHealth:
-        from elconsole.engine.probes import probe
-
+        # A source may be called warehouse, too.
         if connection.role == "warehouse":
-            schema = self.settings.warehouse.target_schema
-            return probe(self._pools.warehouse, self.settings.degraded_ms, schema)
+            return self._probe_warehouse()
         return self.probe(connection.name)
+
+    def _probe_source(self, name: str, source: SourceSettings) -> api.ConnectionHealth:
+        from elconsole.engine.probes import not_readable, probe
+
+        missing = partial(not_readable, wanted=source.tables, excluded=source.exclude)
+        return probe(self._pools.sources[name], self.settings.degraded_ms, missing)
+
+    def _probe_warehouse(self) -> api.ConnectionHealth:
+        from elconsole.engine.probes import not_creatable, probe
+
+        missing = partial(not_creatable, target_schema=self.settings.warehouse.target_schema)
+        return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: api.SyncRequest) -> api.PlanReport:
         return api.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
@@ -134,12 +141,15 @@ class PostgresEngine:
                 return tuple(cursor.execute(statement("raw_tables"), [schema]).fetchall())
 
     def quality(self, request: api.QualityRequest) -> api.QualityReport:
-        unknown = [name for name in request.sources if name not in self.settings.sources]
+        self._check_known(request.sources)
+        with self._warehouse() as session:
+            return read_quality(session, self._units(session), request, datetime.now(UTC))
+
+    def _check_known(self, sources: tuple[str, ...]) -> None:
+        unknown = [name for name in sources if name not in self.settings.sources]
         if unknown:
             listed = ", ".join(self.settings.sources)
             raise UsageError(f"there is no source {unknown[0]}", hint=f"the sources are {listed}")
-        with self._warehouse() as session:
-            return read_quality(session, self._units(session), request, datetime.now(UTC))
 
     def failed_units(
         self, source: str, table: str, dimension: str, value: str, limit: int = 200
@@ -151,6 +161,7 @@ class PostgresEngine:
         raise UsageError(f"{source}.{table} has no pass rates, or was never synced")
 
     def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
+        self._check_known(sources)
         with self._warehouse() as session:
             chosen = [t for t in self._units(session) if not sources or t.source in sources]
             return freeze_baseline(session, chosen, datetime.now(UTC))
@@ -188,22 +199,25 @@ class PostgresEngine:
             self._pools,
             hash_salt=salt.get_secret_value() if salt else None,
             workers=self.settings.workers,
+            stall_timeout_s=self.settings.stall_timeout,
             stop=stop,
         )
 
     def advise(self) -> api.AdviceReport:
         from elconsole.advisors import advise
-        from elconsole.engine.advice import read_facts
+        from elconsole.engine.advice import is_unreachable, read_facts
 
         planned = self._planned(api.SyncRequest())
+        silent = {one.source: one.error for one in planned if is_unreachable(one)}
+        unasked = tuple((name, error_info(error)) for name, error in silent.items())
         now = datetime.now(UTC)
         with self._warehouse() as session:
             if not ledger_version(session):
-                return api.AdviceReport(())
+                return api.AdviceReport((), unasked)
             quality = read_quality(session, self._units(session), api.QualityRequest(), now)
             sources = self._pools.sources
             facts = read_facts(session, planned, sources, quality.tables, self.settings, now)
-        return api.AdviceReport(advise(facts))
+        return api.AdviceReport(advise(facts), unasked)
 
     def _planned(
         self, request: api.SyncRequest, stop: api.StopFlag | None = None
@@ -220,7 +234,10 @@ class PostgresEngine:
     @contextmanager
     def _warehouse(self) -> Iterator[Session]:
         try:
-            with self._pools.warehouse.session() as session:
+            with (
+                self._pools.warehouse.session() as session,
+                session.attended(self.settings.stall_timeout),
+            ):
                 yield session
         except psycopg.Error as error:
             raise table_error(error, WAREHOUSE, "warehouse") from error

@@ -299,6 +299,9 @@ class TableRunner:
                     run.emit(signal)
         except (psycopg.Error, ElconsoleError) as error:
             LOG.warning("%s.%s: pass rates not judged: %s", *self.key, error)
+        except Exception:
+            # The table is published, whatever becomes of its pass rates.
+            LOG.exception("%s.%s: pass rates not judged", *self.key)
 
     def _quality(self) -> QualityTarget | None:
         task = self.task

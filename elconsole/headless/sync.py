@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from elconsole import jsonout, render
+from elconsole import errors, jsonout, render
 from elconsole.api import Engine, PlanReport, ReconcileReport, StopFlag, SyncRequest
 from elconsole.headless.exit_codes import exit_code, report_exit_code
 from elconsole.headless.progress import PlainProgress, Progress
@@ -49,7 +49,14 @@ def run_reconcile(
     one did."""
     stop = StopFlag()
     signals = _signals(engine, stop, output, None)
-    report = stoppable(lambda: engine.reconcile(selection, stop=stop), signals)
+    try:
+        report = stoppable(lambda: engine.reconcile(selection, stop=stop), signals)
+    except errors.Cancelled as error:
+        by_code = {kind.exit_code: kind for kind in (errors.Interrupted, errors.Terminated)}
+        stopped = by_code.get(signals.exit_code or 0)
+        if stopped is None:
+            raise
+        raise stopped(error.message, hint=error.hint) from error
     return report, signals.exit_code
 
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -42,6 +43,10 @@ Hello().run()
 """
 CONSOLE = ("-m", "elconsole")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+SMALL_TABLE = (
+    "CREATE TABLE small_{number} (id int PRIMARY KEY, name text);"
+    " INSERT INTO small_{number} VALUES (1, 'one')"
+)
 EVERY_ROW_WAITS = "pg_sleep(0.002) IS NOT NULL"
 """Makes a sync last: each row of each table costs its source some milliseconds."""
 
@@ -103,8 +108,9 @@ def p95(values: list[float]) -> float:
 
 
 @contextlib.contextmanager
-def plant(rows: int) -> Iterator[Factory]:
-    """A server of its own, with a pen plant of so many rows a source."""
+def plant(rows: int, small_tables: int) -> Iterator[Factory]:
+    """A server of its own, with a pen plant of so many rows a source, and so many small
+    tables in one of them."""
     with reachable_folder() as folder:
         server = PostgresServer(folder)
         server.start()
@@ -114,20 +120,27 @@ def plant(rows: int) -> Iterator[Factory]:
             roles = {name: server.create_role(name) for name in names}
             for name in SOURCES:
                 seed_source(databases[name], name, rows)
+            for number in range(small_tables):
+                databases[SOURCES[0]].sql(SMALL_TABLE.format(number=number))
             sources = {name: databases[name] for name in SOURCES}
             factory = Factory(sources, databases["warehouse"], roles)
             grant_least(factory)
+            databases[SOURCES[0]].sql(
+                f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{roles[SOURCES[0]]}"'
+            )
             yield factory
         finally:
             server.stop()
 
 
-def write_settings(factory: Factory, *, slow: bool) -> None:
+def write_settings(factory: Factory, *, slow: bool, every_table: bool = False) -> None:
     """Write `elconsole.toml` into the working folder."""
     lines = ['name = "benchmark"']
     for name in (*factory.sources, "warehouse"):
         lines.append("[warehouse]" if name == "warehouse" else f"[sources.{name}]")
         lines += [f"{key} = {json.dumps(value)}" for key, value in factory.connection(name).items()]
+        if every_table and name != "warehouse":
+            lines.append('tables = ["*"]')
         if slow and name != "warehouse":
             lines.append(f"[sources.{name}.table.{name}_production]")
             lines.append(f"where = {json.dumps(EVERY_ROW_WAITS)}")
@@ -216,6 +229,42 @@ def in_three_syncs(seconds: float, presses: int) -> list[Figure]:
     ]
 
 
+def with_many_tables(count: int, presses: int) -> list[Figure]:
+    """The console over a source of many tables, after a sync of them all."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, *CONSOLE, "--headless", "sync", "-q"], check=True)
+    print(f"{count:,} tables synced in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    hello = start_s(("-c", HELLO), lambda t: "Hello, world" in t.text)
+    frame = start_s(CONSOLE, lambda t: "elconsole" in t.text)
+    with opened(*CONSOLE) as terminal:
+        terminal.wait_for("all healthy")
+        time.sleep(3)
+        idle = share_of_a_core(terminal, 5)
+        began = time.monotonic()
+        terminal.press("3")
+        terminal.wait_for("succeeded")
+        terminal.press("enter")
+        terminal.wait_for(SOURCES[0] + ".")
+        opened_s = time.monotonic() - began
+        keys = key_latencies_ms(terminal, presses)
+        began = time.monotonic()
+        terminal.press("escape", "4")
+        terminal.wait_for("no drift")
+        schema_s = time.monotonic() - began
+        memory = memory_mb(terminal.process.pid)
+        quitting = quit_s(terminal, "q")
+    tables = f"{count:,} tables"
+    return [
+        Figure(f"first frame, {tables}, to hello-world's", frame / hello, "×", 1.8),
+        Figure(f"idle CPU, {tables}", idle, "% of a core", 1),
+        Figure(f"a run of {tables} opened", opened_s, "s", 1),
+        Figure(f"key to paint in it, p95, {tables}", p95(keys), "ms", 50),
+        Figure(f"schema of {tables}", schema_s, "s", 5),
+        Figure(f"memory, {tables}", memory, "MB", 100),
+        Figure(f"quit, {tables}", quitting, "s", 0.5),
+    ]
+
+
 def main() -> None:
     """Measure, and print Markdown."""
     parser = argparse.ArgumentParser("python -m tests.benchmarks.console", description=__doc__)
@@ -223,14 +272,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="span over which CPU is told")
     parser.add_argument("--presses", type=int, default=80, help="keys whose latency is told")
     parser.add_argument("--rows", type=int, default=20_000, help="units a source")
+    parser.add_argument("--tables", type=int, default=0, help="small tables beside, e.g. 2000")
     chosen = parser.parse_args()
-    with plant(chosen.rows) as factory, tempfile.TemporaryDirectory() as home:
+    with plant(chosen.rows, chosen.tables) as factory, tempfile.TemporaryDirectory() as home:
         os.environ["HOME"] = home
         os.chdir(home)
         write_settings(factory, slow=False)
         figures = [*starts(chosen.rounds), *at_rest(chosen.seconds, chosen.presses)]
         write_settings(factory, slow=True)
         figures += in_three_syncs(chosen.seconds, chosen.presses)
+        if chosen.tables:
+            write_settings(factory, slow=False, every_table=True)
+            figures += with_many_tables(chosen.tables, chosen.presses)
         os.chdir(REPOSITORY)
     load = os.getloadavg()[0]
     print("| what | measured | goal | |\n|---|---|---|---|")

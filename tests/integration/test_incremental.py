@@ -210,6 +210,23 @@ def test_a_row_written_again_without_a_change_stays_untouched(pair: Pair) -> Non
     assert pair.stored() == before
 
 
+def test_a_foreign_partition_has_no_row_versions_to_go_by(pair: Pair) -> None:
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);"
+        "CREATE TABLE near PARTITION OF t FOR VALUES FROM (0) TO (10)"
+    )
+    pair.incremental()
+    assert pair.plan().error is None
+    pair.source.sql(
+        "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE near ADD PRIMARY KEY (id);"
+        "CREATE FOREIGN DATA WRAPPER far_away; CREATE SERVER far FOREIGN DATA WRAPPER far_away;"
+        "CREATE FOREIGN TABLE far PARTITION OF t FOR VALUES FROM (10) TO (20) SERVER far"
+    )
+    refused = pair.plan().error
+    assert refused is not None
+    assert "foreign table" in refused.message
+
+
 def test_a_partition_attached_later_is_read_in_full(pair: Pair) -> None:
     pair.source.sql(
         "CREATE TABLE t (id int, v text, PRIMARY KEY (id)) PARTITION BY RANGE (id);"

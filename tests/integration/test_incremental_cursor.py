@@ -242,3 +242,18 @@ def test_a_lookback_keeps_the_use_of_the_index(pair: Pair) -> None:
     assert pair.sync().records_extracted == 1
     pair.close()
     assert pair.source.scalar(scans) == before
+
+
+def test_a_row_read_again_that_is_the_same_is_not_even_locked(pair: Pair) -> None:
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, at timestamptz, v int);"
+        "INSERT INTO t VALUES (1, NULL, 1), (2, NULL, 2)"
+    )
+    pair.incremental(strategy="cursor", cursor="at")
+    pair.sync()
+    pair.source.sql("UPDATE t SET v = 20 WHERE id = 2")
+    with pair.warehouse.connect() as reader, reader.transaction():
+        reader.execute("SELECT FROM raw.t WHERE id = 1 FOR UPDATE")
+        synced = pair.sync()
+    assert (synced.records_extracted, synced.records_loaded) == (2, 1)
+    assert pair.raw("id, v") == [(1, 1), (2, 20)]

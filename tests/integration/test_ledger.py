@@ -160,6 +160,21 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
     ) == [("abandoned", "failed", "abandoned")]
 
 
+def test_a_closed_dead_run_keeps_what_it_did(units: Link) -> None:
+    engine = units.engine(workers=1)
+    with held_open(units, "units"), other_process(units, workers=1) as process:
+        until(lambda: status_of(engine, 1, "others") == "succeeded" or process.poll())
+        process.kill()
+        process.wait()
+    units.synced()
+    (closed,) = [run for run in engine.runs(9) if run.run_number == 1]
+    tables = by_table(engine.run("1"))
+    assert (closed.status, tables["others"].status) == ("abandoned", "succeeded")
+    assert (closed.records_loaded, closed.tables_failed) == (1, 1)
+    ended = [table.finished_at for table in tables.values() if table.finished_at]
+    assert closed.finished_at == max(ended)
+
+
 def test_the_second_sync_of_a_table_is_locked_and_names_the_first(units: Link) -> None:
     units.synced()
     engine = units.engine()

@@ -146,6 +146,19 @@ def test_a_plug_in_that_exits_fails_its_table_alone(springs: Factory, install: I
     assert NAME in table.error.message
 
 
+def test_a_plug_in_that_fails_before_the_read_fails_the_run(
+    springs: Factory, install: Install
+) -> None:
+    def pre_extract() -> None:
+        raise KeyError("typo")
+
+    install(pre_extract=pre_extract)
+    detail = sync(springs)
+    assert (detail.run.status, detail.tables[0].status) == ("failed", "failed")
+    assert detail.tables[0].error is not None
+    assert "KeyError" in detail.tables[0].error.message
+
+
 def test_a_schema_change_can_be_vetoed(springs: Factory, install: Install) -> None:
     assert sync(springs, plugins=()).run.status == "succeeded"
     springs.sources["springs"].sql("ALTER TABLE springs_production ADD COLUMN coating text")

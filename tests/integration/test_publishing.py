@@ -281,6 +281,22 @@ def test_a_users_primary_key_is_built_while_readers_go_on(link: Link) -> None:
     assert link.warehouse.scalar(f"{constraint} {LEAF}") == 1
 
 
+def test_a_foreign_key_to_a_partitioned_table_survives(published: Link) -> None:
+    published.warehouse.sql(
+        "CREATE TABLE raw.kinds (kind int PRIMARY KEY) PARTITION BY RANGE (kind);"
+        "CREATE TABLE raw.low PARTITION OF raw.kinds FOR VALUES FROM (0) TO (1000);"
+        "CREATE TABLE raw.high PARTITION OF raw.kinds FOR VALUES FROM (1000) TO (100000);"
+        "INSERT INTO raw.kinds SELECT generate_series(0, 2000);"
+        "ALTER TABLE raw.t ADD FOREIGN KEY (id) REFERENCES raw.kinds"
+    )
+    published.source.sql("INSERT INTO t VALUES (2000, 'new', 1)")
+    published.synced()
+    keys = "SELECT count(*) FROM pg_constraint WHERE conrelid = 'raw.t'::regclass"
+    assert published.warehouse.scalar(f"{keys} AND contype = 'f' AND conparentid = 0") == 1
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        published.warehouse.sql("DELETE FROM raw.kinds WHERE kind = 2000")
+
+
 def test_a_partition_that_someone_attached_is_named(published: Link) -> None:
     published.warehouse.sql("CREATE TABLE public.more PARTITION OF raw.t FOR VALUES IN (-1)")
     error = only(published.sync()).error

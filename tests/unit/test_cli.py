@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +16,10 @@ import pytest
 from elconsole.api import (
     ErrorInfo,
     Finding,
+    QualityReport,
     QualityRequest,
     ReconciledTable,
+    ReconcileReport,
     RunDetail,
     StopFlag,
     SyncRequest,
@@ -23,7 +27,13 @@ from elconsole.api import (
 )
 from elconsole.cli_session import GlobalOptions, Parts, Session
 from elconsole.cli_setup import console_arguments
-from elconsole.errors import ConfigurationError, DemoUnavailable, UsageError, WarehouseUnavailable
+from elconsole.errors import (
+    Cancelled,
+    ConfigurationError,
+    DemoUnavailable,
+    UsageError,
+    WarehouseUnavailable,
+)
 from elconsole.events import Emit
 from tests.fakes import (
     DENIED,
@@ -287,6 +297,43 @@ def test_reconcile_exits_5_on_a_difference(equal: bool, error: ErrorInfo | None,
     ended = CommandLine(FakeEngine(reconciled=(compared,))).run("reconcile")
     assert ended.code == code
     assert ("refills.t differs at [7]" in ended.out) is not equal
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_reconcile_that_a_signal_stops_exits_with_its_code(number: int, code: int) -> None:
+    class Stopped(FakeEngine):
+        def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> ReconcileReport:
+            os.kill(os.getpid(), number)
+            assert stop.wait(10)
+            raise Cancelled("stopped while comparing")
+
+    ended = CommandLine(Stopped()).run("reconcile --json")
+    assert ended.code == code
+    assert ended.json()["error"]["kind"] == "cancelled"
+
+
+def test_a_wrong_source_freezes_no_baseline() -> None:
+    class Known(FakeEngine):
+        frozen = False
+
+        def quality(self, request: QualityRequest) -> QualityReport:
+            raise UsageError(f"there is no source {request.sources[0]}")
+
+        def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
+            self.frozen = True
+            return 1
+
+    engine = Known()
+    assert CommandLine(engine).run("quality typo --freeze-baseline").code == 2
+    assert not engine.frozen
+
+
+def test_advice_exits_3_where_no_source_could_be_asked() -> None:
+    sources = [one.name for one in FakeEngine().connections() if one.role == "source"]
+    some = CommandLine(FakeEngine(unasked=((sources[0], DENIED),))).run("advise")
+    assert (some.code, sources[0] in some.err) == (0, True)
+    none = CommandLine(FakeEngine(unasked=tuple((name, DENIED) for name in sources)))
+    assert none.run("advise --json").code == 3
 
 
 def test_advice_shows_evidence_and_command() -> None:

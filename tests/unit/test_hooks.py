@@ -20,6 +20,7 @@ from elconsole.events import Event, SyncStarted
 from elconsole.hook_types import HookResult, HookTask
 from elconsole.hooks import (
     QUEUED_EVENTS,
+    HookFailed,
     Hooks,
     RevocableQuery,
     Veto,
@@ -143,14 +144,15 @@ def test_a_vetoing_hook_that_raises_fails_the_table_by_its_name(error: BaseExcep
     def pre_extract() -> None:
         raise error
 
-    reason = hooks(pre_extract=pre_extract).pre_extract(TASK)
-    assert reason is not None
-    assert reason.startswith(f'plug-in "mine" failed in pre_extract: {type(error).__name__}')
+    words = f'plug-in "mine" failed in pre_extract: {type(error).__name__}'
+    with pytest.raises(HookFailed, match=words):
+        hooks(pre_extract=pre_extract).pre_extract(TASK)
 
 
 def test_a_vetoing_hook_that_hangs_fails_the_table_in_time(released: threading.Event) -> None:
     hung = hooks(0.05, pre_extract=lambda: released.wait())
-    assert hung.pre_extract(TASK) == 'plug-in "mine" did not answer pre_extract within 0.05 s'
+    with pytest.raises(HookFailed, match='plug-in "mine" did not answer pre_extract within 0.05 s'):
+        hung.pre_extract(TASK)
 
 
 def test_a_hung_check_can_not_query_after_its_table_failed(released: threading.Event) -> None:
@@ -165,17 +167,17 @@ def test_a_hung_check_can_not_query_after_its_table_failed(released: threading.E
             late.append(error)
         done.set()
 
-    reason = hooks(0.05, post_load=post_load).post_load(TASK, RESULT, warehouse([(1,)]))
-    assert reason is not None
+    with pytest.raises(HookFailed, match="did not answer"):
+        hooks(0.05, post_load=post_load).post_load(TASK, RESULT, warehouse([(1,)]))
     released.set()
     assert done.wait(10)
     assert "over" in str(late[0])
 
 
-def test_an_answer_that_is_no_reason_vetoes_and_says_so() -> None:
-    assert hooks(pre_extract=lambda: False).pre_extract(TASK) == (
-        'plug-in "mine" returned bool from pre_extract, not None or a reason'
-    )
+def test_an_answer_that_is_no_reason_fails_the_table_and_says_so() -> None:
+    words = 'plug-in "mine" returned bool from pre_extract, not None or a reason'
+    with pytest.raises(HookFailed, match=words):
+        hooks(pre_extract=lambda: False).pre_extract(TASK)
 
 
 def test_observers_see_every_event_in_order_on_a_thread_of_their_own() -> None:

@@ -15,4 +15,5 @@ SELECT %(run_id)s, p.source, p.table_name, p.position - 1, p.target, k.target_id
        WITH ORDINALITY
        AS p (source, table_name, target, mode, strategy, status, rows_estimated, schema_changes,
              notes, error_kind, error_message, error_hint, error_sqlstate, finished_at, position)
-  LEFT JOIN elconsole.targets k ON k.target_schema || '.' || k.target_table = p.target
+  LEFT JOIN elconsole.targets k
+    ON k.source = p.source AND k.target_schema || '.' || k.target_table = p.target

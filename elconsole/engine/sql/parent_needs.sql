@@ -3,6 +3,8 @@
 SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', {leaf}, k.conname, pg_get_constraintdef(k.oid)) AS ddl
   FROM pg_constraint k
  WHERE k.conrelid = {parent} AND k.contype IN ('c', 'p', 'u', 'x', 'f')
+   -- A foreign key to a partitioned table has a child for each of its partitions.
+   AND (k.contype <> 'f' OR k.conparentid = 0)
 UNION ALL
 SELECT format('CREATE %sINDEX ON %s %s',
               CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,

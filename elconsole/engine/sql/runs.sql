@@ -21,7 +21,7 @@ SELECT r.run_id::text AS run_id,
                 sum(bytes) AS bytes,
                 count(*) FILTER (WHERE status IN ('failed', 'locked')) AS tables_failed
            FROM elconsole.table_runs WHERE run_id = r.run_id
-       ) t ON r.status = 'running'
+       ) t ON r.status IN ('running', 'abandoned')
  WHERE {condition}
  ORDER BY r.run_number DESC
  LIMIT {limit}

@@ -18,7 +18,11 @@ SELECT c.oid::int8 AS oid,
                     FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
                    WHERE t.isleaf)
        END AS bytes_estimated,
-       coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable
+       coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
+       c.relkind = 'p' AND EXISTS (
+         SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
+          WHERE l.relkind = 'f'
+       ) AS has_foreign_leaf
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
