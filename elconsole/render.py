@@ -366,7 +366,7 @@ def schema(report: SchemaReport) -> str:
 
 def advise(report: AdviceReport) -> str:
     """Findings, each with its evidence and command."""
-    from elconsole.advisors import evidence_words
+    from elconsole.advisors.words import evidence_words
 
     if not report.findings:
         return "nothing to advise"

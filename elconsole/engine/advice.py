@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import psycopg
 
-from elconsole.advisors import Facts, PastLoad, RefusedTable, TableFacts
+from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.api import QualityTable
 from elconsole.engine.pools import Pool
 from elconsole.engine.statements import statement

@@ -130,21 +130,13 @@ def _statements(
 ) -> list[str]:
     statements = []
     if staged:
-        upsert = [_upsert(task, leaf, defaults, counting)]
-        if are_few(task, staged):
-            statements += [BY_KEY, *upsert, ANYHOW]
-        else:
-            # Without statistics the planner would hash the big table instead of the stage.
-            statements += [_analyze(STAGE, task), *upsert]
+        upsert = _upsert(task, leaf, defaults, counting, few=are_few(task, staged))
+        statements += [BY_KEY, upsert, ANYHOW]
     if sweep:
-        statements += [_analyze(KEYS, task), _sweep(task, leaf, counting)]
+        statements += [f"ANALYZE {KEYS}", _sweep(task, leaf, counting)]
     if counting is not None:
         statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
     return statements
-
-
-def _analyze(staged: str, task: TableTask) -> str:
-    return f"ANALYZE {staged} ({', '.join(identifier(name) for name in task.primary_key)})"
 
 
 def _merged(cursor: psycopg.Cursor[Any], staged: bool, sweep: bool) -> Merged:
@@ -168,61 +160,78 @@ def _merged(cursor: psycopg.Cursor[Any], staged: bool, sweep: bool) -> Merged:
 
 
 def _upsert(
-    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+    task: TableTask,
+    leaf: str,
+    defaults: dict[str, str],
+    counting: UnitCounting | None,
+    *,
+    few: bool,
 ) -> str:
     """Write the staged rows by primary key; selects how many were inserted and updated.
 
-    What a row was is read beside what it becomes, page by page. The CTEs' columns have
-    names of their own, whatever the table's are called."""
+    Few rows are looked up first: what a row was is then read beside what it becomes, page by
+    page, and one that is the same is not even locked. For many that would cost more than the
+    needless locks. The CTEs' columns have names of their own, whatever the table's are."""
     units = [identifier(name) for name in counting.read] if counting else []
-    kept = counted = ""
+    steps = []
+    if few:
+        kept = "MATERIALIZED " if counting else ""
+        steps.append(f"seen AS {kept}({_seen(task, leaf, units)})")
+    steps.append(f"merged AS ({_write(task, leaf, defaults, units, looked_up=few)})")
     if counting is not None:
         left = _renamed("old", units, "seen WHERE was_there")
         arrived = _renamed("now", units, "merged")
-        kept = "MATERIALIZED "
-        counted = f", counted AS ({counting.moved(left=left, arrived=arrived)})"
+        steps.append(f"counted AS ({counting.moved(left=left, arrived=arrived)})")
     return (
-        f"WITH seen AS {kept}({_seen(task, leaf, units)}),"
-        f" merged AS ({_write_seen(task, leaf, defaults, units)}){counted}"
+        f"WITH {', '.join(steps)}"
         " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged"
     )
 
 
 def _seen(task: TableTask, leaf: str, units: Sequence[str]) -> str:
-    """SELECT of the staged rows that are new or differ, with what counts of the old ones.
-
-    A row that is the same is not even locked. Sameness is of the stored bytes (`*<>`):
-    `IS DISTINCT FROM` takes 1.0 for 1.00 and fails for json."""
-    names = [identifier(column.name) for column in task.columns]
+    """SELECT of the staged rows that are new or differ, with what counts of the old ones."""
     was_there = f"r.{identifier(task.primary_key[0])} IS NOT NULL"
     columns = [
         f"{was_there} AS was_there",
-        *(f"s.{name} AS new_{place}" for place, name in enumerate(names)),
+        *(f"s.{identifier(c.name)} AS new_{place}" for place, c in enumerate(task.columns)),
         *(f"r.{name} AS old_{place}" for place, name in enumerate(units)),
     ]
-    old, new = (", ".join(f"{side}.{name}" for name in names) for side in "rs")
     return (
         f"SELECT {', '.join(columns)} FROM {STAGE} AS s"
         f" LEFT JOIN {leaf} AS r ON {_matched(task, 's')}"
-        f" WHERE NOT ({was_there})"
-        f" OR row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
+        f" WHERE NOT ({was_there}) OR {_differs(task, 's')}"
     )
 
 
-def _write_seen(task: TableTask, leaf: str, defaults: dict[str, str], units: Sequence[str]) -> str:
-    """Upsert of what was seen; returns whether each row is new, and what counts of it now."""
+def _write(
+    task: TableTask, leaf: str, defaults: dict[str, str], units: Sequence[str], *, looked_up: bool
+) -> str:
+    """Upsert of what was seen, or of the whole stage; returns whether each row is new, and
+    what counts of it now."""
     names = [*METADATA, *(identifier(column.name) for column in task.columns)]
-    taken = (f"new_{place}" for place in range(len(task.columns)))
+    taken = [f"new_{place}" for place in range(len(task.columns))]
+    rows, condition = "seen", ""
+    if not looked_up:
+        rows = f"{STAGE} AS seen ({', '.join(taken)})"
+        condition = f" WHERE {_differs(task, 'excluded')}"
     values = ", ".join([layout.raw_id_default(), *defaults.values(), *taken])
     key = ", ".join(identifier(name) for name in task.primary_key)
     assigned = [f"{name} = excluded.{name}" for name in names]
     nulled = [f"{name} = NULL" for name in _dropped_columns(task)]
     returned = "".join(f", r.{name} AS now_{place}" for place, name in enumerate(units))
     return (
-        f"INSERT INTO {leaf} AS r ({', '.join(names)}) SELECT {values} FROM seen"
-        f" ON CONFLICT ({key}) DO UPDATE SET {', '.join([*assigned, *nulled])}"
+        f"INSERT INTO {leaf} AS r ({', '.join(names)}) SELECT {values} FROM {rows}"
+        f" ON CONFLICT ({key}) DO UPDATE SET {', '.join([*assigned, *nulled])}{condition}"
         f" RETURNING r.xmax = 0 AS is_new{returned}"
     )
+
+
+def _differs(task: TableTask, other: str) -> str:
+    """True where the stored bytes are others (`*<>`): `IS DISTINCT FROM` takes 1.0 for 1.00
+    and fails for json."""
+    names = [identifier(column.name) for column in task.columns]
+    old, new = (", ".join(f"{side}.{name}" for name in names) for side in ("r", other))
+    return f"row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
 
 
 def _renamed(prefix: str, names: Sequence[str], rows: str) -> str:

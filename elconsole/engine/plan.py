@@ -259,11 +259,10 @@ def _incremental(task: TableTask) -> TableTask:
     where = f"{task.source}.{task.label}"
     settings = task.settings
     if settings.strategy == "xmin" and not task.relation.has_xmin:
-        why = (
-            "a partition is a foreign table" if task.relation.has_foreign_leaf else "it is no table"
-        )
+        foreign = task.relation.has_foreign_leaf
+        what = "has a partition that is a foreign table" if foreign else "is not a table"
         raise PlanError(
-            f"{where}: {why}, so its rows have no xmin to tell what changed",
+            f"{where} {what}, so its rows have no xmin to tell what changed",
             hint='use strategy = "cursor" with a cursor column, or mode = "full"',
         )
     if not task.primary_key:

@@ -32,7 +32,7 @@ from elconsole.events import Emit
 
 if TYPE_CHECKING:
     from elconsole.api_types import Role
-    from elconsole.settings_models import ConnectionSettings, Settings
+    from elconsole.settings_models import ConnectionSettings, Settings, SourceSettings
 
 WAREHOUSE = "warehouse"
 LEDGER_SESSIONS = 4
@@ -204,7 +204,7 @@ class PostgresEngine:
         )
 
     def advise(self) -> api.AdviceReport:
-        from elconsole.advisors import advise
+        from elconsole.advisors.everything import advise
         from elconsole.engine.advice import is_unreachable, read_facts
 
         planned = self._planned(api.SyncRequest())

@@ -247,7 +247,8 @@ def test_a_lookback_keeps_the_use_of_the_index(pair: Pair) -> None:
 def test_a_row_read_again_that_is_the_same_is_not_even_locked(pair: Pair) -> None:
     pair.source.sql(
         "CREATE TABLE t (id int PRIMARY KEY, at timestamptz, v int);"
-        "INSERT INTO t VALUES (1, NULL, 1), (2, NULL, 2)"
+        "INSERT INTO t VALUES (1, NULL, 1), (2, NULL, 2);"
+        "INSERT INTO t SELECT n, '2024-01-01', n FROM generate_series(3, 100) AS n"
     )
     pair.incremental(strategy="cursor", cursor="at")
     pair.sync()
@@ -256,4 +257,4 @@ def test_a_row_read_again_that_is_the_same_is_not_even_locked(pair: Pair) -> Non
         reader.execute("SELECT FROM raw.t WHERE id = 1 FOR UPDATE")
         synced = pair.sync()
     assert (synced.records_extracted, synced.records_loaded) == (2, 1)
-    assert pair.raw("id, v") == [(1, 1), (2, 20)]
+    assert pair.raw("id, v") == pair.rows("id, v")

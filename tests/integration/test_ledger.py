@@ -64,8 +64,7 @@ def until(condition: Callable[[], object]) -> None:
 @contextlib.contextmanager
 def other_process(link: Link) -> Iterator[subprocess.Popen[str]]:
     """The same sync in another process."""
-    settings = link.settings()
-    link.grant(settings)
+    link.grant(link.settings())
     with subprocess.Popen(
         [sys.executable, "-m", "tests.integration.syncing_process"],
         stdin=subprocess.PIPE,
@@ -161,14 +160,15 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
 
 
 def test_a_closed_dead_run_keeps_what_it_did(units: Link) -> None:
-    engine = units.engine(workers=1)
-    with held_open(units, "units"), other_process(units, workers=1) as process:
-        until(lambda: status_of(engine, 1, "others") == "succeeded" or process.poll())
+    units.synced()
+    engine = units.engine()
+    with held_open(units, "units"), other_process(units) as process:
+        until(lambda: status_of(engine, 2, "others") == "succeeded")
         process.kill()
         process.wait()
     units.synced()
-    (closed,) = [run for run in engine.runs(9) if run.run_number == 1]
-    tables = by_table(engine.run("1"))
+    (closed,) = [run for run in engine.runs(9) if run.run_number == 2]
+    tables = by_table(engine.run("2"))
     assert (closed.status, tables["others"].status) == ("abandoned", "succeeded")
     assert (closed.records_loaded, closed.tables_failed) == (1, 1)
     ended = [table.finished_at for table in tables.values() if table.finished_at]

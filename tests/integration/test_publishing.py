@@ -287,7 +287,8 @@ def test_a_foreign_key_to_a_partitioned_table_survives(published: Link) -> None:
         "CREATE TABLE raw.low PARTITION OF raw.kinds FOR VALUES FROM (0) TO (1000);"
         "CREATE TABLE raw.high PARTITION OF raw.kinds FOR VALUES FROM (1000) TO (100000);"
         "INSERT INTO raw.kinds SELECT generate_series(0, 2000);"
-        "ALTER TABLE raw.t ADD FOREIGN KEY (id) REFERENCES raw.kinds"
+        "ALTER TABLE raw.t ADD FOREIGN KEY (id) REFERENCES raw.kinds;"
+        f'GRANT SELECT, REFERENCES ON raw.kinds TO "{published.roles["warehouse"]}"'
     )
     published.source.sql("INSERT INTO t VALUES (2000, 'new', 1)")
     published.synced()

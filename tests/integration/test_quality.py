@@ -15,7 +15,8 @@ from elconsole.engine.migrations import MIGRATIONS
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_daily import store_daily_counts
 from elconsole.engine.quality_signals import raise_signals
-from elconsole.engine.quality_statements import QualityTarget, statement
+from elconsole.engine.quality_statements import QualityTarget
+from elconsole.engine.statements import statement
 from elconsole.errors import UsageError
 from tests.conftest import MakeDatabase
 from tests.postgres import Database

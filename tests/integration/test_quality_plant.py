@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from elconsole.advisors import Facts, advise
+from elconsole.advisors.everything import advise
+from elconsole.advisors.facts import Facts
 from elconsole.api import QualityRequest, SyncRequest
 from elconsole.engine.advice import read_facts
 from elconsole.engine.quality_daily import store_daily_counts

@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from elconsole.advisors import (
-    Facts,
-    PastLoad,
-    RefusedTable,
-    TableFacts,
-    advise,
-    evidence_words,
-)
+from elconsole.advisors.everything import advise
+from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
+from elconsole.advisors.words import evidence_words
 from elconsole.api import Finding, QualityRow, QualityTable
 from elconsole.api_types import ErrorInfo, SchemaChange
 

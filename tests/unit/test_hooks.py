@@ -151,7 +151,7 @@ def test_a_vetoing_hook_that_raises_fails_the_table_by_its_name(error: BaseExcep
 
 def test_a_vetoing_hook_that_hangs_fails_the_table_in_time(released: threading.Event) -> None:
     hung = hooks(0.05, pre_extract=lambda: released.wait())
-    with pytest.raises(HookFailed, match='plug-in "mine" did not answer pre_extract within 0.05 s'):
+    with pytest.raises(HookFailed, match='"mine" did not answer pre_extract within'):
         hung.pre_extract(TASK)
 
 

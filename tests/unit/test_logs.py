@@ -112,7 +112,7 @@ def test_a_traceback_that_another_handler_formatted_is_redacted_too(
     stream: io.StringIO, tmp_path: Path
 ) -> None:
     """The standard formatter keeps its text on the record, for every handler after it."""
-    configure_logging(secrets=[SECRET], stream=stream)
+    configure_logging(verbosity=1, secrets=[SECRET], stream=stream)
     logger = logging.getLogger("elconsole")
     foreign = logging.StreamHandler(io.StringIO())
     logger.handlers.insert(0, foreign)
@@ -122,6 +122,22 @@ def test_a_traceback_that_another_handler_formatted_is_redacted_too(
         log.exception("failed")
     assert "Traceback" in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_stderr_has_no_traceback_unless_asked(
+    stream: io.StringIO, tmp_path: Path, log_format: LogFormat
+) -> None:
+    file = tmp_path / "log"
+    configure_logging(log_format=log_format, log_file=file, secrets=[SECRET], stream=stream)
+    try:
+        raise ValueError(f"no luck with {SECRET}")
+    except ValueError:
+        log.exception("failed in %s", "springs")
+    assert "Traceback" not in stream.getvalue()
+    assert "failed in springs: ValueError: no luck with" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+    assert "Traceback" in file.read_text()
 
 
 def test_no_other_handler_gets_our_text_in_its_traceback(stream: io.StringIO) -> None:

@@ -1,0 +1,101 @@
+"""`check`: what answers, and which privilege is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from elconsole.api import ConnectionHealth
+from tests.integration.link import Link, only
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def shop(link: Link) -> Link:
+    link.source.sql(
+        "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE prices (id int PRIMARY KEY);"
+        "CREATE SCHEMA hidden; CREATE TABLE hidden.notes (id int PRIMARY KEY)"
+    )
+    link.tables[link.name] = ["orders", "prices"]
+    return link
+
+
+def health(link: Link, name: str) -> ConnectionHealth:
+    (found,) = [one for one in link.engine().check().connections if one.name == name]
+    return found
+
+
+def test_all_that_grants_prints_is_enough(shop: Link) -> None:
+    shop.synced()
+    assert [one.status for one in shop.engine().check().connections] == ["healthy", "healthy"]
+
+
+def test_a_table_that_may_not_be_read_is_named(shop: Link) -> None:
+    shop.engine()
+    shop.grants_wanted = False
+    shop.source.sql(f'REVOKE SELECT ON prices FROM "{shop.roles[shop.name]}"')
+    found = health(shop, shop.name)
+    assert (found.status, found.reasons) == ("degraded", ("may not read public.prices",))
+
+
+def test_a_column_that_may_be_read_is_enough(shop: Link) -> None:
+    shop.engine()
+    shop.grants_wanted = False
+    role = shop.roles[shop.name]
+    shop.source.sql(
+        f'REVOKE SELECT ON prices FROM "{role}"; GRANT SELECT (id) ON prices TO "{role}"'
+    )
+    assert health(shop, shop.name).status == "healthy"
+
+
+def test_what_is_not_selected_may_be_hidden(shop: Link) -> None:
+    assert health(shop, shop.name).status == "healthy"
+    shop.tables[shop.name] = ["*"]
+    shop.grants_wanted = False
+    found = health(shop, shop.name)
+    assert found.reasons == ("may not read hidden.notes",)
+
+
+@pytest.mark.parametrize("schema", ["Raw", "raw-data", 'quo"ted'])
+def test_a_schema_with_an_odd_name_is_healthy_once_it_exists(shop: Link, schema: str) -> None:
+    warehouse = {**shop.block("warehouse"), "schema": schema}
+    shop.synced(warehouse=warehouse)
+    states = shop.engine(warehouse=warehouse).check().connections
+    assert [one.status for one in states] == ["healthy", "healthy"], states
+
+
+def test_a_source_that_is_away_keeps_the_names_its_tables_had(shop: Link) -> None:
+    shop.source.sql("CREATE SCHEMA billing; CREATE TABLE billing.invoices (id int PRIMARY KEY)")
+    shop.tables[shop.name] = ["billing.inv*"]
+    before = only(shop.synced())
+    shop.grants_wanted = False
+    shop.options[shop.name] = {"dbname": "nowhere"}
+    away = only(shop.sync())
+    assert (
+        (away.table, away.target) == (before.table, before.target) == ("invoices", "raw.invoices")
+    )
+    assert away.status == "failed"
+    target_ids = shop.warehouse.sql("SELECT DISTINCT target_id FROM elconsole.table_runs")
+    assert len(target_ids) == 1
+
+
+def test_a_table_that_is_gone_is_called_what_it_was_called(shop: Link) -> None:
+    shop.source.sql("CREATE SCHEMA billing; CREATE TABLE billing.invoices (id int PRIMARY KEY)")
+    shop.tables[shop.name] = ["billing.invoices"]
+    before = only(shop.synced())
+    shop.source.sql("DROP TABLE billing.invoices")
+    gone = only(shop.sync())
+    assert (gone.table, gone.target, gone.status) == (before.table, before.target, "failed")
+
+
+def test_a_transaction_may_wait_long_for_the_other_side(shop: Link) -> None:
+    shop.synced()
+    engine = shop.engine()
+    for pool in (engine._pools.warehouse, *engine._pools.sources.values()):
+        with pool.session() as session:
+            row = session.execute(
+                "SELECT setting::int8 / 3600000 FROM pg_settings"
+                " WHERE name = 'idle_in_transaction_session_timeout'"
+            ).fetchone()
+        assert row is not None
+        assert row[0] >= 1
