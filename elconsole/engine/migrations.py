@@ -16,6 +16,7 @@ MIGRATIONS = (
     "watermark_numbers",
     "quality_counted",
     "table_run_notes",
+    "ledger_comments",
 )
 LOCK_CLASS = 0x656C6300
 """First key of every advisory lock of ours ("elc"); the last byte tells what is locked."""

@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, TypeVar
 
 import psycopg
@@ -175,7 +175,7 @@ def _check_at_work(session: Session) -> None:
     hint = f"see whether the server at {session.server.address} hangs, or the network to it"
     try:
         with (
-            contextlib.closing(open_session(session.server, stop=session.stop)) as other,
+            contextlib.closing(open_session(_server_of(session), stop=session.stop)) as other,
             other.within(session.server.connect_timeout_s),
         ):
             row = other.execute(
@@ -192,6 +192,16 @@ def _check_at_work(session: Session) -> None:
     # An answer may have come while the question was on its way.
     if row is None and not _is_readable(session):
         raise Stalled(f"{name} lost the session that was at work", hint=hint)
+
+
+def _server_of(session: Session) -> Server:
+    """The very server of a session, which settings may name among several."""
+    info = session.info
+    address = {"host": info.host, "port": str(info.port)}
+    if info.hostaddr:
+        address["hostaddr"] = info.hostaddr
+    server = session.server
+    return replace(server, parameters={**server.parameters, **address})
 
 
 def open_session(server: Server, *, stop: threading.Event | None = None) -> Session:

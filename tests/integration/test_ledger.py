@@ -332,3 +332,15 @@ def test_a_plan_writes_nothing(units: Link) -> None:
     assert [table.target for table in report.tables] == ["raw.others", "raw.units"]
     assert units.warehouse.scalar("SELECT to_regnamespace('elconsole')") is None
     assert units.warehouse.scalar("SELECT to_regnamespace('raw')") is None
+
+
+def test_every_table_and_column_of_the_ledger_says_what_it_means(units: Link) -> None:
+    units.synced()
+    undocumented = units.warehouse.sql(
+        "SELECT c.relname || '.' || a.attname FROM pg_class c"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relnamespace = 'elconsole'::regnamespace AND c.relkind IN ('r', 'v')"
+        " AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)"
+        " ORDER BY c.relname, a.attnum"
+    )
+    assert undocumented == []

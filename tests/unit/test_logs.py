@@ -8,6 +8,7 @@ import logging
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -126,7 +127,7 @@ def test_a_traceback_that_another_handler_formatted_is_redacted_too(
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_stderr_has_no_traceback_unless_asked(
-    stream: io.StringIO, tmp_path: Path, log_format: LogFormat
+    stream: io.StringIO, tmp_path: Path, log_format: Literal["text", "json"]
 ) -> None:
     file = tmp_path / "log"
     configure_logging(log_format=log_format, log_file=file, secrets=[SECRET], stream=stream)
