@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -53,11 +54,13 @@ def quality_targets(
     """The published tables with pass rates, in the settings' order of sources."""
     order = list(settings.sources)
     published = [t for t in targets if t.generation and t.key[0] in settings.sources]
+    seen = Counter((target.key[0], target.key[2]) for target in published)
     found = []
     for target in sorted(published, key=lambda t: (order.index(t.key[0]), t.target_id)):
         source, source_schema, table = target.key
         of_table = settings.sources[source].table_settings(source_schema, table)
-        one = quality_target(of_table, source, table, schema, target.name, known=target)
+        label = f"{source_schema}.{table}" if seen[source, table] > 1 else table
+        one = quality_target(of_table, source, label, schema, target.name, known=target)
         if one is not None:
             found.append(one)
     return found

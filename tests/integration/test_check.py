@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elconsole.api import ConnectionHealth
+from elconsole.api import ConnectionHealth, QualityRequest
 from tests.integration.link import Link, only
 
 pytestmark = pytest.mark.integration
@@ -75,6 +75,26 @@ def test_a_source_that_is_away_keeps_the_names_its_tables_had(shop: Link) -> Non
     assert (away.table, away.target, away.status) == ("invoices", before.target, "failed")
     target_ids = shop.warehouse.sql("SELECT DISTINCT target_id FROM elconsole.table_runs")
     assert len(target_ids) == 1
+
+
+def test_tables_of_one_name_are_told_apart_by_their_schema(shop: Link) -> None:
+    units = "(id int PRIMARY KEY, quality_status text, line_id text, timestamp timestamptz)"
+    shop.source.sql(
+        f"CREATE SCHEMA a; CREATE TABLE a.units {units}; CREATE TABLE units {units};"
+        "INSERT INTO units VALUES (1, 'ok', 'L1', now());"
+        "INSERT INTO a.units VALUES (1, 'error', 'L1', now())"
+    )
+    shop.tables[shop.name] = ["orders", "units", "a.units"]
+    by = {"quality": {"by": ["line_id"]}}
+    shop.options[shop.name] = {"table": {"public.units": by, "a.units": by}}
+    labels = {table.table for table in shop.synced().tables}
+    assert labels == {"orders", "public.units", "a.units"}
+    engine = shop.engine()
+    assert {table.table for table in engine.check().tables} == labels
+    rated = {table.table for table in engine.quality(QualityRequest()).tables}
+    assert rated == {"public.units", "a.units"}
+    failed = engine.failed_units(shop.name, "a.units", "line_id", "L1")
+    assert len(failed.rows) == 1
 
 
 def test_a_table_that_is_gone_is_called_what_it_was_called(shop: Link) -> None:

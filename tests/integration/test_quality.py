@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,12 @@ import psycopg
 import pytest
 
 from elconsole.api import QualityReport, QualityRequest, QualityRow, QualityTable
-from elconsole.engine.migrations import MIGRATIONS
+from elconsole.engine.migrations import prepare_warehouse
+from elconsole.engine.pools import Server, open_session
 from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality_daily import store_daily_counts
 from elconsole.engine.quality_signals import raise_signals
 from elconsole.engine.quality_statements import QualityTarget
-from elconsole.engine.statements import statement
 from elconsole.errors import UsageError
 from tests.conftest import MakeDatabase
 from tests.postgres import Database
@@ -78,8 +79,9 @@ FROM generate_series(0, 29) AS day, generate_series(1, 2) AS line,
 def database(make_database: MakeDatabase) -> Database:
     made = make_database("warehouse")
     made.sql(UNITS)
-    for name in MIGRATIONS:
-        made.sql(statement(name))
+    server = Server("warehouse", "warehouse", made.params, "here", 10.0)
+    with contextlib.closing(open_session(server)) as session:
+        prepare_warehouse(session, "raw")
     return made
 
 

@@ -1,6 +1,9 @@
 -- The published tables of the target schema $1: rows, size with indexes, last sync.
 SELECT t.target_schema || '.' || t.target_table AS target,
-       t.source, t.source_table AS "table",
+       t.source,
+       CASE WHEN count(*) OVER (PARTITION BY t.source, t.source_table) > 1
+            THEN t.source_schema || '.' ELSE ''
+       END || t.source_table AS "table",
        coalesce(t.row_count, l.reltuples::int8, 0)::int8 AS rows,
        coalesce(pg_total_relation_size(l.oid), 0)::int8 AS bytes,
        t.last_synced_at,
