@@ -180,18 +180,6 @@ async def test_enter_on_a_frozen_screen_opens_the_run_it_shows() -> None:
         assert screen.run_id == fake.RUNNING.run.run_id
 
 
-async def test_no_two_screens_take_each_others_answers() -> None:
-    keys = []
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        app.questions.read_detail = lambda key, work: keys.append(key)  # type: ignore[method-assign]
-        for _ in range(20):
-            await app.push_screen(RunScreen(fake.SUCCEEDED.run.run_id))
-            await press(pilot, "escape")
-    assert len(set(keys)) == len(keys) >= 20
-
-
 class SlowChart(fake.FakeEngine):
     """Answers the periods of shifts only when a test lets it."""
 
