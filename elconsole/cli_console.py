@@ -19,7 +19,7 @@ from elconsole import errors
 from elconsole.output import is_terminal
 
 if TYPE_CHECKING:
-    from elconsole.api import ConnectionInfo, Engine, SyncRequest
+    from elconsole.api import ConnectionInfo, Engine, RunDetail, SyncRequest
     from elconsole.cli_session import Session
     from elconsole.demo.plant import Plant
     from elconsole.settings import LoadedSettings
@@ -49,8 +49,6 @@ def open_console(session: Session, request: SyncRequest | None) -> int:
 
         # The demo plant says on the terminal what it is doing before the console takes it.
         options = read() if session.options.demo else _unread(session, read)
-        if session.options.demo_live and options.start_demo_live is not None:
-            threading.Thread(target=options.start_demo_live, daemon=True).start()
         return session.parts.run_console(options)
 
 
@@ -107,13 +105,22 @@ def console_options(
         config_path=loaded.config_file,
         read_only=session.options.read_only,
         sync_request=request,
+        sync_exit_code=_exit_code,
         auto_sync_s=settings.auto_sync_seconds,
         demo=session.options.demo,
         start_demo_live=_live(session.plant, stop_live),
+        demo_live=session.options.demo_live,
         welcome=_welcome(session, loaded),
         preferences_path=_preferences_path(),
         warnings=loaded.warnings,
     )
+
+
+def _exit_code(detail: RunDetail) -> int:
+    """As `--headless` ends with that result."""
+    from elconsole.headless.exit_codes import exit_code
+
+    return exit_code(detail)
 
 
 def connections(settings: Settings) -> tuple[ConnectionInfo, ...]:
@@ -129,17 +136,11 @@ def connections(settings: Settings) -> tuple[ConnectionInfo, ...]:
 def _live(plant: Plant | None, stop: threading.Event) -> Callable[[], None] | None:
     if plant is None:
         return None
-    producing = threading.Lock()
 
     def produce() -> None:
         from elconsole.demo.live import run_live
 
-        if not producing.acquire(blocking=False):
-            return
-        try:
-            run_live(plant, stop)
-        finally:
-            producing.release()
+        run_live(plant, stop)
 
     return produce
 

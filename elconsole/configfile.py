@@ -25,7 +25,7 @@ TEMPLATE = """\
 # .env file in the working directory; `elconsole config` shows what is in force and why.
 
 #name = "pen plant"            # shown in the console's header
-#colour = "red"                # of the name; red marks production
+#colour = "blue"               # of the name: blue, green, amber; red marks production
 #auto_sync = "off"             # or how often the open console syncs: "5m", "1h 30m"
 #plugins = []                  # modules with hooks, besides installed entry points
 #workers = 4                   # tables synced at once

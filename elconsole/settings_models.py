@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from elconsole.humanize import clean_text
 from elconsole.settings_values import (
+    Colour,
     Deletes,
     Duration,
     Fraction,
@@ -342,7 +343,7 @@ class Settings(_Model):
 
     name: str = ""
     """Shown in the console's header."""
-    colour: str = ""
+    colour: Colour = "blue"
     """Colour of the name in the header; `red` marks production."""
     auto_sync: Interval = "off"
     """Interval of the console's own syncs, e.g. `5m`, or `off`."""

@@ -6,20 +6,18 @@ construction, and a bad batch is one that copies many failed units.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from elconsole.demo.plant import SOURCES, Plant
+from elconsole.errors import DemoUnavailable
 from elconsole.record import record
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
-
-logger = logging.getLogger(__name__)
 
 _NOT_COPIED = ("id", "timestamp", "created_at", "batch_id")
 
@@ -43,17 +41,17 @@ def run_live(
 ) -> int:
     """Insert units until `stop` is set; how many.
 
-    Runs in the calling thread and returns within a second of `stop`. A lost connection
-    ends it with a logged warning: the demo goes on without.
+    Runs in the calling thread and returns within a second of `stop`. Raises DemoUnavailable
+    where a connection is lost: the demo goes on without.
     """
     import psycopg
 
     try:
         return _produce(plant, stop, pace or Pace(), random.Random(seed))  # noqa: S311  a demo's dice
     except psycopg.Error as error:
-        if not stop.is_set():
-            logger.warning("The demo plant stopped producing: %s", str(error).strip())
-        return 0
+        if stop.is_set():
+            return 0
+        raise DemoUnavailable(f"no more units appear: {str(error).strip()}") from error
 
 
 def _produce(plant: Plant, stop: threading.Event, pace: Pace, dice: random.Random) -> int:

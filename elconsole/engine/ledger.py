@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,12 @@ from elconsole.errors import UsageError
 
 CHANNEL = "elconsole"
 NAMES_LOCK = 1
+ABANDONED = ErrorInfo(
+    "abandoned",
+    "the process that ran this sync died",
+    "nothing was half-loaded; sync again",
+)
+"""What became of a dead run's tables that had not ended."""
 SHORTEST_PREFIX = 4
 """Letters of a run's id that name it; fewer would take an unknown number for an id."""
 
@@ -31,7 +37,10 @@ SHORTEST_PREFIX = 4
 def start_run(session: Session, run: RunSummary) -> int:
     """Enter a run and hold its lock for as long as the session lives; returns its number."""
     with session.within(CATALOG_TIMEOUT_S):
-        session.execute(statement("mark_abandoned"), [RUN_LOCK_CLASS])
+        session.execute(
+            statement("mark_abandoned"),
+            [RUN_LOCK_CLASS, ABANDONED.kind, ABANDONED.message, ABANDONED.hint],
+        )
         # The lock is held when the row is first seen: nobody takes the run for a dead one.
         row = session.execute(
             "WITH run AS (INSERT INTO elconsole.runs"
@@ -188,7 +197,25 @@ def _with_tables(session: Session, runs: tuple[RunSummary, ...]) -> tuple[RunDet
     tables: dict[str, list[TableRun]] = {run.run_id: [] for run in runs}
     for run_id, *row in rows:
         tables[run_id].append(_table_run(row))
-    return tuple(RunDetail(run, tuple(tables[run.run_id])) for run in runs)
+    return tuple(
+        RunDetail(run, tuple(_as_left(table, run) for table in tables[run.run_id])) for run in runs
+    )
+
+
+def _as_left(table: TableRun, run: RunSummary) -> TableRun:
+    """A table of a run whose process died, as the next run will close it."""
+    if run.status != "abandoned" or table.status not in ("pending", "running"):
+        return table
+    seconds = 0.0
+    if run.finished_at is not None and table.started_at is not None:
+        seconds = (run.finished_at - table.started_at).total_seconds()
+    return replace(
+        table,
+        status="failed",
+        finished_at=run.finished_at,
+        duration_seconds=seconds,
+        error=ABANDONED,
+    )
 
 
 def _table_run(row: list[Any]) -> TableRun:

@@ -97,6 +97,8 @@ class ConsoleApp(ListeningApp):
     def _first_frame(self) -> None:
         if self.options.on_ready is not None:
             self.options.on_ready()
+        if self.options.demo_live:
+            self.action_demo_live()
         if self.options.read is None:
             self.questions.build_engine()
         else:
@@ -165,9 +167,15 @@ class ConsoleApp(ListeningApp):
     def action_demo_live(self) -> None:
         """Let units appear in the demo plant."""
         start = self.options.start_demo_live
-        if start is not None:
-            self.background.last(start)
-            self.tell("Demo plant", "units appear in the sources now; sync to see them")
+        if start is None:
+            return
+
+        def work() -> str:
+            start()
+            return "no more units appear"
+
+        self.questions.do("Demo plant", work)
+        self.tell("Demo plant", "units appear in the sources now; sync to see them")
 
     def show_connection(self, name: str) -> None:
         """Open a connection."""
@@ -179,7 +187,7 @@ class ConsoleApp(ListeningApp):
         """Open whatever a row stands for."""
         from elconsole.ui.opening import screen_for
 
-        screen = screen_for(row, self.state)
+        screen = screen_for(row, self.shown_state)
         if screen is not None:
             self.push_screen(screen)
 

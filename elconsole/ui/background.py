@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Post = Callable[[Message], object]
+Work = Callable[[], Message]
+Refused = Callable[["ErrorInfo"], Message]
 
 
 def error_info(error: BaseException) -> ErrorInfo:
@@ -39,6 +41,8 @@ class Background:
         self._deliver = deliver
         self._lock = threading.Lock()
         self._asked: set[str] = set()
+        self._asked_anew: dict[str, tuple[Work, Refused]] = {}
+        """What to ask once more when the answer under way has come."""
         self._wakes: dict[str, threading.Event] = {}
         self.stop = threading.Event()
         """Set once, when the console ends."""
@@ -56,12 +60,17 @@ class Background:
             except RuntimeError:
                 self.stop.set()
 
-    def ask(
-        self, question: str, work: Callable[[], Message], refused: Callable[[ErrorInfo], Message]
-    ) -> bool:
-        """Ask one question; False where the same one is still under way."""
+    def ask(self, question: str, work: Work, refused: Refused, *, anew: bool = False) -> bool:
+        """Ask one question; False where the same one is still under way.
+
+        With `anew` it is then asked once more: the answer under way may be of an older state.
+        """
         with self._lock:
-            if question in self._asked or self.stop.is_set():
+            if self.stop.is_set():
+                return False
+            if question in self._asked:
+                if anew:
+                    self._asked_anew[question] = (work, refused)
                 return False
             self._asked.add(question)
         self._start(question, lambda: self._answer(question, work, refused))
@@ -117,9 +126,7 @@ class Background:
         with self._lock:
             self._asked.add(name)
 
-    def _answer(
-        self, question: str, work: Callable[[], Message], refused: Callable[[ErrorInfo], Message]
-    ) -> None:
+    def _answer(self, question: str, work: Work, refused: Refused) -> None:
         try:
             message = work()
         except Exception as error:
@@ -129,6 +136,9 @@ class Background:
         self.post(message)
         with self._lock:
             self._asked.discard(question)
+            anew = self._asked_anew.pop(question, None)
+        if anew is not None:
+            self.ask(question, *anew)
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
         threading.Thread(target=target, name=f"console-{name}", daemon=True).start()

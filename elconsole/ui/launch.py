@@ -29,9 +29,10 @@ def run(options: ConsoleOptions) -> int:
         where = f"; the traceback is in {path}" if path else ""
         sys.stderr.write(f"elconsole: the console crashed: {_headline(app.crash)}{where}\n")
         return 1
-    if chosen == DEMO_CHOSEN and options.welcome is not None:
-        return options.welcome.open_demo()
-    return app.return_code or 0
+    welcome = app.options.welcome
+    if chosen == DEMO_CHOSEN and welcome is not None:
+        return welcome.open_demo()
+    return app.return_code or app.requested_exit_code()
 
 
 def _headline(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from elconsole.ui.state import started
 from elconsole.ui.syncing import SyncingApp
 
 if TYPE_CHECKING:
+    from elconsole.api import RunSummary
     from elconsole.events import TableFailed
     from elconsole.ui.options import ConsoleOptions
 
@@ -56,7 +57,7 @@ class ListeningApp(SyncingApp):
             self.set_interval(QUALITY_EVERY_S, self._read_quality)
         if self.options.auto_sync_s and not self.options.read_only:
             self._plan_auto_sync()
-        self.wished = self.wished or self.options.sync_request
+        self.wished = self.options.sync_request or self.wished
         self.start_wished()
         if isinstance(self.screen, PageScreen):
             self.screen.on_screen_resume()
@@ -92,37 +93,54 @@ class ListeningApp(SyncingApp):
             (c.health for c in self.state.connections if c.info.name == health.name), None
         )
         self.fold(store.probe_answered(self.state, health))
-        if health.status == "down" and (before is None or before.status != "down"):
+        was_down = before is not None and before.status == "down"
+        if health.status == "down" and not was_down:
             words = said_of(health.name, health.error.message) if health.error else ""
             self._greet_or_tell(health.name, words)
+        elif was_down and health.status != "down" and health.role == "warehouse":
+            self.fold(store.solved(self.state, "watch"))
+            self.background.hurry("watch")
+            self._read_anew()
 
     def _greet_or_tell(self, name: str, words: str) -> None:
         welcome = self.options.welcome
         states = self.state.connections
         if welcome is not None and not self._greeted:
+            if any(item.health is None for item in states):
+                return
+            self._greeted = True
             if all(item.health is not None and item.health.status == "down" for item in states):
                 from elconsole.ui.screens.welcome import WelcomeScreen
 
-                self._greeted = True
                 self.push_screen(WelcomeScreen(welcome))
-            return
+                return
         self.tell(f"{name} is down", words, severity="error")
 
     def on_run_seen(self, message: messages.RunSeen) -> None:
         """Fold a run, whoever runs it."""
         from elconsole.ui.progress import run_seen
 
-        before = self.state.shown_run()
-        self.fold(run_seen(self.state, message.detail, message.at))
         run = message.detail.run
-        was_running = before is not None and before.run.run_id == run.run_id and before.running
-        if run.status != "running" and (was_running or before is None):
-            self._read_after_run()
+        before = self.state.run(run.run_id)
+        was_running = before is not None and before.running
+        ended = run.status != "running" and (was_running or self._end_is_news(run))
+        missed = self.state.problem("watch") is not None
+        self.fold(run_seen(store.solved(self.state, "watch"), message.detail, message.at))
+        if ended or missed:
+            self._read_anew()
         if was_running and run.status == "failed" and before is not None and not before.here:
             self.tell(f"Run {run.run_number} failed", "enter on its row shows why", "error")
 
+    def _end_is_news(self, run: RunSummary) -> bool:
+        """Whether a run that nobody saw running has ended since the history was read."""
+        if self.state.history is None or self.state.run(run.run_id) is not None:
+            return False
+        return run.run_id not in {
+            item.run_id for item in self.state.history if item.status != "running"
+        }
+
     def on_watch_broken(self, message: messages.WatchBroken) -> None:
-        """The warehouse's row says it already; keep the words for the panel."""
+        """The warehouse's row says it already; what is missed now is read afterwards."""
         self.fold(store.failed(self.state, "watch", message.error))
 
     def on_event_seen(self, message: messages.EventSeen) -> None:

@@ -103,13 +103,16 @@ class EventSeen(Message):
 
 
 class SyncEnded(Message):
-    """The sync of this console returned."""
+    """The sync of this console returned; without the console the exit code would be this."""
 
-    def __init__(self, detail: RunDetail | None, error: ErrorInfo | None, at: datetime) -> None:
+    def __init__(
+        self, detail: RunDetail | None, error: ErrorInfo | None, at: datetime, exit_code: int
+    ) -> None:
         super().__init__()
         self.detail = detail
         self.error = error
         self.at = at
+        self.exit_code = exit_code
 
 
 class Answered(Message):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from elconsole.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import ConnectionInfo, Engine, SyncRequest
+    from elconsole.api import ConnectionInfo, Engine, RunDetail, SyncRequest
 
 
 def utc_now() -> datetime:
@@ -44,16 +44,20 @@ class ConsoleOptions:
     warnings: tuple[str, ...] = ()
     """What the settings gave reason to say."""
     environment: str = ""
-    colour: str = ""
-    """Of the badge: red, amber, green or blue."""
+    colour: Literal["blue", "green", "amber", "red"] = "blue"
+    """Of the badge."""
     config_path: Path | None = None
     read_only: bool = False
     sync_request: SyncRequest | None = None
     """A sync to start as soon as the engine exists."""
+    sync_exit_code: Callable[[RunDetail], int] | None = None
+    """The exit code of a sync by its result; that of `sync_request` is the console's own."""
     auto_sync_s: float | None = None
     demo: bool = False
     start_demo_live: Callable[[], None] | None = None
-    """Lets units appear in the demo plant; called in a thread."""
+    """Lets units appear in the demo plant until the console ends; raises ElconsoleError."""
+    demo_live: bool = False
+    """Whether they appear from the start."""
     welcome: Welcome | None = None
     """Offered once every connection was found down."""
     on_ready: Callable[[], None] | None = None

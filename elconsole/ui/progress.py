@@ -34,7 +34,7 @@ def run_seen(
     state: ConsoleState, detail: RunDetail, at: datetime, *, here: bool = False
 ) -> ConsoleState:
     """A run's new state, whoever runs it."""
-    before = _run(state, detail.run.run_id)
+    before = state.run(detail.run.run_id)
     if before is not None and not before.running and detail.run.status == "running":
         return state
     after = _merged(before, detail, at, here)
@@ -46,7 +46,7 @@ def run_seen(
 
 def event_seen(state: ConsoleState, event: Event) -> ConsoleState:
     """An event of a run that this console started."""
-    before = _run(state, event.run_id)
+    before = state.run(event.run_id)
     match event:
         case SyncStarted():
             state = replace(_with_run(state, _begun(before, event)), starting=False)
@@ -64,10 +64,6 @@ def cancelling(state: ConsoleState) -> ConsoleState:
     """The run started here was told to stop."""
     run = state.running_here()
     return state if run is None else _with_run(state, replace(run, cancelling=True))
-
-
-def _run(state: ConsoleState, run_id: str) -> RunState | None:
-    return next((item for item in state.runs if item.run.run_id == run_id), None)
 
 
 def _with_run(state: ConsoleState, run: RunState) -> ConsoleState:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from elconsole.errors import ElconsoleError
+from elconsole.errors import EXIT_FAILED, EXIT_OK, ElconsoleError
 from elconsole.ui import messages
 from elconsole.ui.background import Background, error_info
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import threading
 
     from elconsole.api import ConnectionInfo, Engine, SyncRequest
+    from elconsole.api_types import ErrorInfo
     from elconsole.ui.options import ConsoleOptions
 
 LONGEST_BACKOFF_S = 60.0
@@ -111,8 +112,11 @@ class Questions:
             self._background.hurry(f"probe-{info.name}")
         self._background.hurry("watch")
 
-    def read(self, question: str) -> None:
-        """Ask one of the questions whose answer is a part of the state."""
+    def read(self, question: str, *, anew: bool = False) -> None:
+        """Ask one of the questions whose answer is a part of the state.
+
+        `anew` where an answer under way would come too early to tell what has happened.
+        """
         engine = self.engine
         if engine is None:
             return
@@ -133,6 +137,7 @@ class Questions:
             question,
             lambda: messages.Answered(question, work[question]()),
             lambda error: messages.Unanswered(question, error),
+            anew=anew,
         )
 
     def read_detail(self, key: str, work: Callable[[], object]) -> None:
@@ -158,16 +163,22 @@ class Questions:
             return False
 
         def work() -> messages.SyncEnded:
-            detail = engine.sync(
-                request,
-                emit=lambda event: self._background.post(messages.EventSeen(event)),
-                stop=stop,
-            )
-            return messages.SyncEnded(detail, None, self.options.clock())
+            try:
+                detail = engine.sync(
+                    request,
+                    emit=lambda event: self._background.post(messages.EventSeen(event)),
+                    stop=stop,
+                )
+            except ElconsoleError as error:
+                return refused(error_info(error), error.exit_code)
+            code_of = self.options.sync_exit_code
+            code = code_of(detail) if code_of is not None else EXIT_OK
+            return messages.SyncEnded(detail, None, self.options.clock(), code)
 
-        return self._background.ask(
-            "sync", work, lambda error: messages.SyncEnded(None, error, self.options.clock())
-        )
+        def refused(error: ErrorInfo, code: int = EXIT_FAILED) -> messages.SyncEnded:
+            return messages.SyncEnded(None, error, self.options.clock(), code)
+
+        return self._background.ask("sync", work, refused)
 
     def wait_for_sync(self, longest_s: float) -> None:
         """Wait for a cancelled sync to end, but not for ever."""

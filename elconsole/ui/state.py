@@ -149,6 +149,10 @@ class ConsoleState:
         """The run that this console started and that still goes on."""
         return next((run for run in self.runs if run.running and run.here), None)
 
+    def run(self, run_id: str) -> RunState | None:
+        """A run that is followed."""
+        return next((item for item in self.runs if item.run.run_id == run_id), None)
+
     def problem(self, question: str) -> ErrorInfo | None:
         """Why a question has no answer."""
         return dict(self.problems).get(question)

@@ -57,10 +57,20 @@ def probe_answered(state: ConsoleState, health: ConnectionHealth) -> ConsoleStat
 
 
 def history_read(state: ConsoleState, runs: tuple[RunSummary, ...]) -> ConsoleState:
-    """The history; its last runs also stand in the log."""
+    """The history; its last runs also stand in the log.
+
+    It tells the end of runs that nobody could watch; our own run tells that itself.
+    """
     from elconsole.ui import journal
 
-    state = _solved(replace(state, history=runs), "runs")
+    ended = {run.run_id: run for run in runs if run.status != "running"}
+    followed = tuple(
+        replace(item, run=ended.get(item.run.run_id, item.run))
+        if item.running and not item.here
+        else item
+        for item in state.runs
+    )
+    state = solved(replace(state, history=runs, runs=followed), "runs")
     return logged(state, *(journal.of_run_end(run) for run in runs[:5] if run.finished_at))
 
 
@@ -72,10 +82,13 @@ def failed(state: ConsoleState, question: str, error: ErrorInfo) -> ConsoleState
 
 def answered(state: ConsoleState, question: str, **parts: object) -> ConsoleState:
     """A question was answered: its parts replace the old ones."""
-    return _solved(replace(state, **parts), question)  # type: ignore[arg-type]
+    return solved(replace(state, **parts), question)  # type: ignore[arg-type]
 
 
-def _solved(state: ConsoleState, question: str) -> ConsoleState:
+def solved(state: ConsoleState, question: str) -> ConsoleState:
+    """What a question had against it is over."""
+    if state.problem(question) is None:
+        return state
     return replace(state, problems=tuple(item for item in state.problems if item[0] != question))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from elconsole.errors import EXIT_FAILED, EXIT_OK
 from elconsole.ui import messages
 from elconsole.ui.core import StateApp
 from elconsole.ui.options import ConsoleOptions
@@ -14,6 +15,7 @@ from elconsole.ui.screens.page import PageScreen
 
 if TYPE_CHECKING:
     from elconsole.api import SyncRequest
+    from elconsole.api_types import ErrorInfo
 
 CANCEL_GRACE_S = 1.5
 """How long quitting waits for a cancelled sync to say that it has ended."""
@@ -31,9 +33,19 @@ class SyncingApp(StateApp):
         self.next_sync_at: datetime | None = None
         """When the next automatic sync starts; None where that is off."""
         self.quit_when_done = False
+        self.first_exit_code: int | None = None
+        """Of the first sync that ended here, as it would be without a console."""
+        self._automatic = False
+        """Whether the clock started the sync under way."""
 
-    def start_sync(self, request: SyncRequest) -> None:
-        """Start a sync, unless one of ours is under way."""
+    def requested_exit_code(self) -> int:
+        """Of the sync that the command line asked for; it has failed until it has ended."""
+        if self.options.sync_request is None:
+            return EXIT_OK
+        return EXIT_FAILED if self.first_exit_code is None else self.first_exit_code
+
+    def start_sync(self, request: SyncRequest, *, automatic: bool = False) -> None:
+        """Start a sync, unless one of ours is under way; `automatic` where the clock asks."""
         if self.options.read_only:
             return
         ending = self.sync_stop is not None and not self._sync_goes_on()
@@ -44,6 +56,7 @@ class SyncingApp(StateApp):
             self.wished = request
         else:
             self.sync_stop = threading.Event()
+            self._automatic = automatic
             self.questions.sync(request, self.sync_stop)
         self.fold(replace(self.state, starting=True))
 
@@ -118,21 +131,55 @@ class SyncingApp(StateApp):
         if message.detail is not None:
             state = run_seen(state, message.detail, message.at, here=True)
         self.fold(state)
+        stopped = self.sync_stop is not None and self.sync_stop.is_set()
         self.sync_stop = None
-        if self.quit_when_done or self._asks_to_quit():
+        if self.first_exit_code is None:
+            self.first_exit_code = message.exit_code
+        failed = message.detail is None or message.detail.run.status == "failed"
+        quitting = self.quit_when_done or self._asks_to_quit()
+        if quitting and (stopped or not failed):
             self.exit()
             return
+        if quitting:
+            self._stay_for_the_error()
         if message.error is not None:
-            from elconsole.ui.screens.dialogs import ErrorDialog
-
-            self.push_screen(ErrorDialog("The sync could not start", message.error))
+            self._say_not_started(message.error)
         elif message.detail is not None and message.detail.run.status == "succeeded":
             run = message.detail.run
             self.tell(
                 "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
             )
-        self._read_after_run()
+        self._read_anew()
         self.start_wished()
+
+    def _stay_for_the_error(self) -> None:
+        """A sync that was to be watched to its end failed: that must be seen first."""
+        self.quit_when_done = False
+        if self._asks_to_quit():
+            self.screen.dismiss("stay")
+        self.tell("The sync failed", "the console stays open to show why; q quits", "error")
+
+    def _say_not_started(self, error: ErrorInfo) -> None:
+        """In the log, and in a dialog where somebody asked for the sync and none is open."""
+        from elconsole.ui import store
+        from elconsole.ui.entries import LogEntry, error_line
+        from elconsole.ui.screens.dialogs import ErrorDialog
+
+        title = "The sync could not start"
+        entry = LogEntry(
+            at=self.now(),
+            level="error",
+            subject="sync",
+            text="could not start",
+            tone="bad",
+            detail=error_line(error),
+            error=error,
+        )
+        self.fold(store.logged(self.state, entry))
+        if self._automatic or any(isinstance(item, ErrorDialog) for item in self.screen_stack):
+            self.tell(title, error.message, "error")
+        else:
+            self.push_screen(ErrorDialog(title, error))
 
     async def action_quit(self) -> None:
         """Quit; asks while a sync of this console runs."""
@@ -152,12 +199,11 @@ class SyncingApp(StateApp):
         return isinstance(self.screen_stack[-1], QuitDialog)
 
     def _quit_chosen(self, choice: str | None) -> None:
+        self.quit_when_done = choice in ("cancel", "wait")
         if choice == "cancel":
             self.stop_sync()
-            self.quit_when_done = True
             self.set_timer(CANCEL_GRACE_S, self.exit)
         elif choice == "wait":
-            self.quit_when_done = True
             self.notify("The console closes when the sync has ended.")
 
     def _plan_auto_sync(self) -> None:
@@ -171,7 +217,7 @@ class SyncingApp(StateApp):
         if self.sync_stop is None and self.wished is None:
             from elconsole.api import SyncRequest
 
-            self.start_sync(SyncRequest())
+            self.start_sync(SyncRequest(), automatic=True)
 
     def action_toggle_auto_sync(self) -> None:
         """Stop the timer, or wind it up."""
@@ -181,6 +227,7 @@ class SyncingApp(StateApp):
             self.next_sync_at = None
         self.repaint()
 
-    def _read_after_run(self) -> None:
+    def _read_anew(self) -> None:
+        """Read everything that a run changes."""
         for question in ("runs", "tables", "quality"):
-            self.questions.read(question)
+            self.questions.read(question, anew=True)

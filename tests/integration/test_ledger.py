@@ -149,6 +149,14 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
             process.kill()
             process.wait()
             until(lambda: engine.run("2").run.status == "abandoned")
+        dead, table = engine.run("2").run, by_table(engine.run("2"))["units"]
+        assert dead.finished_at is not None
+        assert dead.finished_at >= dead.started_at
+        assert (table.status, table.finished_at) == ("failed", dead.finished_at)
+        ended = [other.status for other in engine.run("2").tables]
+        assert dead.tables_failed == ended.count("failed")
+        assert table.error == ledger.ABANDONED
+        assert engine.run("2").run == dead
         stored = units.warehouse.sql("SELECT status FROM elconsole.runs WHERE run_number = 2")
         assert stored == [("running",)]
     units.synced()
@@ -157,6 +165,8 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
         " JOIN elconsole.table_runs t USING (run_id)"
         " WHERE run_number = 2 AND t.table_name = 'units'"
     ) == [("abandoned", "failed", "abandoned")]
+    closed = engine.run("2")
+    assert (closed.run, by_table(closed)["units"]) == (dead, table)
 
 
 def test_a_closed_dead_run_keeps_what_it_did(units: Link) -> None:

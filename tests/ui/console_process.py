@@ -6,12 +6,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from elconsole.api import Engine, RunDetail, StopFlag, SyncRequest
 from elconsole.errors import ConfigurationError
 from elconsole.events import Emit
 from elconsole.ui.app import ConsoleApp, run_console
-from elconsole.ui.options import ConsoleOptions
+from elconsole.ui.options import ConsoleOptions, Welcome
 from tests.ui import fake_engine as fake
 
 
@@ -32,6 +34,15 @@ def crash(self: ConsoleApp) -> None:
 def unreadable() -> ConsoleOptions:
     """Settings that can't be read."""
     raise ConfigurationError("no such thing")
+
+
+def open_demo() -> int:
+    """What the demo's own console would be."""
+    sys.stderr.write("the demo was opened\n")
+    return 0
+
+
+WELCOME = Welcome(searched=(), write_configuration=Path, open_demo=open_demo)
 
 
 def late(engine: Engine) -> Callable[[], Engine]:
@@ -55,13 +66,20 @@ def main(fault: str) -> int:
         engine.on_sync = deaf_sync
     if fault == "crash":
         ConsoleApp.action_toggle_pause = crash  # type: ignore[method-assign]
+    if fault == "failing":
+        engine.on_sync, engine.watched = lambda *_: fake.FAILED, ()
+    if fault == "welcome":
+        engine.health = {info.name: fake.down(info.name) for info in fake.CONNECTIONS}
     options = ConsoleOptions(
         engine_factory=late(engine) if fault == "late" else lambda: engine,
         connections=fake.CONNECTIONS,
         environment="pen plant",
-        sync_request=SyncRequest() if fault == "sync" else None,
+        sync_request=SyncRequest() if fault in ("sync", "failing") else None,
+        sync_exit_code=lambda detail: 4,
         read=unreadable if fault == "unreadable" else None,
     )
+    if fault == "welcome":
+        options = replace(options, read=lambda: replace(options, read=None, welcome=WELCOME))
     try:
         return run_console(options)
     except ConfigurationError as error:

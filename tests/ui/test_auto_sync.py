@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from elconsole.api import SyncRequest
+from elconsole.api import RunDetail, SyncRequest
+from elconsole.errors import WarehouseUnavailable
+from elconsole.ui.screens.dialogs import ErrorDialog
 from tests.ui import fake_engine as fake
 from tests.ui.console import console, press, settle
 
@@ -53,3 +55,37 @@ async def test_auto_sync_rests_while_the_screen_is_frozen_or_it_is_switched_off(
         await settle(pilot)
         assert engine.requests == []
         assert app.next_sync_at is None
+
+
+def no_warehouse(*_: object) -> RunDetail:
+    """No sync without a warehouse."""
+    raise WarehouseUnavailable("connection refused", hint="Start it.")
+
+
+async def test_an_automatic_sync_that_can_not_start_takes_no_keys() -> None:
+    clock, engine = Clock(), fake.FakeEngine(on_sync=no_warehouse)
+    app = console(engine, clock=clock, auto_sync_s=300.0)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for _ in range(2):
+            clock.now += timedelta(seconds=301)
+            app._tick()
+            await settle(pilot)
+        assert len(engine.requests) == 2
+        assert len(app.screen_stack) == 1
+        told = [note for note in app._notifications if note.title == "The sync could not start"]
+        assert len(told) == 2
+        logged = [entry for entry in app.state.log if entry.text == "could not start"]
+        assert [entry.error is not None for entry in logged] == [True, True]
+
+
+async def test_no_second_error_is_stacked_upon_the_first() -> None:
+    engine = fake.FakeEngine(on_sync=no_warehouse)
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for _ in range(2):
+            app.start_sync(SyncRequest())
+            await settle(pilot)
+        assert len(engine.requests) == 2
+        assert [type(screen) for screen in app.screen_stack[1:]] == [ErrorDialog]

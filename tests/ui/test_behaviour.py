@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.events import Key
-from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from elconsole.api import RunDetail, StopFlag, SyncRequest
-from elconsole.api_types import RunStatus
+from elconsole.api import SyncRequest
 from elconsole.errors import ConfigurationError
-from elconsole.events import Emit
 from elconsole.ui.app import DEMO_CHOSEN, ConsoleApp
 from elconsole.ui.messages import ProbeStarted
 from elconsole.ui.options import Welcome
@@ -31,6 +26,7 @@ from elconsole.ui.screens.welcome import WelcomeScreen
 from elconsole.ui.widgets.grid import Grid
 from tests.ui import fake_engine as fake
 from tests.ui.console import PATIENCE_S, console, press, settle
+from tests.ui.long_sync import LongSync, started
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)
@@ -44,37 +40,6 @@ def top(app: ConsoleApp) -> Screen[Any]:
 def grid(app: ConsoleApp, name: str) -> Grid:
     """A grid of the screen in front."""
     return app.screen.query_one(f"#{name}", Grid)
-
-
-class LongSync:
-    """A sync that lasts until it is cancelled, or for ever where it hears nothing."""
-
-    def __init__(self, *, deaf: bool = False) -> None:
-        self.deaf = deaf
-        self.began = threading.Event()
-        self.let_go = threading.Event()
-
-    def __call__(self, request: SyncRequest, emit: Emit, stop: StopFlag) -> RunDetail:
-        tables = tuple(fake.table_run(name) for name in fake.SOURCES)
-        result = fake.run_of(tables, number=44, age_s=0, user="", host="")
-        for event in fake.events_of(result)[:2]:
-            emit(event)
-        self.began.set()
-        while not (stop.is_set() and not self.deaf) and not self.let_go.is_set():
-            self.let_go.wait(0.01)
-        ended: RunStatus = "cancelled" if stop.is_set() else "succeeded"
-        return replace(result, run=replace(result.run, status=ended))
-
-
-async def started(pilot: Pilot[Any], sync: LongSync) -> None:
-    """Press s and wait until the sync is on its way and painted."""
-    app = pilot.app
-    assert isinstance(app, ConsoleApp)
-    await pilot.press("s")
-    while not sync.began.is_set() or app.state.running_here() is None:
-        await pilot.pause(0.005)
-    app.repaint()
-    await pilot.pause()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def tell_sync(app: ConsoleApp, number: int) -> None:
     detail = RunDetail(run, fake.SUCCEEDED.tables)
     for event in fake.events_of(detail):
         app.on_event_seen(messages.EventSeen(event))
-    app.on_sync_ended(messages.SyncEnded(detail, None, fake.NOW + shift))
+    app.on_sync_ended(messages.SyncEnded(detail, None, fake.NOW + shift, 0))
 
 
 def tell_probes(app: ConsoleApp, number: int) -> None:

@@ -266,3 +266,28 @@ def test_cancelling_ends_with_the_run() -> None:
     shown = state.shown_run()
     assert shown is not None
     assert not shown.cancelling
+
+
+def test_a_connection_known_to_be_down_stays_down_while_it_is_asked_again() -> None:
+    state = store.probe_answered(fresh(), fake.down("bodies"))
+    state = store.probe_started(state, "bodies", fake.before(12))
+    assert connections.standing(state.connections[1], fake.NOW).word == "down"
+    assert connections.overall(state, fake.NOW).word == "1 of 4 down"
+
+
+def test_the_history_tells_the_end_of_a_run_that_nobody_could_watch() -> None:
+    state = progress.run_seen(fresh(), fake.RUNNING, fake.NOW)
+    ended = replace(fake.RUNNING.run, status="failed", finished_at=fake.NOW)
+    state = store.history_read(state, (ended,))
+    run = state.shown_run()
+    assert run is not None
+    assert run.run == ended
+    assert not run.running
+
+
+def test_the_history_does_not_end_a_run_of_this_console() -> None:
+    state = begun()
+    run = state.running_here()
+    assert run is not None
+    ended = replace(run.run, status="succeeded", finished_at=fake.NOW)
+    assert store.history_read(state, (ended,)).running_here() == run

@@ -96,7 +96,24 @@ def test_a_key_typed_with_q_answers_the_question_that_q_asks(terminals: OpenCons
     terminal = terminals("sync")
     terminal.wait_for("x", "Cancel")
     terminal.press("qc")
+    assert_ended(terminal, 1)  # the sync that the command line asked for was cancelled
+
+
+def test_the_console_of_a_sync_that_failed_ends_with_its_code(terminals: OpenConsole) -> None:
+    terminal = terminals("failing")
+    terminal.wait_for("Sync · run 40", "failed")
+    terminal.press("q")
+    assert_ended(terminal, 4)
+
+
+def test_the_demo_chosen_on_the_welcome_is_opened_by_settings_read_after_the_first_frame(
+    terminals: OpenConsole,
+) -> None:
+    terminal = terminals("welcome")
+    terminal.wait_for("Open the demo plant")
+    terminal.press("d")
     assert_ended(terminal, 0)
+    assert terminal.line_with("the demo was opened")
 
 
 def test_a_sync_asked_for_before_there_is_an_engine_starts_with_it(terminals: OpenConsole) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -397,10 +398,21 @@ def test_the_welcome_can_open_the_demo() -> None:
         line.consoles[0].welcome.open_demo()
 
 
+def test_the_console_of_a_sync_ends_as_headless_would() -> None:
+    line = CommandLine()
+    line.run("sync", terminal=True)
+    detail = line.engine.sync(SyncRequest(), emit=lambda _: None, stop=threading.Event())
+    locked = replace(detail, tables=(replace(detail.tables[0], status="locked"),))
+    code_of = line.consoles[0].sync_exit_code
+    assert code_of is not None
+    assert (code_of(detail), code_of(locked)) == (0, 4)
+
+
 def test_the_demo_s_console_can_let_the_plant_produce() -> None:
     line = CommandLine()
     line.run("--demo", terminal=True)
     assert line.consoles[0].demo
+    assert not line.consoles[0].demo_live
     assert line.consoles[0].start_demo_live is not None
     assert line.consoles[0].welcome is None
 

@@ -173,6 +173,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ("stall_timeout = nan", "stall_timeout: must be a finite number"),
         ("stall_timeout = inf", "stall_timeout: must be"),
         ("retries = -1", "retries: must be greater than or equal to 0"),
+        ("colour = 'gren'", "colour: must be 'blue', 'green', 'amber' or 'red' (it is 'gren')"),
         ("warehouse = 3", "warehouse: must be a table of settings"),
         ("sources = []", "sources: must be a table of settings"),
         ("[warehouse]\nport = 0", "warehouse.port: must be greater than or equal to 1"),

@@ -17,9 +17,8 @@ WITH dead AS (
 ), orphans AS (
   UPDATE elconsole.table_runs t
      SET status = 'failed', finished_at = dead.finished_at,
-         error_kind = 'abandoned',
-         error_message = 'the process that ran this sync died',
-         error_hint = 'nothing was half-loaded; sync again'
+         duration_seconds = coalesce(extract(epoch FROM dead.finished_at - t.started_at), 0),
+         error_kind = %s, error_message = %s, error_hint = %s
     FROM dead
    WHERE t.run_id = dead.run_id AND t.status IN ('pending', 'running')
 )

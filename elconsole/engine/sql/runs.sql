@@ -1,14 +1,10 @@
--- Runs, newest first; one whose process died is abandoned whatever its row says.
+-- Runs, newest first; one whose process died is abandoned whatever its row says, as of when
+-- it was last heard of.
 SELECT r.run_id::text AS run_id,
        r.run_number,
-       CASE WHEN r.status = 'running' AND NOT EXISTS (
-              SELECT FROM pg_locks l
-               WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                 AND l.classid = {lock_class} AND l.objid = (r.run_number %% 2147483647)
-            ) THEN 'abandoned' ELSE r.status END AS status,
-       r.mode, r.host, r.pid, r.user_name AS "user", r.started_at, r.finished_at,
-       extract(epoch FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8
+       CASE WHEN l.dead THEN 'abandoned' ELSE r.status END AS status,
+       r.mode, r.host, r.pid, r.user_name AS "user", r.started_at, e.finished_at,
+       extract(epoch FROM coalesce(e.finished_at, clock_timestamp()) - r.started_at)::float8
          AS duration_seconds,
        coalesce(t.records_extracted, r.records_extracted)::int8 AS records_extracted,
        coalesce(t.records_loaded, r.records_loaded)::int8 AS records_loaded,
@@ -16,12 +12,29 @@ SELECT r.run_id::text AS run_id,
        r.tables_total,
        coalesce(t.tables_failed, r.tables_failed)::int4 AS tables_failed
   FROM elconsole.runs r
+ CROSS JOIN LATERAL (
+         SELECT r.status = 'running' AND NOT EXISTS (
+                  SELECT FROM pg_locks l
+                   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+                     AND l.database = (SELECT oid FROM pg_database
+                                        WHERE datname = current_database())
+                     AND l.classid = {lock_class} AND l.objid = (r.run_number %% 2147483647)
+                ) AS dead
+        OFFSET 0  -- asks for the locks once a run
+       ) l
   LEFT JOIN LATERAL (
          SELECT sum(records_extracted) AS records_extracted, sum(records_loaded) AS records_loaded,
                 sum(bytes) AS bytes,
-                count(*) FILTER (WHERE status IN ('failed', 'locked')) AS tables_failed
+                count(*) FILTER (WHERE status IN ('failed', 'locked')
+                                    OR l.dead AND status IN ('pending', 'running'))
+                  AS tables_failed,
+                greatest(max(started_at), max(finished_at)) AS heard_of_at
            FROM elconsole.table_runs WHERE run_id = r.run_id
        ) t ON r.status IN ('running', 'abandoned')
+ CROSS JOIN LATERAL (
+         SELECT CASE WHEN l.dead THEN greatest(r.started_at, t.heard_of_at)
+                     ELSE r.finished_at END AS finished_at
+       ) e
  WHERE {condition}
  ORDER BY r.run_number DESC
  LIMIT {limit}

@@ -18,7 +18,7 @@ from elconsole.ui.tables.quality import QualityItem
 from elconsole.ui.text import dimension_name, safe
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
-from elconsole.ui.widgets.plot import Plot
+from elconsole.ui.widgets.plot import READING, Plot
 
 UNITS_LIMIT = 200
 PERIODS: tuple[Period, ...] = ("day", "shift", "batch", "hour")
@@ -64,7 +64,10 @@ class ChartScreen(DetailScreen):
         table, engine, period = self.item.table, self.console.questions.engine, self.period
         where = f"{safe(table.source, 40)} by {dimension_name(table.dimension)}"
         title = f"{safe(self.item.row.value, 60)} · {where} · pass rate by {period}"
-        self.query_one(Plot).border_title = Content(title)
+        plot = self.query_one(Plot)
+        plot.border_title = Content(title)
+        plot.show((), READING)
+        self.query_one("#period", Lines).show_lines(())
         if engine is not None:
             request = QualityRequest(sources=(table.source,), by=table.dimension, period=period)
             self.ask(f"chart-{period}", lambda: engine.quality(request))
@@ -85,9 +88,9 @@ class ChartScreen(DetailScreen):
     def refused(self, question: str, error: ErrorInfo) -> None:
         """Say why."""
         words = f"Can't be read: {safe(error.message)}"
-        if question.startswith("chart"):
+        if question == f"chart-{self.period}":
             self.query_one(Plot).show((), words)
-        else:
+        elif question == "units":
             self.query_one("#units", Grid).show(Table((), title="Failed units", empty=words))
 
     def _periods(self, report: QualityReport) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, ClassVar
 
 from textual.await_complete import AwaitComplete
@@ -16,15 +17,21 @@ class DetailScreen(PageScreen):
     """A page over a page; esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
+    _numbers: ClassVar[count[int]] = count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number = next(self._numbers)
+        """Tells this screen's answers from those to one that was closed before it came."""
 
     def ask(self, key: str, work: Callable[[], Any]) -> None:
         """Ask the engine in a thread; the answer arrives in `answered`."""
-        self.console.questions.read_detail(f"{id(self)}/{key}", work)
+        self.console.questions.read_detail(f"{self._number}/{key}", work)
 
     def deliver(self, key: str, value: Any, error: ErrorInfo | None) -> None:
         """Take an answer, if it is this screen's."""
         owner, _, question = key.partition("/")
-        if owner == str(id(self)) and self.is_mounted:
+        if owner == str(self._number) and self.is_mounted:
             if error is not None:
                 self.refused(question, error)
             else:

@@ -27,7 +27,9 @@ class RunScreen(DetailScreen):
         super().__init__()
         self.run_id = run_id
         self.detail: RunDetail | None = None
+        """As the warehouse told it; None before it has."""
         self.before: RunDetail | None = None
+        self._end_asked = False
 
     def compose_page(self) -> ComposeResult:
         """Facts above, tables below."""
@@ -36,12 +38,15 @@ class RunScreen(DetailScreen):
 
     def on_mount(self) -> None:
         """Ask for the run and for the one before."""
-        engine, earlier = self.console.questions.engine, self._run_before()
-        if engine is None:
-            return
-        self.ask("run", lambda: engine.run(self.run_id))
+        earlier = self._run_before()
+        self._ask_run("run", self.run_id)
         if earlier is not None:
-            self.ask("before", lambda: engine.run(earlier.run_id))
+            self._ask_run("before", earlier.run_id)
+
+    def _ask_run(self, question: str, run_id: str) -> None:
+        engine = self.console.questions.engine
+        if engine is not None:
+            self.ask(question, lambda: engine.run(run_id))
 
     def _run_before(self) -> RunSummary | None:
         """The newest successful run that ended before this one began."""
@@ -62,25 +67,35 @@ class RunScreen(DetailScreen):
         self.paint_page()
 
     def refused(self, question: str, error: ErrorInfo) -> None:
-        """Say why."""
-        if question == "run":
+        """Say why, where nothing is known."""
+        if question == "run" and self._shown() is None:
             words = f"Can't be read: {safe(error.message)}"
             self.query_one("#tables", Grid).show(Table((), title="Tables", empty=words))
 
     def paint_page(self) -> None:
-        """Redraw; a run that goes on is drawn from the live state."""
-        live = next(
-            (r for r in self.console.shown_state.runs if r.run.run_id == self.run_id and r.running),
-            None,
-        )
-        detail = live.detail() if live is not None else self.detail
+        """Redraw; the end of a run that was followed is asked for in full."""
+        detail = self._shown()
         if detail is None:
             return
+        if self._goes_on(self.detail) and not self._goes_on(detail) and not self._end_asked:
+            self._end_asked = True
+            self._ask_run("run", self.run_id)
         lines = runs.summary_cells(detail, self.console.shown_now())
         self.query_one("#facts", Lines).show_lines(
             lines, run_name(detail.run.run_number).capitalize()
         )
         self.query_one("#tables", Grid).show(runs.tables(detail, self.before))
+
+    def _shown(self) -> RunDetail | None:
+        """The live state of a run that went on when it was asked for, else what was told."""
+        runs_known = self.console.shown_state.runs
+        live = next((item for item in runs_known if item.run.run_id == self.run_id), None)
+        stale = self.detail is None or self._goes_on(self.detail)
+        return live.detail() if live is not None and stale else self.detail
+
+    @staticmethod
+    def _goes_on(detail: RunDetail | None) -> bool:
+        return detail is not None and detail.run.status == "running"
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Open a table's error."""

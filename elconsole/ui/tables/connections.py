@@ -50,8 +50,12 @@ def standing(item: ConnectionState, now: datetime) -> Standing:
 
 
 def silence_s(item: ConnectionState, now: datetime) -> float | None:
-    """For how long a probe has gone unanswered; None while that is not worth a word."""
-    if item.asked_at is None:
+    """For how long a probe has gone unanswered; None while that is not worth a word.
+
+    A connection that is known to be down stays that while it is asked again.
+    """
+    known_down = item.health is not None and item.health.status == "down"
+    if item.asked_at is None or known_down:
         return None
     seconds = (now - item.asked_at).total_seconds()
     return seconds if seconds > STALE_AFTER_S else None

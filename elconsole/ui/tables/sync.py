@@ -76,7 +76,7 @@ def table(
 
 
 def _nothing_yet(state: ConsoleState, read_only: bool) -> str:
-    problem = state.problem("watch")
+    problem = state.problem("runs")
     if problem is not None:
         return f"The run history can't be read:\n{safe(problem.message)}"
     if state.history is None:

@@ -22,7 +22,6 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("schema", "Schema"),
     ("log", "Log"),
 )
-BADGES = {"red": "red", "amber": "amber", "yellow": "amber", "orange": "amber", "green": "green"}
 KEY_ORDER = (
     "sync",
     "full_refresh",
@@ -59,7 +58,7 @@ class TopBar(LineBar):
         if options.demo:
             name = name.removesuffix(" (demo)")
         if name:
-            left.append(Part(f" {name} ", f"badge-{BADGES.get(options.colour, 'blue')}"))
+            left.append(Part(f" {name} ", f"badge-{options.colour}"))
         if options.demo:
             left += [Part(" "), Part(" demo ", "badge-amber")]
         if options.read_only:

@@ -16,6 +16,9 @@ from elconsole.api import QualityRow
 from elconsole.ui.cells import TONES, Span
 from elconsole.ui.plotting import AXIS_WIDTH, chart, scale_for
 
+READING = "Reading the periods…"
+"""What stands in place of a chart until its periods are known."""
+
 
 def _marked(strip: Strip, mark: Style) -> Strip:
     """The strip with `mark` over its own style, not under it."""
@@ -44,7 +47,7 @@ class Plot(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.rows: tuple[QualityRow, ...] = ()
-        self.words = "Reading the periods…"
+        self.words = READING
         self.cursor = 0
         self._drawn: list[list[Span]] = []
 

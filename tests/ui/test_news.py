@@ -1,0 +1,231 @@
+"""What the console shows while connections come and go, and runs begin and end elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from elconsole.api import QualityReport, QualityRequest, RunDetail
+from elconsole.api_types import ErrorInfo
+from elconsole.errors import DemoUnavailable, WarehouseUnavailable
+from elconsole.ui import messages
+from elconsole.ui.app import ConsoleApp
+from elconsole.ui.options import Welcome
+from elconsole.ui.screens.chart import ChartScreen
+from elconsole.ui.screens.run import RunScreen
+from elconsole.ui.screens.welcome import WelcomeScreen
+from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.lines import Lines
+from elconsole.ui.widgets.plot import READING, Plot
+from tests.ui import fake_engine as fake
+from tests.ui.console import PATIENCE_S, console, press, settle
+from tests.ui.test_snapshots import ON_METAL
+
+pytestmark = pytest.mark.ui
+SIZE = (120, 40)
+AWAY = ErrorInfo("warehouse_unavailable", "connection refused")
+FORTY_TWO_ENDED = RunDetail(
+    replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW, records_loaded=3_000_000),
+    tuple(fake.table_run(name, rows=1_000_000) for name in fake.SOURCES),
+)
+FORTY_THREE = fake.run_of(
+    (fake.table_run("refills", "running", rows=10),), "running", number=43, age_s=1.0
+)
+
+
+def told(app: ConsoleApp) -> list[str]:
+    """The titles of the toasts."""
+    return [note.title for note in app._notifications]
+
+
+def words(lines: Grid) -> str:
+    """What a grid says."""
+    return "\n".join("".join(row.texts()) for row in lines.rows)
+
+
+async def asked_again(pilot: Pilot[Any], name: str) -> None:
+    """Let a connection be probed now, and wait until everything that follows is answered."""
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
+    engine = app.questions.engine
+    assert isinstance(engine, fake.FakeEngine)
+    app.background.hurry(f"probe-{name}")
+    async with asyncio.timeout(PATIENCE_S):
+        while health_of(app, name) != engine.health[name].status:
+            await pilot.pause(0.005)
+    await settle(pilot)
+
+
+def health_of(app: ConsoleApp, name: str) -> str | None:
+    """The last known status of a connection."""
+    item = next(item for item in app.state.connections if item.info.name == name)
+    return item.health.status if item.health is not None else None
+
+
+async def test_an_opened_run_shows_how_it_ended() -> None:
+    engine = fake.FakeEngine(watched=(fake.RUNNING,), past=(fake.RUNNING,))
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await app.push_screen(RunScreen(fake.RUNNING.run.run_id))
+        await settle(pilot)
+        facts = app.screen.query_one("#facts", Lines)
+        assert "running" in words(facts)
+        engine.past = (FORTY_TWO_ENDED,)
+        told_live = replace(FORTY_TWO_ENDED, tables=fake.RUNNING.tables)
+        app.on_run_seen(messages.RunSeen(told_live, fake.NOW))
+        app.repaint()
+        assert "succeeded" in words(facts)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, RunScreen)
+        assert screen.detail == FORTY_TWO_ENDED
+        assert "3,000,000" in words(facts)
+
+
+async def test_a_run_that_ended_while_the_warehouse_was_away_is_not_running_for_good() -> None:
+    engine = fake.FakeEngine(watched=(fake.RUNNING,), history=fake.history(fake.RUNNING))
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.on_watch_broken(messages.WatchBroken(AWAY))
+        engine.history = fake.history(FORTY_THREE, FORTY_TWO_ENDED)
+        app.on_run_seen(messages.RunSeen(FORTY_THREE, fake.NOW))
+        await settle(pilot)
+        assert [run.run.run_number for run in app.state.runs if run.running] == [43]
+        await press(pilot, "3")
+        assert [row.texts()[2] for row in app.screen.query_one("#runs", Grid).rows[:2]] == [
+            "▶ running",
+            "✓ succeeded",
+        ]
+
+
+async def test_a_run_too_short_to_be_seen_running_is_read_like_any_other() -> None:
+    engine = fake.FakeEngine()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        engine.history = fake.history(FORTY_TWO_ENDED)
+        app.on_run_seen(messages.RunSeen(FORTY_TWO_ENDED, fake.NOW))
+        await settle(pilot)
+        assert app.state.history == engine.history
+
+
+@pytest.mark.parametrize("runs", [(), (fake.SUCCEEDED,)])
+async def test_a_console_started_without_its_warehouse_turns_green_by_itself(
+    runs: tuple[RunDetail, ...],
+) -> None:
+    engine = fake.FakeEngine(
+        watched=runs,
+        history=tuple(detail.run for detail in runs),
+        problem=WarehouseUnavailable("connection refused", hint="Start it."),
+    )
+    engine.health["warehouse"] = fake.down("warehouse")
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        grid = app.screen.query_one("#sync", Grid)
+        assert "can't be read" in grid.table.empty
+        engine.problem = None
+        engine.health["warehouse"] = fake.healthy("warehouse")
+        await asked_again(pilot, "warehouse")
+        assert app.state.problems == ()
+        assert app.state.quality is engine.quality_report
+        assert app.state.raw_tables == engine.raw
+        assert [run.run.run_id for run in app.state.runs] == [run.run.run_id for run in runs]
+        assert "can't be read" not in grid.table.empty
+
+
+WELCOME = Welcome(searched=(), write_configuration=lambda: None, open_demo=lambda: 0)  # type: ignore[arg-type,return-value]
+
+
+async def test_a_connection_of_the_default_plant_that_goes_down_is_told() -> None:
+    engine = fake.FakeEngine()
+    app = console(engine, welcome=WELCOME)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        engine.health["springs"] = fake.down("springs")
+        await asked_again(pilot, "springs")
+        assert told(app) == ["springs is down"]
+
+
+async def test_nobody_is_welcomed_whose_databases_have_answered_before() -> None:
+    engine = fake.FakeEngine()
+    app = console(engine, welcome=WELCOME)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for info in fake.CONNECTIONS:
+            engine.health[info.name] = fake.down(info.name)
+            await asked_again(pilot, info.name)
+        assert not isinstance(app.screen, WelcomeScreen)
+        assert len(told(app)) == len(fake.CONNECTIONS)
+
+
+async def test_enter_on_a_frozen_screen_opens_the_run_it_shows() -> None:
+    app = console(fake.FakeEngine(watched=(fake.RUNNING,)))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "space")
+        app.on_run_seen(messages.RunSeen(FORTY_THREE, fake.NOW))
+        await settle(pilot)
+        app.screen.query_one("#sync", Grid).focus()
+        await press(pilot, "enter")
+        screen = app.screen
+        assert isinstance(screen, RunScreen)
+        assert screen.run_id == fake.RUNNING.run.run_id
+
+
+class SlowChart(fake.FakeEngine):
+    """Answers the periods of shifts only when a test lets it."""
+
+    shifts: threading.Event
+
+    def quality(self, request: QualityRequest) -> QualityReport:
+        if request.period == "shift":
+            self.shifts.wait(PATIENCE_S)
+        return super().quality(request)
+
+
+async def test_a_chart_of_other_periods_shows_no_old_ones() -> None:
+    engine = SlowChart()
+    engine.shifts = threading.Event()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, *ON_METAL, "enter")
+        assert isinstance(app.screen, ChartScreen)
+        plot = app.screen.query_one(Plot)
+        assert plot.rows
+        await pilot.press("p")
+        assert (plot.rows, plot.words) == ((), READING)
+        assert not app.screen.query_one("#period", Lines).rows
+        engine.shifts.set()
+        await settle(pilot)
+        assert plot.rows
+
+
+async def test_a_late_failure_of_other_periods_leaves_the_chart_alone() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, *ON_METAL, "enter")
+        screen = app.screen
+        assert isinstance(screen, ChartScreen)
+        screen.refused("chart-hour", AWAY)
+        assert screen.query_one(Plot).rows
+        assert screen.query_one("#units", Grid).rows
+
+
+async def test_a_demo_plant_that_can_not_produce_says_so() -> None:
+    def refuse() -> None:
+        raise DemoUnavailable("no more units appear: connection refused")
+
+    app = console(start_demo_live=refuse, demo_live=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "Demo plant: failed" in told(app)

@@ -1,0 +1,108 @@
+"""What a sync's end means for a console that is about to close, and for its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from elconsole.api import RunDetail, SyncRequest
+from elconsole.errors import WarehouseUnavailable
+from elconsole.ui.screens.dialogs import ErrorDialog, QuitDialog
+from tests.ui import fake_engine as fake
+from tests.ui.console import PATIENCE_S, console, press, settle
+from tests.ui.long_sync import LongSync, started
+
+pytestmark = pytest.mark.ui
+SIZE = (120, 40)
+
+
+@pytest.mark.parametrize("key", ["s", "escape"])
+async def test_staying_takes_back_that_the_console_closes_with_the_sync(key: str) -> None:
+    sync = LongSync()
+    app = console(fake.FakeEngine(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q", "w")
+        await pilot.press("q", key)
+        sync.let_go.set()
+        await settle(pilot)
+        assert app.sync_stop is None
+        assert not app._exit
+
+
+@pytest.mark.parametrize("answer", [("w",), ()])
+async def test_a_console_about_to_close_stays_open_where_its_sync_fails(
+    answer: tuple[str, ...],
+) -> None:
+    sync = LongSync(ends="failed")
+    app = console(fake.FakeEngine(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q", *answer)
+        sync.let_go.set()
+        await settle(pilot)
+        assert app.sync_stop is None
+        assert not app._exit
+        assert not any(isinstance(screen, QuitDialog) for screen in app.screen_stack)
+        await pilot.press("q")
+        await pilot.pause()
+        assert app._exit
+
+
+def code_of(detail: RunDetail) -> int:
+    """Any mapping: the console only passes it on."""
+    return 0 if detail.run.status == "succeeded" else 7
+
+
+@pytest.mark.parametrize(("status", "code"), [("succeeded", 0), ("failed", 7)])
+async def test_the_exit_code_is_that_of_the_sync_of_the_command_line(
+    status: str, code: int
+) -> None:
+    ends = {"succeeded": fake.SUCCEEDED, "failed": fake.FAILED}
+    engine = fake.FakeEngine(on_sync=lambda *_: ends[status])
+    app = console(engine, sync_request=SyncRequest(), sync_exit_code=code_of)
+    async with app.run_test(size=SIZE) as pilot:
+        assert app.requested_exit_code() == 1  # until it has ended
+        await settle(pilot)
+        assert app.requested_exit_code() == code
+        engine.on_sync = lambda *_: fake.SUCCEEDED
+        await press(pilot, "s")
+        assert len(engine.requests) == 2
+        assert app.requested_exit_code() == code
+
+
+async def test_the_exit_code_of_a_sync_that_could_not_start_is_its_errors() -> None:
+    app = console(fake.FakeEngine(on_sync=refused), sync_request=SyncRequest())
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert isinstance(app.screen, ErrorDialog)
+        assert app.requested_exit_code() == WarehouseUnavailable.exit_code
+
+
+async def test_a_failed_sync_that_was_started_by_key_is_no_failure_of_the_console() -> None:
+    app = console(fake.FakeEngine(on_sync=lambda *_: fake.FAILED), sync_exit_code=code_of)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "s")
+        assert app.requested_exit_code() == 0
+
+
+async def test_a_failed_sync_closes_the_console_where_it_was_to_be_cancelled() -> None:
+    sync = LongSync(deaf=True, ends="failed")
+    app = console(fake.FakeEngine(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q", "c")
+        sync.let_go.set()
+        async with asyncio.timeout(PATIENCE_S):
+            while not app._exit:
+                await pilot.pause(0.01)
+
+
+def refused(*_: object) -> RunDetail:
+    """No sync without a warehouse."""
+    raise WarehouseUnavailable("connection refused", hint="Start it.")
