@@ -72,7 +72,7 @@ class DashboardScreen(PageScreen):
 
         state, now = self.console.shown_state, self.console.shown_now()
         self.query_one("#raw", Grid).show(raw.panel(state, now))
-        if self._changed("recent", state.history, state.runs, now.date()):
+        if self._changed("recent", state.history, state.runs, state.problems, now.date()):
             self.query_one("#recent", Grid).show(runs.recent(state, now))
 
     def _changed(self, panel: str, *inputs: object) -> bool:

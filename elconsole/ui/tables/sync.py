@@ -37,12 +37,12 @@ COLUMNS = (
     Column(
         "", grows=True, min_width=8, max_width=46, drawn=lambda value, width: _bar(value, width)
     ),
-    Column("", align="right", keep=3),
-    Column("rows", align="right"),
-    Column("of", keep=6),
-    Column("rate", align="right", keep=2),
-    Column("size", align="right", keep=5),
-    Column("", min_width=11, align="left"),
+    Column("", name="done", align="right", keep=2),
+    Column("rows", align="right", number=True),
+    Column("of", name="rows estimated", number=True, keep=6),
+    Column("rate", name="rows/s", align="right", number=True, keep=3),
+    Column("size", name="bytes", align="right", number=True, keep=5),
+    Column("", name="status", min_width=11),
 )
 
 
@@ -153,7 +153,7 @@ def _status(item: TableProgress, now: datetime, mark: str, tone: Tone) -> Cell:
         return cell(f"▲ try {entry.attempts + 1}", "warn")
     left = item.seconds_left(now)
     if left is not None:
-        return cell(f"{whole_seconds(max(1.0, round(left)))} left", "dim")
+        return cell(f"~{whole_seconds(max(1.0, round(left)))} left", "dim")
     if entry.rows_estimated and entry.records_extracted >= entry.rows_estimated:
         return cell("publishing", "accent")
     return cell("reading", "accent")
