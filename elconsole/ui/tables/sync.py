@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
@@ -46,8 +47,31 @@ COLUMNS = (
 )
 
 
+class KeptRows:
+    """Keeps the rows of tables that are not running: of thousands only a few change."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[TableProgress, Row]] = {}
+        """By the identity of the progress, which is held here and so can be no other's."""
+
+    def of(self, items: Iterable[TableProgress], now: datetime) -> Iterator[Row]:
+        """A row for each; what is not asked for again is forgotten."""
+        before, self._kept = self._kept, {}
+        for item in items:
+            known = before.get(id(item))
+            if known is None or item.table.status == "running":
+                known = item, _row(item, now)
+            self._kept[id(item)] = known
+            yield known[1]
+
+
 def table(
-    state: ConsoleState, now: datetime, *, read_only: bool = False, compact: bool = False
+    state: ConsoleState,
+    now: datetime,
+    *,
+    read_only: bool = False,
+    compact: bool = False,
+    kept: KeptRows | None = None,
 ) -> Table:
     """The panel; `compact` leaves out what has no room on a small terminal."""
     run = state.shown_run()
@@ -58,7 +82,7 @@ def table(
         )
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
-    rows = tuple(_row(item, now) for item in _ordered(run))
+    rows = tuple((kept or KeptRows()).of(_ordered(run), now))
     footer = tuple(_footer(run, now))[: -1 if compact else None]
     rows = (*footer, *rows) if len(run.tables) > SORTED_FROM else (*rows, *footer)
     note = start_keys
