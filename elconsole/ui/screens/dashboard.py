@@ -56,9 +56,7 @@ class DashboardScreen(PageScreen):
             connections.table(state, now, compact=compact or wide)
         )
         self.query_one("#sync", Grid).show(
-            sync.table(
-                state, now, read_only=read_only, compact=compact, kept=self._sync_rows
-            )
+            sync.table(state, now, read_only=read_only, compact=compact, kept=self._sync_rows)
         )
         if self._changed("rates", state.quality, state.problems, now.date()):
             self.query_one("#first", Grid).show(quality_panels.first(state, now))
