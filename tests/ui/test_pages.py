@@ -132,11 +132,11 @@ async def test_space_on_the_log_page_unfreezes_a_frozen_screen() -> None:
         assert app.paused
         assert note(app, "log") != "following"
         await press(pilot, "space")
-        assert not app.paused
+        assert app.frozen_at is None
         assert note(app, "log") == "following"
         assert isinstance(app.screen, LogScreen)
         await press(pilot, "space")
-        assert not app.paused
+        assert app.frozen_at is None
         assert note(app, "log").startswith("standing still")
 
 
@@ -362,6 +362,8 @@ async def test_advice_asked_for_before_there_is_an_engine_comes_once_there_is_on
 
     app = console(engine_factory=build)
     async with app.run_test(size=SIZE) as pilot:
+        while not app.background.asking("engine"):
+            await pilot.pause(0.005)
         app.action_advice()
         await pilot.pause()
         held.set()
