@@ -37,11 +37,12 @@ def records(columns: tuple[Column, ...], rows: tuple[Row, ...]) -> Iterator[dict
 
 
 def _told(column: Column, row: Row, texts: tuple[str, ...], at: int) -> Any:
-    value = row.values[at] if at < len(row.values) else None
+    known = at < len(row.values)
     if column.number:
-        return value
-    if column.drawn is not None:
-        return "".join(span.text for span in column.drawn(value, column.max_width)).strip()
+        return row.values[at] if known else None
+    if column.drawn is not None and known:
+        drawn = column.drawn(row.values[at], column.max_width)
+        return "".join(span.text for span in drawn).strip()
     return texts[at] if at < len(texts) else ""
 
 
