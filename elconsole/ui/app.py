@@ -129,7 +129,7 @@ class ConsoleApp(ListeningApp):
                 return
 
     def action_toggle_pause(self) -> None:
-        """Freeze the screen, or let it go on; the work goes on either way."""
+        """Freeze the screen, or let it go on; a sync under way goes on, auto-sync rests."""
         self.frozen_at = None if self.paused else self.now()
         self.repaint()
 
@@ -138,6 +138,7 @@ class ConsoleApp(ListeningApp):
         self.questions.hurry()
         for question in ("runs", "tables", "quality", "schema", "plan"):
             self.questions.read(question)
+        self.repaint()
 
     def action_help(self) -> None:
         """All keys of this place."""

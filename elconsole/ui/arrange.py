@@ -58,10 +58,14 @@ def cell_width(cell: Cell) -> int:
     return sum(cell_len(span.text) for span in cell)
 
 
-def widths(table: Table, room: int) -> tuple[tuple[int, int], ...]:
+def widths(table: Table, room: int, *, headings: bool = True) -> tuple[tuple[int, int], ...]:
     """Pairs of column index and width that fit into `room` cells."""
     natural = [_natural(table, index) for index in range(len(table.columns))]
-    kept = list(range(len(table.columns)))
+    kept = [
+        index
+        for index, column in enumerate(table.columns)
+        if not (headings and column.instead_of_headings)
+    ]
 
     def least(index: int) -> int:
         column = table.columns[index]

@@ -56,6 +56,12 @@ class Column:
     max_width: int = 60
     drawn: Callable[[Any, int], Cell] | None = None
     """Draws the cell from its sort value and the width it got (bars)."""
+    name: str | None = None
+    """How an export calls it: None, like its title; a column without a name is left out."""
+    number: bool = False
+    """Whether its sort value is a number, to be exported in place of the text."""
+    instead_of_headings: bool = False
+    """Shown only while the rows are sorted or filtered, which takes their headings away."""
 
 
 @record(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Row:
     """Identifies the row across refreshes, so that the cursor stays on it."""
     cells: tuple[Cell, ...]
     values: tuple[Any, ...] = ()
-    """What each column sorts and exports by; a row without is sorted by its text."""
+    """What each column sorts by; a row without is sorted by its text."""
     heading: bool = False
     """A heading: never selected, hidden while sorted or filtered."""
     trouble: str = ""

@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
 from textual.worker import Worker
 
 from elconsole.api import SyncRequest
+from elconsole.ui.screens.help import KEYS
 from elconsole.ui.text import safe
 from elconsole.ui.widgets.bars import PAGES
 
@@ -22,15 +24,18 @@ Command = tuple[str, str, Callable[[], Any]]
 
 FROM_TEXTUAL = frozenset({"Theme", "Screenshot", "Quit"})
 """Textual's own commands that mean something here."""
+MOVES = frozenset({"move", "page", "edge", "enter_panels", "into", "back"})
+"""Actions that mean a key by the cursor, and nothing by their name."""
 
 
-def commands(app: ConsoleApp) -> Iterator[Command]:
-    """Everything that can be done from here."""
+def commands(app: ConsoleApp, screen: Screen[Any]) -> Iterator[Command]:
+    """Everything that can be done on `screen`."""
     for mode, title in PAGES:
         yield f"Go to {title}", f"The page {title}", partial(app.run_action, f"page('{mode}')")
+    yield from _bound(screen)
     yield "Help", "All keys of this place", app.action_help
     yield "Ask every database again", "Probe and read everything now", app.action_refresh_all
-    yield "Pause or go on", "Freeze the screen; the work goes on", app.action_toggle_pause
+    yield "Pause or go on", "Freeze the screen; auto-sync rests", app.action_toggle_pause
     yield "Advice", "What the advisors noticed", app.action_advice
     for item in app.state.connections:
         name = safe(item.info.name, 60)
@@ -40,6 +45,17 @@ def commands(app: ConsoleApp) -> Iterator[Command]:
     for command in app.get_system_commands(app.screen_stack[0]):
         if command.title in FROM_TEXTUAL:
             yield command.title, command.help, command.callback
+
+
+def _bound(screen: Screen[Any]) -> Iterator[Command]:
+    """What the keys of the page and of its focused widget do, told from the bindings."""
+    for key, (node, binding, enabled, words) in screen.active_bindings.items():
+        name = binding.action.split("(")[0]
+        ours = type(node).__module__.startswith("elconsole.") and "." not in name
+        if ours and enabled and node is not screen.app and name not in MOVES:
+            deed = partial(screen.app.run_action, binding.action, node)
+            told = " · ".join(part for part in (words, f"key {KEYS.get(key, key)}") if part)
+            yield binding.description, told, deed
 
 
 def _writing(app: ConsoleApp) -> Iterator[Command]:
@@ -77,13 +93,13 @@ class ConsoleCommands(Provider):
 
     async def discover(self) -> Hits:
         """All of them, before a letter is typed."""
-        for title, words, deed in commands(cast("ConsoleApp", self.app)):
+        for title, words, deed in commands(cast("ConsoleApp", self.app), self.screen):
             yield DiscoveryHit(title, deed, help=words)
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
         matcher = self.matcher(query)
-        for title, words, deed in commands(cast("ConsoleApp", self.app)):
+        for title, words, deed in commands(cast("ConsoleApp", self.app), self.screen):
             score = matcher.match(title)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), deed, help=words)

@@ -62,7 +62,7 @@ class StateApp(App[str]):
 
     @property
     def paused(self) -> bool:
-        """Whether the screen is frozen; the work goes on."""
+        """Whether the screen is frozen; a sync under way goes on, auto-sync rests."""
         return self.frozen_at is not None
 
     def on_resize(self) -> None:
@@ -77,7 +77,8 @@ class StateApp(App[str]):
 
     def _paint_every_cell(self) -> None:
         self._settling = None
-        self.screen.refresh()
+        for screen in self.screen_stack[-1:]:  # none while the app ends
+            screen.refresh()
 
     async def on_event(self, event: Event) -> None:
         """Take keys one at a time, everything else at once."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from elconsole.record import record
 from elconsole.ui.cells import Tone
-from elconsole.ui.text import safe
+from elconsole.ui.text import clock, safe
 
 if TYPE_CHECKING:
     from elconsole.api import RunSummary
     from elconsole.api_types import ErrorInfo
+    from elconsole.ui.state import ConsoleState
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
@@ -76,6 +77,15 @@ def error_line(error: ErrorInfo | None, subject: str = "") -> str:
         return ""
     words = safe(said_of(subject, error.message))
     return words + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
+
+
+def unread_since(state: ConsoleState, question: str, at: datetime | None = None) -> str:
+    """That what is shown is old, since when and why; empty where it is the last answer."""
+    error = state.problem(question)
+    if error is None:
+        return ""
+    since = f"since {clock(at)}" if at is not None else "again"
+    return f"not read {since}: {error_line(error)}"
 
 
 def error_text(error: ErrorInfo, subject: str) -> str:

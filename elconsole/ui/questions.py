@@ -129,7 +129,7 @@ class Questions:
                 "quality": engine.quality(QualityRequest()),
                 "quality_at": self.options.clock(),
             },
-            "schema": lambda: {"schema": engine.schema()},
+            "schema": lambda: {"schema": engine.schema(), "schema_at": self.options.clock()},
             "plan": lambda: {"plan": engine.plan(SyncRequest())},
             "advice": lambda: {"advice": engine.advise()},
         }

@@ -132,6 +132,7 @@ class ConsoleState:
     quality: QualityReport | None = None
     quality_at: datetime | None = None
     schema: SchemaReport | None = None
+    schema_at: datetime | None = None
     plan: PlanReport | None = None
     advice: AdviceReport | None = None
     log: tuple[LogEntry, ...] = ()

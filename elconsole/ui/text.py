@@ -100,6 +100,11 @@ def points(difference: float | None) -> str:
     return NOTHING if difference is None else f"{difference * 100:+.1f}".replace("-", "−")
 
 
+def percentage_points(difference: float | None) -> float | None:
+    """A difference of two rates in percentage points, as a number."""
+    return None if difference is None else round(difference * 100, 2)
+
+
 def spark(values: Sequence[float | None], low: float, high: float) -> str:
     """One character a value; a gap where there is none."""
     scale = high - low

@@ -473,7 +473,7 @@ async def test_the_palette_has_a_command_for_every_source_and_table() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        titles = [title for title, _, _ in commands(app)]
+        titles = [title for title, _, _ in commands(app, app.screen)]
     for name in fake.SOURCES:
         assert f"Sync {name}" in titles
         assert f"Sync {name}.{name}_production" in titles
@@ -485,7 +485,7 @@ async def test_a_read_only_palette_writes_nothing() -> None:
     app = console(read_only=True)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        titles = [title for title, _, _ in commands(app)]
+        titles = [title for title, _, _ in commands(app, app.screen)]
     assert not [title for title in titles if title.startswith(("Sync", "Full", "Freeze"))]
 
 

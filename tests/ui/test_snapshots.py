@@ -288,7 +288,7 @@ def test_palette(snap_compare: Compare) -> None:
         assert isinstance(app, ConsoleApp)
         await pilot.press("ctrl+p")
         found = app.screen.query_one(OptionList)
-        while found.option_count < len(list(commands(app))):
+        while found.option_count < len(list(commands(app, app.screen_stack[-2]))):
             await pilot.pause(0.005)
         await app.workers.wait_for_complete()
         await settle(pilot)

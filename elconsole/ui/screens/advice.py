@@ -10,13 +10,17 @@ from textual.binding import Binding, BindingType
 from elconsole.api import AdviceReport
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Cell, cell
+from elconsole.ui.entries import error_line
 from elconsole.ui.screens.detail import DetailScreen
 from elconsole.ui.text import safe
 from elconsole.ui.widgets.lines import Lines
 
+COMMAND_LETTERS = 4000
+"""A command is run as it stands: it must not be cut where it is only long."""
+
 
 def advice_lines(report: AdviceReport) -> tuple[Cell, ...]:
-    """Three lines a finding."""
+    """Three lines a finding, then the sources that nobody could ask."""
     lines: list[Cell] = []
     for item in report.findings:
         evidence = " · ".join(f"{safe(k, 60)} {_value(v)}" for k, v in item.evidence.items())
@@ -27,8 +31,11 @@ def advice_lines(report: AdviceReport) -> tuple[Cell, ...]:
         if evidence:
             lines.append(cell(f"  {evidence}", "dim"))
         if item.command:
-            lines.append(cell(f"  → {safe(item.command, 300)}", "accent"))
+            lines.append(cell(f"  → {safe(item.command, COMMAND_LETTERS)}", "accent"))
         lines.append(())
+    for source, error in report.unasked:
+        words = f"could not be asked: {error_line(error, source)}"
+        lines.append((*cell(f"? {safe(source, 80)}  ", "warn"), *cell(words, "plain")))
     return tuple(lines) or (cell("● Nothing to advise.", "ok"),)
 
 
@@ -39,27 +46,50 @@ def _value(value: object) -> str:
 class AdviceScreen(DetailScreen):
     """The findings."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("down,j", "into", "Read on", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "into", "Read on", show=False),
+        Binding("c", "copy", "Copy all advice", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: tuple[Cell, ...] = ()
+        self._answered = False
 
     def action_into(self) -> None:
         """Give the list the keys that scroll."""
         self.query_one("#advice", Lines).focus()
+
+    def action_copy(self) -> None:
+        """Copy everything that stands here, commands in full."""
+        from elconsole.ui.clipboard import copy
+
+        copy(self.app, "\n".join("".join(span.text for span in item) for item in self._lines))
 
     def compose_page(self) -> ComposeResult:
         """One list."""
         yield Lines("Advice", id="advice")
 
     def on_mount(self) -> None:
-        """Ask."""
+        """Ask, or wait for the engine."""
+        self._tell(cell("Looking…", "dim"))
+        self.on_screen_resume()
+
+    def on_screen_resume(self) -> None:
+        """Ask, unless that was answered; the app calls this again once it has an engine."""
         engine = self.console.questions.engine
-        self.query_one("#advice", Lines).show_lines((cell("Looking…", "dim"),))
-        if engine is not None:
+        if engine is not None and not self._answered:
             self.ask("advice", engine.advise)
 
     def answered(self, question: str, value: Any) -> None:  # noqa: ARG002
         """Show the findings."""
-        self.query_one("#advice", Lines).show_lines(advice_lines(value))
+        self._answered = True
+        self._tell(*advice_lines(value))
 
     def refused(self, question: str, error: ErrorInfo) -> None:  # noqa: ARG002
         """Say why."""
-        self.query_one("#advice", Lines).show_lines((cell(safe(error.message), "bad"),))
+        self._tell(cell(safe(error.message), "bad"))
+
+    def _tell(self, *lines: Cell) -> None:
+        self._lines = lines
+        self.query_one("#advice", Lines).show_lines(lines)

@@ -28,7 +28,9 @@ class ChartScreen(DetailScreen):
     """Chart above, what failed below."""
 
     AUTO_FOCUS = "#plot"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("p", "period", "Period")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "period", "Period", tooltip="Days, shifts, batches or hours")
+    ]
     main_grid = "units"
 
     def __init__(self, item: QualityItem) -> None:

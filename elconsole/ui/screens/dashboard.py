@@ -27,6 +27,7 @@ class DashboardScreen(PageScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._sync_rows = sync.KeptRows()
         self._drawn_from: dict[str, tuple[object, ...]] = {}
 
     def compose_page(self) -> ComposeResult:
@@ -55,7 +56,7 @@ class DashboardScreen(PageScreen):
             connections.table(state, now, compact=compact or wide)
         )
         self.query_one("#sync", Grid).show(
-            sync.table(state, now, read_only=read_only, compact=compact)
+            sync.table(state, now, read_only=read_only, compact=compact, kept=self._sync_rows)
         )
         if self._changed("rates", state.quality, state.problems, now.date()):
             self.query_one("#first", Grid).show(quality_panels.first(state, now))
@@ -72,7 +73,7 @@ class DashboardScreen(PageScreen):
 
         state, now = self.console.shown_state, self.console.shown_now()
         self.query_one("#raw", Grid).show(raw.panel(state, now))
-        if self._changed("recent", state.history, state.runs, now.date()):
+        if self._changed("recent", state.history, state.runs, state.problems, now.date()):
             self.query_one("#recent", Grid).show(runs.recent(state, now))
 
     def _changed(self, panel: str, *inputs: object) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -16,10 +17,14 @@ from textual.widgets import Static
 
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.entries import said_of
+from elconsole.ui.entries import said_of, tables_text
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import count, safe, safe_lines, span_of
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.row_cursor import MOVING
+
+if TYPE_CHECKING:
+    from elconsole.api import PlannedTable, RawTable, TableDrift
 
 Choice = tuple[str, str, str, str]
 """Key, answer, label, what it means."""
@@ -29,8 +34,11 @@ Foot = tuple[tuple[str, str], ...]
 """Pairs of words and action."""
 
 
-class Choices(Grid):
+class Choices(Grid, inherit_bindings=False):
     """The answers of a dialog, one a line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Choose"), *MOVING]
+    OPENED_BY_ONE_CLICK = True
 
     def __init__(self, choices: tuple[Choice, ...]) -> None:
         rows = tuple(
@@ -186,30 +194,41 @@ class RefreshDialog(Dialog):
 
     def words(self) -> ComposeResult:
         """Tables, rows, last duration."""
-        tables = [
-            item
-            for item in self._state.raw_tables
-            if not self._target
-            or item.source in self._target
-            or f"{item.source}.{item.table}" in self._target
-        ]
         what = safe(", ".join(self._target), 200) or "every configured table"
         yield line(
             ("Reads ", "$foreground"),
             (what, "bold $foreground"),
             (" anew, every row.\n", "$foreground"),
         )
-        if tables:
-            rows = sum(item.rows for item in tables)
+        state = self._state
+        report = state.plan or state.schema
+        names = self._chosen(report.tables if report is not None else state.raw_tables)
+        if names:
+            synced = {f"{item.source}.{item.table}": item.rows for item in state.raw_tables}
+            rows = sum(synced.get(name, 0) for name in names)
+            fresh = len(names - synced.keys())
+            more = f", and all of {tables_text(fresh)} never synced" if fresh else ""
+            so_far = " synced so far" if report is None else ""
             yield line(
-                ("tables      ", "$dim"), (f"{len(tables)}", "$foreground"),
-                ("\nrows        ", "$dim"), (f"~{count(rows)}", "$foreground"),
-                ("\nlast time   ", "$dim"), (self._last(), "$foreground"),
+                ("tables      ", "$dim"), (f"{len(names)}{so_far}", "$foreground"),
+                ("\nrows        ", "$dim"), (f"~{count(rows)}{more}", "$foreground"),
+                ("\nlast time   ", "$dim"), (self._last(len(names)), "$foreground"),
             )  # fmt: skip
 
-    def _last(self) -> str:
-        full = [run for run in self._state.history or () if run.mode == "full"]
-        last = next((run for run in full if run.status == "succeeded"), None)
-        if last is None:
-            return "no full refresh is known"
-        return f"{span_of(last.duration_seconds)} for {count(last.records_loaded)} rows"
+    def _chosen(self, tables: Sequence[PlannedTable | TableDrift | RawTable]) -> set[str]:
+        """The names of those that the target selects."""
+        return {
+            f"{item.source}.{item.table}"
+            for item in tables
+            if not self._target
+            or item.source in self._target
+            or f"{item.source}.{item.table}" in self._target
+        }
+
+    def _last(self, tables: int) -> str:
+        """How long as many tables took; the history does not say which they were."""
+        wanted = ("full", "succeeded", tables)
+        for run in self._state.history or ():
+            if (run.mode, run.status, run.tables_total) == wanted:
+                return f"{span_of(run.duration_seconds)} for {count(run.records_loaded)} rows"
+        return "not known"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -16,30 +17,42 @@ from elconsole.ui.screens.dialogs import Dialog, line
 from elconsole.ui.widgets.grid import Grid
 
 
-def names(columns: tuple[Column, ...]) -> list[str]:
-    """A name for every column, unique, also for those without a title."""
-    found: list[str] = []
-    for number, column in enumerate(columns, 1):
-        name = column.title or f"column_{number}"
-        found.append(name if name not in found else f"{name}_{number}")
+def exported(columns: tuple[Column, ...]) -> dict[str, int]:
+    """The place of every column with a name, by that name, made unique."""
+    found: dict[str, int] = {}
+    for place, column in enumerate(columns):
+        name = column.title if column.name is None else column.name
+        if name:
+            found[name if name not in found else f"{name}_{place + 1}"] = place
     return found
 
 
-def _plain(row: Row, index: int) -> Any:
-    text = row.texts()[index] if index < len(row.cells) else ""
-    value = row.values[index] if index < len(row.values) else None
-    return value if isinstance(value, bool | int | float) else text
+def records(columns: tuple[Column, ...], rows: tuple[Row, ...]) -> Iterator[dict[str, Any]]:
+    """Every row by the names of its columns: text as shown, numbers unrounded."""
+    places = exported(columns)
+    for row in rows:
+        if not row.heading:
+            texts = row.texts()
+            yield {name: _told(columns[at], row, texts, at) for name, at in places.items()}
+
+
+def _told(column: Column, row: Row, texts: tuple[str, ...], at: int) -> Any:
+    known = at < len(row.values)
+    if column.number:
+        return row.values[at] if known else None
+    if column.drawn is not None and known:
+        drawn = column.drawn(row.values[at], column.max_width)
+        return "".join(span.text for span in drawn).strip()
+    return texts[at] if at < len(texts) else ""
 
 
 def as_csv(columns: tuple[Column, ...], rows: tuple[Row, ...]) -> str:
     """RFC 4180, one header line; cells that a spreadsheet would run are quoted by `'`."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(names(columns))
-    for row in rows:
-        if not row.heading:
-            cells = [_plain(row, index) for index in range(len(columns))]
-            writer.writerow([_harmless(item) for item in cells])
+    writer.writerow(exported(columns))
+    for record in records(columns, rows):
+        writer.writerow([_harmless(item) for item in record.values()])
     return out.getvalue()
 
 
@@ -50,13 +63,7 @@ def _harmless(value: Any) -> Any:
 
 def as_json(columns: tuple[Column, ...], rows: tuple[Row, ...]) -> str:
     """An array of objects."""
-    heads = names(columns)
-    records = [
-        {head: _plain(row, index) for index, head in enumerate(heads)}
-        for row in rows
-        if not row.heading
-    ]
-    return json.dumps(records, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps([*records(columns, rows)], ensure_ascii=False, indent=2) + "\n"
 
 
 def free_path(folder: Path, stem: str, suffix: str, now: datetime) -> Path:

@@ -20,9 +20,9 @@ class LogScreen(PageScreen):
     AUTO_FOCUS = "#log"
     main_grid = "log"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "level", "Level"),
-        Binding("u", "source", "Source"),
-        Binding("space", "follow", "Follow"),
+        Binding("l", "level", "Level", tooltip="From which level on lines are shown"),
+        Binding("u", "source", "Source", tooltip="Lines of one connection, then the next"),
+        Binding("space", "follow", "Follow", tooltip="Follow the end, or stand still"),
     ]
 
     def __init__(self) -> None:
@@ -43,14 +43,20 @@ class LogScreen(PageScreen):
                 console.shown_now(),
                 level=self.level,
                 source=self.source,
-                following=grid.follow,
+                following=grid.follow and not self.console.paused,
             )
         )
 
     def action_follow(self) -> None:
-        """Stand still, or follow the end."""
-        grid = self.query_one("#log", Grid)
-        grid.follow = not grid.follow
+        """Stand still, or follow the end; a frozen screen goes on."""
+        if self.console.paused:
+            self.console.action_toggle_pause()
+            self._follow(True)
+        else:
+            self._follow(not self.query_one("#log", Grid).follow)
+
+    def _follow(self, follow: bool) -> None:
+        self.query_one("#log", Grid).follow = follow
         self._frozen = self.console.shown_state
         self.paint_page()
 
@@ -74,7 +80,7 @@ class LogScreen(PageScreen):
         grid = self.query_one("#log", Grid)
         at_end = grid.cursor >= len(grid.rows) - 1
         if grid.follow != at_end:
-            self.action_follow()
+            self._follow(at_end)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Open what the line is about."""

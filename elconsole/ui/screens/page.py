@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from elconsole.ui.widgets.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -34,7 +35,7 @@ class PageScreen(Screen[None]):
         (30, "-tall"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="Rows with certain words"),
         Binding("escape", "back", "Back", show=False),
     ]
     main_grid: ClassVar[str] = ""
@@ -95,17 +96,24 @@ class PageScreen(Screen[None]):
 
     def grid(self) -> Grid | None:
         """The grid that keys mean."""
-        if isinstance(self.focused, Grid):
+        if isinstance(self.focused, Grid) and not isinstance(self.focused, Lines):
             return self.focused
         found = self.query(f"#{self.main_grid}") if self.main_grid else ()
         return next((item for item in found if isinstance(item, Grid)), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is nothing to filter where there is no table."""
+        return action != "filter" or self.grid() is not None
 
     # Filter
 
     async def action_filter(self) -> None:
         """Type words that the rows of the focused table must contain."""
+        if opened := self.query("#filter"):
+            self.set_focus(opened.first())
+            return
         grid = self.grid()
-        if grid is None or self.query("#filter"):
+        if grid is None:
             return
         from textual.widgets import Input
 

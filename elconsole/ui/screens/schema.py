@@ -27,7 +27,9 @@ class SchemaScreen(PageScreen):
 
     def paint_page(self) -> None:
         """Redraw it."""
-        self.query_one("#schema", Grid).show(schema.page(self.console.shown_state))
+        console = self.console
+        comparing = console.background.asking("schema") and not console.paused
+        self.query_one("#schema", Grid).show(schema.page(console.shown_state, comparing=comparing))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Open a conflict's error."""

@@ -24,9 +24,9 @@ def panel(state: ConsoleState, now: datetime) -> Table:
     entries = [entry for entry in state.log if entry.level != "debug"][-ACTIVITY_ROWS:]
     return Table(
         columns=(
-            Column(""),
-            Column("", max_width=40, min_width=10, keep=1),
-            Column("", grows=True, min_width=20, max_width=500),
+            Column("", name="time"),
+            Column("", name="about", max_width=40, min_width=10, keep=1),
+            Column("", name="what", grows=True, min_width=20, max_width=500),
         ),
         rows=tuple(_rows(reversed(entries), now)),
         title="Activity",
@@ -75,7 +75,12 @@ def page(
                 cell(safe(entry.subject, 120), "plain"),
                 _news(entry),
             ),
-            values=(entry.at.timestamp(), least, entry.subject, entry.text),
+            values=(
+                entry.at.timestamp(),
+                LEVELS.index(entry.level),
+                entry.subject,
+                entry.text,
+            ),
             data=entry,
         )
         for entry in entries

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from elconsole.record import record
-from elconsole.ui.cells import Cell, Row, Span, Tone, cell
+from elconsole.ui.cells import Cell, Column, Row, Span, Tone, cell
 from elconsole.ui.entries import error_line
 from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import NOTHING, safe, spark
+from elconsole.ui.text import NOTHING, dimension_name, safe, spark
 
 if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.api import QualityRow, QualityTable
@@ -19,12 +19,24 @@ FEW_UNITS = 30
 """A rate of at most so many units is grey where its chart can't judge it either."""
 
 
+ORIGIN = (
+    Column("source", keep=1, max_width=24, instead_of_headings=True),
+    Column("by", keep=1, max_width=24, instead_of_headings=True),
+)
+"""Where a value comes from, while no heading above it says so."""
+
+
 @record(frozen=True, slots=True)
 class QualityItem:
     """One dimension value and the table it belongs to."""
 
     table: QualityTable
     row: QualityRow
+
+
+def origin(table: QualityTable) -> tuple[Cell, Cell]:
+    """The cells of `ORIGIN`."""
+    return cell(safe(table.source, 40), "dim"), cell(dimension_name(table.dimension), "dim")
 
 
 def rate_tone(row: QualityRow) -> Tone:

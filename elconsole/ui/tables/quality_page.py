@@ -6,8 +6,10 @@ from datetime import datetime
 
 from elconsole.api import QualityTable
 from elconsole.ui.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.entries import unread_since
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.quality import (
+    ORIGIN,
     TREND_PERIODS,
     TROUBLE,
     QualityItem,
@@ -18,6 +20,7 @@ from elconsole.ui.tables.quality import (
     mark,
     no_quality,
     nothing_inspected,
+    origin,
     rate_tone,
     trend_bar,
     unread,
@@ -31,6 +34,7 @@ from elconsole.ui.text import (
     interval,
     moment,
     percent,
+    percentage_points,
     points,
     safe,
 )
@@ -40,17 +44,18 @@ def table(state: ConsoleState, now: datetime, *, wide: bool = False) -> Table:
     """The page; only a `wide` one has room for a signal in full."""
     columns = (
         Column("value", min_width=10, max_width=34),
-        Column("units", align="right", keep=1),
-        Column("failed", align="right", keep=5),
-        Column("pass", align="right"),
-        Column(""),
+        Column("units", align="right", number=True, keep=1),
+        Column("failed", align="right", number=True, keep=5),
+        Column("pass", align="right", number=True),
+        Column("", name="signal"),
         Column("95 %", keep=2),
         Column("limits", keep=8),
         Column("trend", min_width=7, max_width=TREND_PERIODS, drawn=trend_bar, keep=3),
-        Column("± pp", align="right", keep=7),
-        Column("base ± pp", align="right", keep=9),
-        Column("ppm", align="right", keep=10),
+        Column("± pp", align="right", number=True, keep=7),
+        Column("base ± pp", align="right", number=True, keep=9),
+        Column("ppm", align="right", number=True, keep=10),
         Column("top defect", keep=6, max_width=34),
+        *ORIGIN,
         Column("judged", keep=4, min_width=14, max_width=70, grows=True),
     )
     report = state.quality
@@ -70,7 +75,8 @@ def table(state: ConsoleState, now: datetime, *, wide: bool = False) -> Table:
         columns,
         rows=tuple(rows),
         title=f"Pass rates · {signals} out of control" if signals else "Pass rates",
-        note=f"counted {clock(state.quality_at)} · enter: control chart",
+        note=unread_since(state, "quality", state.quality_at)
+        or f"counted {clock(state.quality_at)} · enter: control chart",
         empty=nothing_inspected() if report.tables else no_quality(),
         alert=bool(signals),
     )
@@ -117,6 +123,7 @@ def _page_row(item: QualityItem, wide: bool) -> Row:
             cell(points(row.change_baseline), "dim"),
             cell(count(round(defects)) if defects is not None else NOTHING, "dim"),
             cell(defect(row), "plain"),
+            *origin(item.table),
             cell(judged, judged_tone(row)),
         ),
         values=(
@@ -128,10 +135,12 @@ def _page_row(item: QualityItem, wide: bool) -> Row:
             row.low,
             row.lcl,
             (row.trend, tone),
-            row.change_previous,
-            row.change_baseline,
+            percentage_points(row.change_previous),
+            percentage_points(row.change_baseline),
             defects,
             defect(row),
+            item.table.source,
+            dimension_name(item.table.dimension),
             judged,
         ),
         trouble=TROUBLE if arrow(row) else "",

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from elconsole.ui.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.entries import unread_since
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.quality import (
+    ORIGIN,
     TREND_PERIODS,
     TROUBLE,
     QualityItem,
@@ -17,12 +19,22 @@ from elconsole.ui.tables.quality import (
     mark,
     no_quality,
     nothing_inspected,
+    origin,
     rate_tone,
     trend_bar,
     unread,
     unreadable,
 )
-from elconsole.ui.text import count, dimension_name, interval, moment, percent, points, safe
+from elconsole.ui.text import (
+    count,
+    dimension_name,
+    interval,
+    moment,
+    percent,
+    percentage_points,
+    points,
+    safe,
+)
 
 if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.api import QualityReport, QualityTable
@@ -40,14 +52,15 @@ def split(report: QualityReport) -> tuple[tuple[QualityTable, ...], tuple[Qualit
 def _columns(title: str) -> tuple[Column, ...]:
     return (
         Column(title, min_width=10, max_width=32),
-        Column("units", align="right", keep=1),
-        Column("pass", align="right"),
-        Column(""),
+        Column("units", align="right", number=True, keep=1),
+        Column("pass", align="right", number=True),
+        Column("", name="signal"),
         Column("95 %", keep=3),
         Column("trend", min_width=7, max_width=TREND_PERIODS, drawn=trend_bar, keep=2),
-        Column("failed", align="right", keep=6),
-        Column("± pp", align="right", keep=7),
+        Column("failed", align="right", number=True, keep=6),
+        Column("± pp", align="right", number=True, keep=7),
         Column("top defect", keep=8, max_width=28),
+        *ORIGIN,
     )
 
 
@@ -69,6 +82,7 @@ def _row(item: QualityItem, indent: str = "") -> Row:
             cell(count(row.failed), "dim"),
             cell(points(row.change_previous), "dim"),
             cell(defect(row), "dim"),
+            *origin(item.table),
         ),
         values=(
             value,
@@ -78,7 +92,7 @@ def _row(item: QualityItem, indent: str = "") -> Row:
             row.low,
             (row.trend, tone),
             row.failed,
-            row.change_previous,
+            percentage_points(row.change_previous),
         ),
         trouble=TROUBLE if arrow(row) else "",
         data=item,
@@ -120,7 +134,7 @@ def _panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
         _columns(names[0]),
         rows=tuple(rows),
         title=f"Pass rate by {names[0]}",
-        note=_note(tables, now, first),
+        note=_note(state, tables, now, first),
         empty=nothing_inspected(),
     )
 
@@ -155,8 +169,10 @@ def _total(tables: Sequence[QualityTable]) -> list[Row]:
     return [Row("gap", ((),), heading=True), Row("all", (text,), heading=True)]
 
 
-def _note(tables: Sequence[QualityTable], now: datetime, first: bool) -> str:
+def _note(state: ConsoleState, tables: Sequence[QualityTable], now: datetime, first: bool) -> str:
     if first:
+        if old := unread_since(state, "quality", state.quality_at):
+            return old
         newest = [item.newest_unit_at for item in tables if item.newest_unit_at is not None]
         return f"newest unit {moment(max(newest), now)}" if newest else ""
     return "▼ ▲ out of control, by rule · grey: few units"

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from elconsole.ui.cells import Column, Row, Table, cell
+from elconsole.ui.entries import unread_since
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.text import NOTHING, ago, count, safe, size
 
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
 def panel(state: ConsoleState, now: datetime) -> Table:
     """The wide dashboard's panel."""
     total = sum(item.bytes for item in state.raw_tables)
+    sums = f"{len(state.raw_tables)} tables · {size(total)}" if state.raw_tables else ""
     return Table(
         columns=(
             Column("raw table", min_width=12, max_width=48),
             Column("from", max_width=20, keep=3),
-            Column("rows", align="right"),
-            Column("size", align="right", keep=1),
-            Column("generation", align="right", keep=4),
+            Column("rows", align="right", number=True),
+            Column("size", name="bytes", number=True, align="right", keep=1),
+            Column("generation", align="right", number=True, keep=4),
             Column("synced", align="right"),
         ),
         rows=tuple(_row(item, now) for item in state.raw_tables),
         title="Warehouse",
-        note=f"{len(state.raw_tables)} tables · {size(total)}" if state.raw_tables else "",
+        note=unread_since(state, "tables") or sums,
         empty="No table was synced yet.",
     )
 

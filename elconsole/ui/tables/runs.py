@@ -7,7 +7,7 @@ from datetime import datetime
 
 from elconsole.api import RunDetail, RunSummary, TableRun
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.entries import error_text, mode_text, run_name, started_by
+from elconsole.ui.entries import error_text, mode_text, run_name, started_by, unread_since
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.sync import MARKS
 from elconsole.ui.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
@@ -31,29 +31,33 @@ def history(state: ConsoleState, now: datetime) -> Table:
     empty = "No sync has run yet." if state.history is not None else "Reading the history…"
     return Table(
         columns=(
-            Column("run", align="right"),
+            Column("run", align="right", number=True),
             Column("started", keep=1),
             Column("status"),
             Column("mode", keep=3),
             Column("by", keep=4, max_width=30),
-            Column("tables", align="right", keep=5),
-            Column("failed", align="right", keep=5),
-            Column("rows", align="right"),
-            Column("size", align="right", keep=7),
-            Column("took", align="right", keep=1),
-            Column("rows/s", align="right", keep=2),
-            Column("throughput", grows=True, min_width=8, max_width=120, drawn=_bar, keep=6),
+            Column("tables", align="right", number=True, keep=5),
+            Column("failed", align="right", number=True, keep=5),
+            Column("rows", align="right", number=True),
+            Column("size", name="bytes", align="right", number=True, keep=7),
+            Column("took", name="seconds", align="right", number=True, keep=1),
+            Column("rows/s", align="right", number=True, keep=2),
+            Column(
+                "throughput", name="", grows=True, min_width=8, max_width=120, drawn=_bar, keep=6
+            ),
         ),
         rows=tuple(_history_row(run, now, fastest) for run in runs),
         title="Runs",
-        note="enter: the run in full",
+        note=unread_since(state, "runs") or "enter: the run in full",
         empty=safe(problem.message) if problem else empty,
     )
 
 
 def recent(state: ConsoleState, now: datetime) -> Table:
     """The wide dashboard's panel."""
-    return replace(history(state, now), title="Recent runs", note="3 all runs")
+    return replace(
+        history(state, now), title="Recent runs", note=unread_since(state, "runs") or "3 all runs"
+    )
 
 
 def _history_row(run: RunSummary, now: datetime, fastest: float) -> Row:
@@ -109,14 +113,14 @@ def tables(detail: RunDetail, before: RunDetail | None) -> Table:
             Column("table", min_width=16, max_width=50),
             Column("status"),
             Column("strategy", keep=5),
-            Column("read", align="right", keep=3),
-            Column("written", align="right"),
-            Column("deleted", align="right", keep=6),
-            Column("size", align="right", keep=4),
-            Column("took", align="right"),
-            Column("± rows", align="right", keep=2),
-            Column("± time", align="right", keep=2),
-            Column("tries", align="right", keep=7),
+            Column("read", align="right", number=True, keep=3),
+            Column("written", align="right", number=True),
+            Column("deleted", align="right", number=True, keep=6),
+            Column("size", name="bytes", align="right", number=True, keep=4),
+            Column("took", name="seconds", align="right", number=True),
+            Column("± rows", align="right", number=True, keep=2),
+            Column("± time", name="± seconds", align="right", number=True, keep=2),
+            Column("tries", align="right", number=True, keep=7),
             Column("target", keep=8, max_width=50),
         ),
         rows=rows,

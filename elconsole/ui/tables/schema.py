@@ -5,9 +5,9 @@ from __future__ import annotations
 from elconsole.api import PlannedTable, TableDrift
 from elconsole.api_types import SchemaChange
 from elconsole.ui.cells import Column, Row, Table, Tone, cell
-from elconsole.ui.entries import error_line
+from elconsole.ui.entries import error_line, unread_since
 from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import NOTHING, count_short, safe
+from elconsole.ui.text import NOTHING, clock, count_short, safe
 
 COLUMNS = (
     Column("table / column", min_width=16, max_width=52),
@@ -18,8 +18,8 @@ COLUMNS = (
 )
 
 
-def page(state: ConsoleState) -> Table:
-    """Every table, and below it the columns that differ."""
+def page(state: ConsoleState, *, comparing: bool = False) -> Table:
+    """Every table, and below it the columns that differ; `comparing` while that is asked."""
     report, problem = state.schema, state.problem("schema")
     if report is None:
         empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Comparing the columns…"
@@ -32,13 +32,15 @@ def page(state: ConsoleState) -> Table:
     changed = sum(bool(drift.changes) for drift in report.tables)
     broken = sum(drift.error is not None for drift in report.tables)
     title = "Schema · " + (f"{changed} of {len(report.tables)} differ" if changed else "no drift")
+    old = unread_since(state, "schema", state.schema_at)
+    note = old or f"compared {clock(state.schema_at)} · r compares again"
     return Table(
         COLUMNS,
         rows=tuple(rows),
         title=title,
-        note="r compares again",
+        note="comparing…" if comparing else note,
         empty="No table is configured.",
-        alert=bool(broken),
+        alert=bool(broken or old),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
@@ -37,17 +38,40 @@ COLUMNS = (
     Column(
         "", grows=True, min_width=8, max_width=46, drawn=lambda value, width: _bar(value, width)
     ),
-    Column("", align="right", keep=3),
-    Column("rows", align="right"),
-    Column("of", keep=6),
-    Column("rate", align="right", keep=2),
-    Column("size", align="right", keep=5),
-    Column("", min_width=11, align="left"),
+    Column("", name="done", align="right", keep=2),
+    Column("rows", align="right", number=True),
+    Column("of", name="rows estimated", number=True, keep=6),
+    Column("rate", name="rows/s", align="right", number=True, keep=3),
+    Column("size", name="bytes", align="right", number=True, keep=5),
+    Column("", name="status", min_width=11),
 )
 
 
+class KeptRows:
+    """Keeps the rows of tables that are not running: of thousands only a few change."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[TableProgress, Row]] = {}
+        """By the identity of the progress, which is held here and so can be no other's."""
+
+    def of(self, items: Iterable[TableProgress], now: datetime) -> Iterator[Row]:
+        """A row for each; what is not asked for again is forgotten."""
+        before, self._kept = self._kept, {}
+        for item in items:
+            known = before.get(id(item))
+            if known is None or item.table.status == "running":
+                known = item, _row(item, now)
+            self._kept[id(item)] = known
+            yield known[1]
+
+
 def table(
-    state: ConsoleState, now: datetime, *, read_only: bool = False, compact: bool = False
+    state: ConsoleState,
+    now: datetime,
+    *,
+    read_only: bool = False,
+    compact: bool = False,
+    kept: KeptRows | None = None,
 ) -> Table:
     """The panel; `compact` leaves out what has no room on a small terminal."""
     run = state.shown_run()
@@ -58,7 +82,7 @@ def table(
         )
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
-    rows = tuple(_row(item, now) for item in _ordered(run))
+    rows = tuple((kept or KeptRows()).of(_ordered(run), now))
     footer = tuple(_footer(run, now))[: -1 if compact else None]
     rows = (*footer, *rows) if len(run.tables) > SORTED_FROM else (*rows, *footer)
     note = start_keys
@@ -153,7 +177,7 @@ def _status(item: TableProgress, now: datetime, mark: str, tone: Tone) -> Cell:
         return cell(f"▲ try {entry.attempts + 1}", "warn")
     left = item.seconds_left(now)
     if left is not None:
-        return cell(f"{whole_seconds(max(1.0, round(left)))} left", "dim")
+        return cell(f"~{whole_seconds(max(1.0, round(left)))} left", "dim")
     if entry.rows_estimated and entry.records_extracted >= entry.rows_estimated:
         return cell("publishing", "accent")
     return cell("reading", "accent")

@@ -63,8 +63,17 @@ def defects(page: UnitsPage | None) -> Table:
     """How often each defect stands among the shown failed units."""
     columns = (
         Column("defect", min_width=10, max_width=26),
-        Column("units", align="right"),
-        Column("", grows=True, min_width=4, max_width=20, drawn=_share_bar, keep=1),
+        Column("units", align="right", number=True),
+        Column(
+            "",
+            name="share",
+            number=True,
+            grows=True,
+            min_width=4,
+            max_width=20,
+            drawn=_share_bar,
+            keep=1,
+        ),
     )
     at = defect_column(page) if page is not None else None
     if page is None or at is None:

@@ -78,7 +78,8 @@ class TopBar(LineBar):
         if app.paused:
             right.append(Part("‖ paused  ", "warn", "app.toggle_pause"))
         if app.next_sync_at is not None and room >= 90:
-            right.append(Part(f"next sync {clock(app.next_sync_at)}  ", "dim"))
+            when = "paused" if app.paused else clock(app.next_sync_at)
+            right.append(Part(f"next sync {when}  ", "dim"))
         right.append(Part(f"{health.symbol} {health.word}", health.tone))
         right.append(Part(f"  {clock(now)}", "dim"))
         return right
@@ -89,7 +90,8 @@ class KeyBar(LineBar):
 
     def paint(self) -> None:
         """Show the keys of the focused widget, the screen and the app."""
-        if self.screen.query("#filter"):
+        focused = self.screen.focused
+        if focused is not None and focused.id == "filter":
             keys = [("enter", "keep the filter", ""), ("esc", "clear it", "screen.back")]
         else:
             keys = self._bound()

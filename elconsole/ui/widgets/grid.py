@@ -69,7 +69,7 @@ class Grid(RowCursor):
         self._troubled = tuple((at, row.trouble) for at, row in enumerate(self.rows) if row.trouble)
         self._restore_cursor(selected)
         self._frame()
-        columns = widths(table, self._width) if self._width > 0 else ()
+        columns = self._fitting(table) if self._width > 0 else ()
         height = self.line_count
         if height != self.virtual_size.height:
             self.virtual_size = Size(1, height)
@@ -87,11 +87,10 @@ class Grid(RowCursor):
 
     def _refresh_changed(self, old_rows: tuple[Row, ...]) -> None:
         top = self.scroll_offset.y
-        for index, row in enumerate(self.rows):
-            if index >= len(old_rows) or row != old_rows[index]:
-                line = index - top + self.has_header
-                if self.has_header <= line < self.size.height:
-                    self.refresh_line(line + top)
+        end = top + self.size.height - self.has_header
+        for index in range(top, min(end, len(self.rows))):
+            if index >= len(old_rows) or self.rows[index] != old_rows[index]:
+                self.refresh_line(index + self.has_header)
 
     def _frame(self) -> None:
         table = self.table
@@ -153,7 +152,11 @@ class Grid(RowCursor):
         width = self.scrollable_content_region.width
         if width != self._width:
             self._width = width
-            self._columns = widths(self.table, width)
+            self._columns = self._fitting(self.table)
+
+    def _fitting(self, table: Table) -> tuple[tuple[int, int], ...]:
+        headings = self.sort is None and not self.needle
+        return widths(table, self._width, headings=headings)
 
     def notify_style_update(self) -> None:
         """Forget the colours of the old theme."""

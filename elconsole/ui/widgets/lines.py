@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import BindingType
+
 from elconsole.ui.arrange import wrapped_cell
 from elconsole.ui.cells import Cell, Row, Table
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.row_cursor import MOVING
 
 
-class Lines(Grid, can_focus=False):
+class Lines(Grid, can_focus=False, inherit_bindings=False):
     """Text in tones inside a frame."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVING]
 
     def __init__(self, title: str = "", *, id: str | None = None) -> None:
         super().__init__(Table((), title=title), id=id, header=False)

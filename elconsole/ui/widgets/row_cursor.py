@@ -12,23 +12,30 @@ from textual.scroll_view import ScrollView
 from elconsole.ui.arrange import GAP, Sort
 from elconsole.ui.cells import Row
 
+MOVING: list[BindingType] = [
+    Binding("up,k", "move(-1)", "Up", show=False),
+    Binding("down,j", "move(1)", "Down", show=False),
+    Binding("pageup", "page(-1)", "Page up", show=False),
+    Binding("pagedown", "page(1)", "Page down", show=False),
+    Binding("home,g", "edge(-1)", "First row", show=False),
+    Binding("end,G", "edge(1)", "Last row", show=False),
+]
+
 
 class RowCursor(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows, one of them under the cursor, and an order that a header click changes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "edge(-1)", "First row", show=False),
-        Binding("end,G", "edge(1)", "Last row", show=False),
-        Binding("o", "sort_next", "Sort, next column", show=False),
+        *MOVING,
+        Binding("o", "sort_next", "Sort by the next column", show=False),
         Binding("O", "sort_turn", "Reverse the order", show=False),
         Binding("c", "copy", "Copy row", show=False),
         Binding("e", "export", "Export", show=False),
     ]
+
+    OPENED_BY_ONE_CLICK: ClassVar[bool] = False
+    """Whether a click opens a row that was not selected yet."""
 
     class Opened(Message, namespace="grid"):
         """Enter, or a click on the row under the cursor."""
@@ -174,9 +181,10 @@ class RowCursor(ScrollView, can_focus=True, inherit_bindings=False):
             return
         index = offset.y - self.has_header + self.scroll_offset.y
         if 0 <= index < len(self.rows) and not self.rows[index].heading:
-            if event.chain == 2:
-                self.action_open()
+            selected = index == self.cursor
             self._move_to(index)
+            if self.OPENED_BY_ONE_CLICK or (selected and event.chain == 2):
+                self.action_open()
 
     def _click_header(self, x: int) -> None:
         left = 0

@@ -1,0 +1,408 @@
+"""What pages, palette and dialogs say and do, on a fake engine."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from elconsole.api import AdviceReport, PlanReport, RunDetail, SchemaReport
+from elconsole.api_types import ErrorInfo
+from elconsole.errors import WarehouseUnavailable
+from elconsole.ui import progress
+from elconsole.ui.app import ConsoleApp
+from elconsole.ui.commands import MOVES, commands
+from elconsole.ui.screens.dialogs import QuitDialog, RefreshDialog
+from elconsole.ui.screens.log import LogScreen
+from elconsole.ui.state import started
+from elconsole.ui.tables import sync
+from elconsole.ui.widgets.bars import KeyBar, TopBar
+from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.widgets.lines import Lines
+from tests.ui import fake_engine as fake
+from tests.ui.console import console, press, settle
+
+pytestmark = pytest.mark.ui
+SIZE = (120, 40)
+
+
+def titles(app: ConsoleApp) -> list[str]:
+    """What the palette would offer here."""
+    return [title for title, _, _ in commands(app, app.screen)]
+
+
+def bar_words(app: ConsoleApp) -> str:
+    """The line of keys."""
+    return "".join(part.text for part in app.screen.query_one(KeyBar).left)
+
+
+def head_words(app: ConsoleApp) -> str:
+    """The right end of the top bar."""
+    return "".join(part.text for part in app.screen.query_one(TopBar).right)
+
+
+def note(app: ConsoleApp, name: str) -> str:
+    """What stands in a grid's lower border."""
+    return str(app.screen.query_one(f"#{name}", Grid).border_subtitle)
+
+
+def words_of(screen: Screen[Any]) -> str:
+    """What a dialog says."""
+    return "\n".join(str(item.content) for item in screen.query(".words Static").results(Static))
+
+
+# The palette
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (("2",), {"Filter", "Open", "Copy row", "Export", "Reverse the order"}),
+        (("2", "down", "enter"), {"Filter", "Period", "Next signal"}),
+        (("5",), {"Filter", "Level", "Source", "Follow", "Copy row"}),
+    ],
+)
+async def test_every_key_of_a_page_is_in_the_palette(
+    keys: tuple[str, ...], expected: set[str]
+) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, *keys)
+        offered = set(titles(app))
+        assert expected <= offered
+        for active in app.screen.active_bindings.values():
+            action = active.binding.action
+            if active.node is not app and "." not in action and action.split("(")[0] not in MOVES:
+                assert active.binding.description in offered
+
+
+async def test_the_palette_does_what_the_key_of_the_table_below_does() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "2")
+        await press(pilot, "ctrl+p", *"reverse")
+        await app.workers.wait_for_complete()
+        await press(pilot, "enter")
+        assert app.screen.query_one("#quality", Grid).sort is None
+        await press(pilot, "o")
+        await press(pilot, "ctrl+p", *"reverse")
+        await app.workers.wait_for_complete()
+        await press(pilot, "enter")
+        sort = app.screen.query_one("#quality", Grid).sort
+        assert sort is not None
+        assert sort.descending
+
+
+async def test_the_filter_opens_from_the_palette_ready_to_type() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "ctrl+p", *"filter")
+        await app.workers.wait_for_complete()
+        await press(pilot, "enter", *"metal")
+        assert app.screen.query_one("#quality", Grid).needle == "metal"
+
+
+# Pausing
+
+
+async def test_a_frozen_screen_says_that_auto_sync_rests() -> None:
+    app = console(auto_sync_s=300.0)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "next sync 12:09:31" in head_words(app)
+        await press(pilot, "space")
+        assert "next sync paused" in head_words(app)
+        [words] = [words for title, words, _ in commands(app, app.screen) if "Pause" in title]
+        assert "auto-sync rests" in words
+
+
+async def test_space_on_the_log_page_unfreezes_a_frozen_screen() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "space", "5")
+        assert app.paused
+        assert note(app, "log") != "following"
+        await press(pilot, "space")
+        assert app.frozen_at is None
+        assert note(app, "log") == "following"
+        assert isinstance(app.screen, LogScreen)
+        await press(pilot, "space")
+        assert app.frozen_at is None
+        assert note(app, "log").startswith("standing still")
+
+
+async def test_moving_in_a_frozen_log_leaves_it_frozen() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "space", "5", "up")
+        assert app.paused
+
+
+# Old answers
+
+
+async def test_a_comparison_that_fails_later_marks_the_shown_one_as_old() -> None:
+    now = [fake.NOW]
+    engine = fake.FakeEngine(
+        drift=SchemaReport(tuple(replace(t, changes=(), error=None) for t in fake.DRIFT.tables))
+    )
+    app = console(engine, clock=lambda: now[0])
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "4")
+        assert "compared 12:04:31" in note(app, "schema")
+        engine.problem = WarehouseUnavailable("connection refused")
+        now[0] += timedelta(minutes=5)
+        await press(pilot, "r")
+        assert "not read since 12:04:31: connection refused" in note(app, "schema")
+        assert app.screen.query_one("#schema", Grid).has_class("-alert")
+        engine.problem = None
+        await press(pilot, "r")
+        assert "compared 12:09:31" in note(app, "schema")
+
+
+async def test_a_comparison_under_way_says_so() -> None:
+    engine, release = fake.FakeEngine(), threading.Event()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "4")
+        schema = engine.schema
+
+        def slow() -> SchemaReport:
+            release.wait(60)
+            return schema()
+
+        engine.schema = slow  # type: ignore[method-assign]
+        await pilot.press("r")
+        await pilot.pause()
+        assert note(app, "schema") == "comparing…"
+        release.set()
+        await settle(pilot)
+        assert "compared" in note(app, "schema")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("1", "first"), ("2", "quality"), ("3", "runs"), ("1", "raw")]
+)
+async def test_every_table_says_when_what_it_shows_is_old(key: str, name: str) -> None:
+    engine = fake.FakeEngine()
+    app = console(engine)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        await press(pilot, key)
+        assert "not read" not in note(app, name)
+        engine.problem = WarehouseUnavailable("connection refused")
+        await press(pilot, "r")
+        assert "not read" in note(app, name)
+        assert "connection refused" in note(app, name)
+
+
+# The sync panel
+
+
+async def test_progress_at_120_columns_has_a_percentage_and_marks_what_is_estimated() -> None:
+    app = console(fake.FakeEngine(watched=(fake.RUNNING,)))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        grid = app.screen.query_one("#sync", Grid)
+        seen = [grid.render_line(line).text for line in range(grid.size.height)]
+        bodies = next(line for line in seen if "bodies" in line)
+        assert "61 %" in bodies
+        assert "~1 s left" in bodies
+
+
+def test_rows_of_tables_that_do_not_change_are_kept() -> None:
+    state = progress.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
+    kept = sync.KeptRows()
+    first = sync.table(state, fake.NOW, kept=kept)
+    again = tuple(replace(table) for table in fake.RUNNING.tables)
+    state = progress.run_seen(state, RunDetail(fake.RUNNING.run, again), fake.NOW)
+    second = sync.table(state, fake.NOW, kept=kept)
+    ended = [row for row in first.rows if row.key.startswith("refills")]
+    assert any(ended[0] is row for row in second.rows)
+    assert first == second
+
+
+def test_a_table_that_ends_is_drawn_anew() -> None:
+    state = progress.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
+    kept = sync.KeptRows()
+    sync.table(state, fake.NOW, kept=kept)
+    state = progress.run_seen(state, replace(fake.SUCCEEDED, run=fake.RUNNING.run), fake.NOW)
+    assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
+
+
+# The full refresh's question
+
+
+async def asked(state: dict[str, Any], target: tuple[str, ...] = ()) -> str:
+    """What the question says in such a state."""
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await app.push_screen(RefreshDialog(target, replace(app.state, **state)))
+        await settle(pilot)
+        return words_of(app.screen)
+
+
+async def test_a_full_refresh_counts_tables_that_were_never_synced() -> None:
+    words = await asked({"plan": fake.PLAN, "raw_tables": fake.RAW_TABLES[:2]})
+    assert "tables      3\n" in words
+    assert "~2,000,000, and all of 1 table never synced" in words
+
+
+async def test_a_full_refresh_counts_no_table_that_is_not_configured_any_more() -> None:
+    words = await asked({"plan": PlanReport(fake.PLAN.tables[:1])})
+    assert "tables      1\n" in words
+    assert "~1,000,000\n" in words
+
+
+async def test_without_a_plan_a_full_refresh_counts_what_was_synced_and_says_so() -> None:
+    assert "3 synced so far" in await asked({})
+
+
+async def test_the_time_of_a_full_refresh_is_told_by_one_of_as_many_tables() -> None:
+    assert "7.4 s for 3,000,000 rows" in await asked({"plan": fake.PLAN})
+    one = replace(fake.SUCCEEDED.run, tables_total=1, duration_seconds=0.2, records_loaded=9)
+    assert "not known" in await asked({"plan": fake.PLAN, "history": (one,)})
+    alone = await asked({"plan": fake.PLAN, "history": (one,)}, ("springs",))
+    assert "200 ms for 9 rows" in alone
+
+
+# Keys and clicks
+
+
+async def test_slash_goes_back_into_an_open_filter() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "slash", "m", "tab")
+        assert "keep the filter" not in bar_words(app)
+        await press(pilot, "slash")
+        assert isinstance(app.focused, Input)
+        assert "keep the filter" in bar_words(app)
+
+
+@pytest.mark.parametrize("key", ["e", "o", "O"])
+async def test_the_answers_of_a_dialog_are_no_table(key: str) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        dialog = QuitDialog()
+        app.push_screen(dialog)
+        await settle(pilot)
+        await press(pilot, key)
+        assert app.screen is dialog
+        assert dialog.query_one("#choices", Grid).sort is None
+
+
+async def test_one_click_on_an_answer_answers() -> None:
+    app, answers = console(), list[str | None]()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.push_screen(QuitDialog(), answers.append)
+        await settle(pilot)
+        await pilot.click("#choices", offset=(4, 2))
+        await settle(pilot)
+        assert answers == ["stay"]
+
+
+async def test_a_double_click_on_an_answer_opens_nothing_below() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "3", "end")
+        app.push_screen(QuitDialog())
+        await settle(pilot)
+        await pilot.click("#choices", offset=(4, 2), times=2)
+        await settle(pilot)
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_double_click_on_a_row_opens_it() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "3")
+        await pilot.click("#runs", offset=(4, 5), times=2)
+        await settle(pilot)
+        assert len(app.screen_stack) == 2
+
+
+# Advice
+
+
+async def test_advice_is_copied_with_its_commands_in_full() -> None:
+    command = "elconsole sync " + " ".join(f"refills.table_{number:03d}" for number in range(60))
+    app = console(fake.FakeEngine(advice=(replace(fake.ADVICE, command=command),)))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.action_advice()
+        await settle(pilot)
+        await press(pilot, "c")
+        assert f"→ {command}\n" in app.clipboard
+
+
+async def test_advice_asked_for_before_there_is_an_engine_comes_once_there_is_one() -> None:
+    held = threading.Event()
+
+    def build() -> fake.FakeEngine:
+        held.wait(60)
+        return fake.FakeEngine()
+
+    app = console(engine_factory=build)
+    async with app.run_test(size=SIZE) as pilot:
+        while not app.background.asking("engine"):
+            await pilot.pause(0.005)
+        app.action_advice()
+        await pilot.pause()
+        held.set()
+        while app.questions.engine is None:
+            await pilot.pause(0.005)
+        await settle(pilot)
+        texts = [row.texts()[0] for row in app.screen.query_one("#advice", Lines).rows]
+        assert any("refills_production" in text for text in texts)
+
+
+async def test_advice_can_not_be_filtered_away() -> None:
+    app = console(fake.FakeEngine(advice=(fake.ADVICE,) * 30))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.action_advice()
+        await settle(pilot)
+        assert "Filter" not in bar_words(app)
+        await press(pilot, "down", "slash")
+        assert not app.screen.query("#filter")
+        assert not {"Filter", "Export", "Open"} & set(titles(app))
+
+
+async def test_advice_names_the_sources_that_could_not_be_asked() -> None:
+    engine = fake.FakeEngine()
+    report = AdviceReport((), (("springs", ErrorInfo("unavailable", "springs: gone")),))
+    engine.advise = lambda: report  # type: ignore[method-assign]
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.action_advice()
+        await settle(pilot)
+        [row] = app.screen.query_one("#advice", Lines).rows
+        assert row.texts() == ("? springs  could not be asked: gone",)
+
+
+async def test_failed_units_have_the_whole_width_of_a_slim_terminal() -> None:
+    app = console()
+    async with app.run_test(size=(56, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "down", "enter")
+        assert not app.screen.query_one("#defects").display
+        assert app.screen.query_one("#units").size.width > 45
