@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as record
 else:
     from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+    from operator import attrgetter
 
     def record(*, frozen, slots, kw_only=False):
         """As `dataclass`, of which type checkers believe it to be; always frozen, with slots."""
@@ -25,6 +26,8 @@ else:
             kept = {name for name in _SHARED if name in vars(cls)}
             made = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
             made.__init__ = _init(made)
+            compared = [field.name for field in fields(made) if field.compare]
+            made.__compared__ = attrgetter("__class__", *compared)
             for name, method in _SHARED.items():
                 if name not in kept:
                     setattr(made, name, method)
@@ -65,16 +68,13 @@ else:
         )
         return f"{type(self).__qualname__}({shown})"
 
-    def _compared(self):
-        return tuple([getattr(self, field.name) for field in fields(self) if field.compare])
-
     def _eq(self, other):
         if type(other) is not type(self):
             return NotImplemented
-        return _compared(self) == _compared(other)
+        return self.__compared__(self) == self.__compared__(other)
 
     def _hash(self):
-        return hash(_compared(self))
+        return hash(self.__compared__(self))
 
     def _refuse(_self, name, _value=None):
         raise FrozenInstanceError(f"cannot change field {name!r}")
