@@ -177,10 +177,12 @@ def leftovers_query(task: TableTask, target_id: int) -> str:
     """SELECT of the leaves of this target that no parent has: an old generation, or a dead
     run's."""
     kept = task.parent.leaf_oid if task.parent else None
+    # A range of names, which the catalog's index serves however many tables there are.
     return (
         "SELECT c.relname FROM pg_class c"
-        f" WHERE c.relnamespace = to_regnamespace('{STORAGE_SCHEMA}') AND c.relkind = 'r'"
-        f" AND c.relname ~ '^t{target_id}_g' AND NOT c.relispartition AND c.oid <> {kept or 0}"
+        f" WHERE c.relname >= 't{target_id}_g' AND c.relname < 't{target_id}_h'"
+        f" AND c.relnamespace = to_regnamespace('{STORAGE_SCHEMA}') AND c.relkind = 'r'"
+        f" AND NOT c.relispartition AND c.oid <> {kept or 0}"
     )
 
 

@@ -20,7 +20,8 @@ SELECT format('CREATE %sINDEX ON %s %s',
                              c.relname, n.nspname, t.relname)) + 1 AS skip
       ) d
  WHERE i.indrelid = {parent}
-   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
+   AND NOT EXISTS (
+         SELECT FROM pg_constraint k WHERE k.conrelid = {parent} AND k.conindid = i.indexrelid)
 UNION ALL
 SELECT format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', {leaf}, a.attname)
   FROM pg_attribute a
