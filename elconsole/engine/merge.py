@@ -23,8 +23,8 @@ from elconsole.record import record
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
-MOST_BY_KEY = 0.2
-"""Share of a table's rows above which a scan is faster than the key's index."""
+MOST_LOOKED_UP = 0.2
+"""Share of a table's rows above which looking them up costs more than it saves."""
 BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 ANYHOW = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 LOG = logging.getLogger("elconsole.engine")
@@ -116,8 +116,8 @@ def write(
 
 
 def are_few(task: TableTask, rows: int) -> bool:
-    """Whether the key's index leads to so many rows sooner than a scan does."""
-    return rows <= MOST_BY_KEY * (known_target(task).row_count or 0)
+    """Whether so many rows are worth looking up before they are written."""
+    return rows <= MOST_LOOKED_UP * (known_target(task).row_count or 0)
 
 
 def _statements(
@@ -130,8 +130,9 @@ def _statements(
 ) -> list[str]:
     statements = []
     if staged:
-        upsert = _upsert(task, leaf, defaults, counting, few=are_few(task, staged))
-        statements += [BY_KEY, upsert, ANYHOW]
+        few = are_few(task, staged)
+        upsert = _upsert(task, leaf, defaults, counting, few=few)
+        statements += [BY_KEY, upsert, ANYHOW] if few else [upsert]
     if sweep:
         statements += [f"ANALYZE {KEYS}", _sweep(task, leaf, counting)]
     if counting is not None:

@@ -20,6 +20,11 @@ from elconsole.errors import ElconsoleError
 STANDBY_LAG_S = 60.0
 
 
+UNREADABLE = (
+    "(has_schema_privilege(to_regnamespace(quote_ident(schema)), 'USAGE')"
+    " AND has_any_column_privilege(oid::oid, 'SELECT')) IS NOT TRUE"
+)
+"""True for relations that the role may read neither whole nor by column."""
 MOST_NAMED = 3
 """Tables that a missing privilege is told of by name."""
 
@@ -91,8 +96,9 @@ def _ask(
 
 def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str]) -> list[str]:
     """What a source's role lacks: the tables among those selected that it may not read."""
+    query = f"SELECT * FROM ({statement('source_tables')}) AS found WHERE {UNREADABLE}"
     with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
-        unreadable = cursor.execute(statement("unreadable_tables")).fetchall()
+        unreadable = cursor.execute(query.encode()).fetchall()
     chosen, _ = choose(unreadable, wanted, excluded)
     if not chosen:
         return []
