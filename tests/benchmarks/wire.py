@@ -14,6 +14,8 @@ from pathlib import Path
 PORT = 5432
 CHUNK_BYTES = 65536
 PATIENCE_S = 5.0
+TERMINATE = b"X\x00\x00\x00\x04"
+"""A client's last message (protocol, Message Formats)."""
 
 
 @dataclass
@@ -97,20 +99,21 @@ class _Turns:
         self._servers_word_was_last = True
         self._carried_bytes = 0
 
-    def client_spoke(self, _size: int) -> None:
-        if self._servers_word_was_last:
+    def client_spoke(self, data: bytes) -> None:
+        # Nobody waits for the answer to a farewell, which may pass at any later time.
+        if self._servers_word_was_last and data != TERMINATE:
             with self._wire._lock:
                 self._wire.round_trips += 1
         self._servers_word_was_last = False
 
-    def server_spoke(self, size: int) -> None:
+    def server_spoke(self, data: bytes) -> None:
         self._servers_word_was_last = True
-        self._carried_bytes += size
+        self._carried_bytes += len(data)
         self._wire._wait_while_stopped(self._carried_bytes)
 
 
 def _pass_on(
-    reading: socket.socket, writing: socket.socket, note: Callable[[int], None], delay_s: float
+    reading: socket.socket, writing: socket.socket, note: Callable[[bytes], None], delay_s: float
 ) -> None:
     waiting: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
     writer = threading.Thread(target=_write_when_due, args=(waiting, writing), daemon=True)
@@ -122,7 +125,7 @@ def _pass_on(
         except OSError:
             data = b""
         if data:
-            note(len(data))
+            note(data)
         waiting.put((time.monotonic() + delay_s, data))
     writer.join(PATIENCE_S)
 
