@@ -11,18 +11,6 @@ from elconsole.record import record
 Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
 """What a text means, never a colour: the style sheet decides how each looks."""
 
-TONES: tuple[Tone, ...] = (
-    "plain",
-    "dim",
-    "strong",
-    "accent",
-    "ok",
-    "warn",
-    "bad",
-    "few",
-    "head",
-)
-
 
 @record(frozen=True, slots=True)
 class Span:

@@ -56,6 +56,31 @@ def words_of(screen: Screen[Any]) -> str:
     return "\n".join(str(item.content) for item in screen.query(".words Static").results(Static))
 
 
+# The line of keys
+
+
+async def test_the_keys_name_the_row_under_the_cursor_at_once() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "tab")
+        for name in ("bodies", "springs"):
+            await pilot.press("down")
+            await pilot.pause()
+            assert f" Sync {name} " in bar_words(app)
+
+
+async def test_a_page_that_gets_its_rows_names_the_first_of_them() -> None:
+    app = console(fake.FakeEngine(drift=SchemaReport(())))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "4")
+        assert " Sync all " in bar_words(app)
+        app.state = replace(app.state, schema=fake.DRIFT)
+        app.repaint()
+        assert " Sync refills.refills_production " in bar_words(app)
+
+
 # The palette
 
 

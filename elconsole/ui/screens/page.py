@@ -75,8 +75,9 @@ class PageScreen(Screen[None]):
             return
         console = self.console
         self.query_one(TopBar).paint(console.shown_state, console.shown_now())
-        self.query_one(KeyBar).paint()
         self.paint_page()
+        # After the page: what a key does depends on the row under the cursor.
+        self.query_one(KeyBar).paint()
 
     def paint_page(self) -> None:
         """Redraw the page."""
@@ -90,7 +91,14 @@ class PageScreen(Screen[None]):
         """Other keys are possible now."""
         self._focus_changed(None)
 
+    def on_grid_moved(self) -> None:
+        """The keys mean another row now."""
+        self._paint_keys()
+
     def _focus_changed(self, _: Widget | None) -> None:
+        self._paint_keys()
+
+    def _paint_keys(self) -> None:
         if self.is_current and self.is_mounted:
             self.query_one(KeyBar).paint()
 
@@ -141,5 +149,6 @@ class PageScreen(Screen[None]):
         grid = self.grid()
         if grid is not None and grid.needle:
             grid.filter("")
+            self._paint_keys()
         elif self.focused is not None:
             self.set_focus(None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,14 +11,13 @@ from textual.geometry import Size
 from textual.strip import Strip
 
 from elconsole.ui.arrange import GAP, Sort, cut, fitted, joined, shown, widths, wrapped_cell
-from elconsole.ui.cells import TONES, Cell, Row, Span, Table, cell
+from elconsole.ui.cells import Cell, Row, Span, Table, cell
+from elconsole.ui.looks import look
 from elconsole.ui.widgets.row_cursor import RowCursor
 
 
 class Grid(RowCursor):
     """Rows under a fixed header; sorted, filtered, one of them under the cursor."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{tone}" for tone in TONES} | {"grid--cursor"}
 
     def __init__(
         self,
@@ -40,7 +38,6 @@ class Grid(RowCursor):
         self._framed = ("", "")
         self._troubled: tuple[tuple[int, str], ...] = ()
         """Indexes of rows that must not go unseen, each with its word."""
-        self._styles_known: dict[str, Style] = {}
         self._apply(table, None)
 
     # What it shows
@@ -158,16 +155,6 @@ class Grid(RowCursor):
         headings = self.sort is None and not self.needle
         return widths(table, self._width, headings=headings)
 
-    def notify_style_update(self) -> None:
-        """Forget the colours of the old theme."""
-        super().notify_style_update()
-        self._styles_known = {}
-
-    def _style(self, tone: str) -> Style:
-        if tone not in self._styles_known:
-            self._styles_known[tone] = self.get_component_rich_style(f"grid--{tone}", partial=True)
-        return self._styles_known[tone]
-
     def render_line(self, y: int) -> Strip:
         """One line of the widget."""
         self._fit()
@@ -183,7 +170,7 @@ class Grid(RowCursor):
         base = self.rich_style
         spans = self._cells(row)
         if index == self.cursor and self.has_focus and not row.heading:
-            base = base + self._style("cursor")
+            base = base + look(self, "cursor")
             if self.app.current_theme.ansi:
                 return Strip([Segment(item.text, base) for item in spans]).crop_extend(
                     0, width, base
@@ -213,7 +200,7 @@ class Grid(RowCursor):
         return spans
 
     def _strip(self, spans: list[Span], base: Style, width: int) -> Strip:
-        segments = [Segment(item.text, base + self._style(item.tone)) for item in joined(spans)]
+        segments = [Segment(item.text, base + look(self, item.tone)) for item in joined(spans)]
         return Strip(segments).crop_extend(0, width, base)
 
     def _empty_line(self, y: int, width: int) -> Strip:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
 from elconsole.record import record
-from elconsole.ui.cells import TONES
+from elconsole.ui.looks import look
 
 
 @record(frozen=True, slots=True)
@@ -21,22 +18,13 @@ class Part:
 
     text: str
     look: str = "plain"
-    """A tone, or another component class of the bar."""
+    """A name from `looks.LOOKS`."""
     action: str = ""
     """What a click on it does."""
 
 
 class LineBar(Widget):
     """A bar of one line; the left parts are cut where the room is too small."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"bar--{tone}" for tone in TONES} | {
-        "bar--badge",
-        "bar--badge-red",
-        "bar--badge-amber",
-        "bar--badge-green",
-        "bar--badge-blue",
-        "bar--page",
-    }
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -68,11 +56,8 @@ class LineBar(Widget):
         if y:
             return Strip.blank(width, base)
         parts = self._placed(width)
-        segments = [Segment(part.text, base + self._look(part.look)) for part in parts]
+        segments = [Segment(part.text, base + look(self, part.look)) for part in parts]
         return Strip(segments).crop_extend(0, width, base)
-
-    def _look(self, look: str) -> Style:
-        return self.get_component_rich_style(f"bar--{look}", partial=True)
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the part under the mouse stands for."""

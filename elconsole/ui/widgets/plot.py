@@ -13,7 +13,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from elconsole.api import QualityRow
-from elconsole.ui.cells import TONES, Span
+from elconsole.ui.cells import Span
+from elconsole.ui.looks import look
 from elconsole.ui.plotting import AXIS_WIDTH, chart, scale_for
 
 READING = "Reading the periods…"
@@ -28,7 +29,6 @@ def _marked(strip: Strip, mark: Style) -> Strip:
 class Plot(Widget, can_focus=True):
     """A control chart of one dimension value."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"plot--{tone}" for tone in TONES} | {"plot--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", "Earlier", show=False),
         Binding("right,l", "move(1)", "Later", show=False),
@@ -77,18 +77,13 @@ class Plot(Widget, can_focus=True):
         """One line of the chart."""
         width, base = self.size.width, self.rich_style
         if not self.rows:
-            style = base + self.get_component_rich_style("plot--dim", partial=True)
+            style = base + look(self, "dim")
             return Strip([Segment(self.words if y == 0 else "", style)]).crop_extend(0, width, base)
         spans = self._drawn[y] if y < len(self._drawn) else []
-        segments = [
-            Segment(
-                item.text, base + self.get_component_rich_style(f"plot--{item.tone}", partial=True)
-            )
-            for item in spans
-        ]
+        segments = [Segment(item.text, base + look(self, item.tone)) for item in spans]
         strip = Strip(segments).crop_extend(0, width, base)
         at = self._cursor_column()
-        mark = self.get_component_rich_style("plot--cursor", partial=True)
+        mark = look(self, "cursor")
         return Strip.join(
             [strip.crop(0, at), _marked(strip.crop(at, at + 1), mark), strip.crop(at + 1)]
         )

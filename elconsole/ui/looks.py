@@ -1,0 +1,62 @@
+"""How each tone looks in the theme at hand.
+
+Not component classes: Textual keeps a DOM node for each of those in each widget, which
+a screen of ten tables pays with some hundred nodes at its start and megabytes after it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.widget import Widget
+
+LOOKS = {
+    "plain": "$foreground",
+    "dim": "$dim",
+    "head": "$dim",
+    "strong": "bold $foreground",
+    "accent": "$accent",
+    "ok": "$success",
+    "warn": "$warning",
+    "bad": "$error",
+    "few": "$few",
+    "cursor": "on $block-cursor-background",
+    "page": "bold $accent",
+    "badge": "bold $background on $secondary",
+    "badge-red": "bold $background on $error",
+    "badge-amber": "bold $background on $warning",
+    "badge-green": "bold $background on $success",
+    "badge-blue": "bold $background on $accent",
+}
+"""Every tone, and what else a line is made of, in the theme's variables (`$dim` and `$few`
+are ours, with defaults for every other theme in themes.py)."""
+
+BADGE_OF_A_TERMINAL = "bold reverse ansi_default on ansi_default"
+IN_A_TERMINALS_OWN_COLOURS = {
+    **LOOKS,
+    "dim": "dim ansi_default",
+    "head": "dim ansi_default",
+    "few": "dim ansi_default",
+    "accent": "ansi_cyan",
+    "page": "bold ansi_cyan",
+    "cursor": "ansi_black on ansi_white",
+    **{name: BADGE_OF_A_TERMINAL for name in LOOKS if name.startswith("badge")},
+}
+WITHOUT_COLOURS = {
+    **IN_A_TERMINALS_OWN_COLOURS,
+    "cursor": "reverse ansi_default on ansi_default",
+}
+
+
+def look(widget: Widget, name: str) -> Style:
+    """The style of a tone, to be added to the widget's own; KeyError for an unknown name."""
+    app = widget.app
+    if app.no_color:
+        looks = WITHOUT_COLOURS
+    elif app.current_theme.ansi:
+        looks = IN_A_TERMINALS_OWN_COLOURS
+    else:
+        looks = LOOKS
+    return app.stylesheet.parse_style(looks[name]).rich_style

@@ -1,0 +1,39 @@
+"""How tones look in every kind of theme."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from rich.style import Style
+
+from elconsole.ui import looks
+from elconsole.ui.cells import Tone
+from elconsole.ui.looks import look
+from elconsole.ui.widgets.bars import TopBar
+from tests.ui.console import console, settle
+
+pytestmark = pytest.mark.ui
+
+
+@pytest.mark.parametrize(
+    "known", [looks.LOOKS, looks.IN_A_TERMINALS_OWN_COLOURS, looks.WITHOUT_COLOURS]
+)
+def test_every_tone_has_a_look_everywhere(known: dict[str, str]) -> None:
+    assert set(get_args(Tone)) <= set(known)
+    assert set(known) == set(looks.LOOKS)
+
+
+async def test_a_look_follows_the_theme() -> None:
+    app = console()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        bar = app.screen.query_one(TopBar)
+        dark = look(bar, "bad")
+        app.theme = "elconsole-light"
+        await settle(pilot)
+        light = look(bar, "bad")
+        assert (dark.color, light.color) != (light.color, dark.color)
+        app.theme = "ansi-dark"
+        await settle(pilot)
+        assert look(bar, "accent") == Style(color="color(6)")
