@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from elconsole.engine.statements import statement
 from elconsole.errors import UsageError
 
 CHANNEL = "elconsole"
+SETTLED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 NAMES_LOCK = 1
 ABANDONED = ErrorInfo(
     "abandoned",
@@ -172,16 +173,23 @@ def read_run(session: Session, wanted: str) -> RunDetail:
         return _with_tables(session, found)[0]
 
 
-def read_newest(session: Session, run_ids: Sequence[str]) -> tuple[RunDetail, ...]:
-    """The runs of these ids with their tables, and the newest run of all."""
+def read_newest(session: Session, seen: Mapping[str, RunDetail]) -> tuple[RunDetail, ...]:
+    """The newest run, and those seen that went on, with their tables; not what has ended and
+    is as it was seen."""
+    going_on = [i for i, one in seen.items() if one.run.status not in SETTLED_STATUSES]
     with session.within(CATALOG_TIMEOUT_S):
         if not ledger_version(session):
             return ()
         newest = _select_runs(session, sql.SQL("true"), 1)
-        condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(list(run_ids)))
-        others = _select_runs(session, condition, len(run_ids)) if run_ids else ()
+        condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(going_on))
+        others = _select_runs(session, condition, len(going_on)) if going_on else ()
         known = {run.run_id: run for run in (*others, *newest)}
-        return _with_tables(session, tuple(known.values()))
+        changed = [run for run in known.values() if not _as_seen(run, seen.get(run.run_id))]
+        return _with_tables(session, tuple(changed)) if changed else ()
+
+
+def _as_seen(run: RunSummary, seen: RunDetail | None) -> bool:
+    return seen is not None and run.status in SETTLED_STATUSES and run == seen.run
 
 
 def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:

@@ -17,7 +17,6 @@ from elconsole.errors import Cancelled
 
 POLL_EVERY_S = 2.0
 TICK_S = 0.25
-SETTLED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
 def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
@@ -30,11 +29,11 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
         session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(ledger.CHANNEL)))
         shown: dict[str, RunDetail] = {}
         while not stop.is_set():
-            followed = [i for i, d in shown.items() if d.run.status not in SETTLED_STATUSES]
-            for detail in ledger.read_newest(session, followed):
+            for detail in ledger.read_newest(session, shown):
                 if shown.get(detail.run.run_id) != detail:
                     shown[detail.run.run_id] = detail
                     yield detail
+            shown = worth_keeping(shown)
             _wait(session, stop)
     except Cancelled:
         return
@@ -42,6 +41,16 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
         raise table_error(error, "warehouse", "warehouse") from error
     finally:
         session.abandon()
+
+
+def worth_keeping(shown: dict[str, RunDetail]) -> dict[str, RunDetail]:
+    """The runs that go on, and the newest: a console stays open for thousands of others."""
+    newest = max((one.run.run_number or 0 for one in shown.values()), default=0)
+    return {
+        run_id: one
+        for run_id, one in shown.items()
+        if one.run.status not in ledger.SETTLED_STATUSES or one.run.run_number == newest
+    }
 
 
 def _wait(session: Session, stop: threading.Event) -> None:

@@ -136,7 +136,7 @@ class ConsoleApp(ListeningApp):
     def action_refresh_all(self) -> None:
         """Ask every connection and question now."""
         self.questions.hurry()
-        for question in ("runs", "tables", "quality", "schema", "plan"):
+        for question in ("runs", "tables", "quality", "plan"):
             self.questions.read(question)
         self.repaint()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.screen import Screen
 
-from elconsole.api import RawTable, RunSummary, TableDrift
+from elconsole.api import PlannedTable, RawTable, RunSummary
 from elconsole.api_types import ErrorInfo
 from elconsole.ui.cells import Row
 from elconsole.ui.entries import LogEntry
@@ -21,10 +21,8 @@ def selection_of(row: Row) -> tuple[str, ...]:
             return (info.name,)
         case TableProgress(table=table):
             return (f"{table.source}.{table.table}",)
-        case (
-            TableDrift(source=source, table=table_name) | RawTable(source=source, table=table_name)
-        ):
-            return (f"{source}.{table_name}",)
+        case PlannedTable(source=source, table=name) | RawTable(source=source, table=name):
+            return (f"{source}.{name}",)
     return ()
 
 
@@ -56,12 +54,10 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[Any] | None:
             from elconsole.ui.screens.connection import ConnectionDialog
 
             return ConnectionDialog(subject)
-        case TableDrift(source=source, table=name):
+        case PlannedTable():
             from elconsole.ui.screens.drift import DriftDialog
 
-            plans = state.plan.tables if state.plan else ()
-            planned = next((p for p in plans if (p.source, p.table) == (source, name)), None)
-            return DriftDialog(row.data, planned)
+            return DriftDialog(row.data)
     return None
 
 

@@ -129,8 +129,7 @@ class Questions:
                 "quality": engine.quality(QualityRequest()),
                 "quality_at": self.options.clock(),
             },
-            "schema": lambda: {"schema": engine.schema(), "schema_at": self.options.clock()},
-            "plan": lambda: {"plan": engine.plan(SyncRequest())},
+            "plan": lambda: {"plan": engine.plan(SyncRequest()), "plan_at": self.options.clock()},
             "advice": lambda: {"advice": engine.advise()},
         }
         self._background.ask(

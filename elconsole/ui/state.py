@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # the first frame needs none of them
         RawTable,
         RunDetail,
         RunSummary,
-        SchemaReport,
         TableRun,
     )
     from elconsole.api_types import ErrorInfo
@@ -131,9 +130,8 @@ class ConsoleState:
     raw_tables: tuple[RawTable, ...] = ()
     quality: QualityReport | None = None
     quality_at: datetime | None = None
-    schema: SchemaReport | None = None
-    schema_at: datetime | None = None
     plan: PlanReport | None = None
+    plan_at: datetime | None = None
     advice: AdviceReport | None = None
     log: tuple[LogEntry, ...] = ()
     """Oldest first."""

@@ -15,8 +15,9 @@ import psycopg
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
-from elconsole.engine import ledger, state
-from elconsole.engine.pools import Session
+from elconsole.api_types import RunStatus
+from elconsole.engine import ledger, state, watch
+from elconsole.engine.pools import Server, Session, open_session
 from elconsole.engine.service import PostgresEngine
 from elconsole.engine.state import RawColumn
 from elconsole.errors import UsageError
@@ -228,6 +229,30 @@ def test_watch_sees_the_run_of_another_process(units: Link) -> None:
     assert list(updates) == []
     assert statuses[0] == "running"
     assert statuses[-1] == "succeeded"
+
+
+def test_a_run_that_has_ended_is_read_once(units: Link) -> None:
+    first = units.synced()
+    server = Server("warehouse", "warehouse", units.warehouse.params, "here", 10.0)
+    with contextlib.closing(open_session(server)) as session:
+        seen = {one.run.run_id: one for one in ledger.read_newest(session, {})}
+        assert list(seen) == [first.run.run_id]
+        assert ledger.read_newest(session, seen) == ()
+        second = units.synced()
+        newer = ledger.read_newest(session, seen)
+        assert [one.run.run_id for one in newer] == [second.run.run_id]
+        assert len(newer[0].tables) == 2
+
+
+def test_a_watch_keeps_the_newest_run_and_those_that_go_on(units: Link) -> None:
+    run = units.synced().run
+    statuses: tuple[RunStatus, ...] = ("succeeded", "running", "failed", "succeeded")
+    runs = {
+        str(number): RunDetail(replace(run, run_number=number, status=status), ())
+        for number, status in enumerate(statuses, 1)
+    }
+    assert list(watch.worth_keeping(runs)) == ["2", "4"]
+    assert watch.worth_keeping({}) == {}
 
 
 def test_a_stopped_watch_ends(units: Link) -> None:

@@ -406,42 +406,27 @@ UNITS = UnitsPage(
     ),
     truncated=False,
 )
-DRIFT = SchemaReport(
-    (
-        TableDrift(source="refills", table="refills_production", target="raw.refills_production"),
-        TableDrift(
-            source="bodies",
-            table="bodies_production",
-            target="raw.bodies_production",
-            changes=(
-                SchemaChange(
-                    "coating", "added", "varchar(40)", None, "adds the column; old rows hold NULL"
-                ),
-                SchemaChange(
-                    "material", "widened", "varchar(80)", "varchar(50)", "alters in place"
-                ),
-            ),
+CHANGES = {
+    "bodies": (
+        SchemaChange(
+            "coating", "added", "varchar(40)", None, "adds the column; old rows hold NULL"
         ),
-        TableDrift(
-            source="springs",
-            table="springs_production",
-            target="raw.springs_production",
-            changes=(
-                SchemaChange(
-                    "tensile_strength_mpa",
-                    "type_changed",
-                    "text",
-                    "numeric(6,1)",
-                    "fails: refresh fully, or exclude the column",
-                ),
-            ),
-            error=ErrorInfo(
-                "schema",
-                "springs.springs_production: tensile_strength_mpa became text",
-                "Run a full refresh, or set exclude_columns.",
-            ),
+        SchemaChange("material", "widened", "varchar(80)", "varchar(50)", "alters in place"),
+    ),
+    "springs": (
+        SchemaChange(
+            "tensile_strength_mpa",
+            "type_changed",
+            "text",
+            "numeric(6,1)",
+            "fails: refresh fully, or exclude the column",
         ),
-    )
+    ),
+}
+CONFLICT = ErrorInfo(
+    "schema",
+    "springs.springs_production: tensile_strength_mpa became text",
+    "Run a full refresh, or set exclude_columns.",
 )
 PLAN = PlanReport(
     tuple(
@@ -453,9 +438,14 @@ PLAN = PlanReport(
             strategy="full" if source == "refills" else "xmin",
             watermark=None if source == "refills" else "748213",
             rows_estimated=1_000_000 if source == "refills" else 11_000,
+            schema_changes=CHANGES.get(source, ()),
+            error=CONFLICT if source == "springs" else None,
         )
         for source in SOURCES
     )
+)
+PLAN_WITHOUT_DRIFT = PlanReport(
+    tuple(replace(table, schema_changes=(), error=None) for table in PLAN.tables)
 )
 RAW_TABLES = tuple(
     RawTable(
@@ -492,7 +482,7 @@ class FakeEngine:
     history: tuple[RunSummary, ...] = field(default_factory=lambda: history(SUCCEEDED, FAILED))
     quality_report: QualityReport = QUALITY
     units: UnitsPage = UNITS
-    drift: SchemaReport = DRIFT
+    planned: PlanReport = PLAN
     raw: tuple[RawTable, ...] = RAW_TABLES
     advice: tuple[Finding, ...] = (ADVICE,)
     problem: ElconsoleError | None = None
@@ -517,7 +507,7 @@ class FakeEngine:
         return CheckReport(tuple(self.health.values()), self.raw)
 
     def plan(self, request: SyncRequest) -> PlanReport:
-        return self._or_problem(PLAN)
+        return self._or_problem(self.planned)
 
     def sync(self, request: SyncRequest, *, emit: Emit, stop: StopFlag) -> RunDetail:
         self.requests.append(request)
@@ -574,7 +564,18 @@ class FakeEngine:
         return 1
 
     def schema(self) -> SchemaReport:
-        return self._or_problem(self.drift)
+        return SchemaReport(
+            tuple(
+                TableDrift(
+                    source=table.source,
+                    table=table.table,
+                    target=table.target,
+                    changes=table.schema_changes,
+                    error=table.error,
+                )
+                for table in self.plan(SyncRequest()).tables
+            )
+        )
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> ReconcileReport:
         return ReconcileReport(())

@@ -47,8 +47,7 @@ def known() -> ConsoleState:
         state,
         quality=fake.QUALITY,
         quality_at=fake.NOW,
-        schema=fake.DRIFT,
-        schema_at=fake.NOW,
+        plan_at=fake.NOW,
         plan=fake.PLAN,
         raw_tables=fake.RAW_TABLES,
         log=(

@@ -11,7 +11,7 @@ import pytest
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from elconsole.api import AdviceReport, PlanReport, RunDetail, SchemaReport
+from elconsole.api import AdviceReport, PlanReport, RunDetail, SyncRequest
 from elconsole.api_types import ErrorInfo
 from elconsole.errors import WarehouseUnavailable
 from elconsole.ui import progress
@@ -71,12 +71,12 @@ async def test_the_keys_name_the_row_under_the_cursor_at_once() -> None:
 
 
 async def test_a_page_that_gets_its_rows_names_the_first_of_them() -> None:
-    app = console(fake.FakeEngine(drift=SchemaReport(())))
+    app = console(fake.FakeEngine(planned=PlanReport(())))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "4")
         assert " Sync all " in bar_words(app)
-        app.state = replace(app.state, schema=fake.DRIFT)
+        app.state = replace(app.state, plan=fake.PLAN)
         app.repaint()
         assert " Sync refills.refills_production " in bar_words(app)
 
@@ -178,9 +178,7 @@ async def test_moving_in_a_frozen_log_leaves_it_frozen() -> None:
 
 async def test_a_comparison_that_fails_later_marks_the_shown_one_as_old() -> None:
     now = [fake.NOW]
-    engine = fake.FakeEngine(
-        drift=SchemaReport(tuple(replace(t, changes=(), error=None) for t in fake.DRIFT.tables))
-    )
+    engine = fake.FakeEngine(planned=fake.PLAN_WITHOUT_DRIFT)
     app = console(engine, clock=lambda: now[0])
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -202,13 +200,13 @@ async def test_a_comparison_under_way_says_so() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "4")
-        schema = engine.schema
+        plan = engine.plan
 
-        def slow() -> SchemaReport:
+        def slow(request: SyncRequest) -> PlanReport:
             release.wait(60)
-            return schema()
+            return plan(request)
 
-        engine.schema = slow  # type: ignore[method-assign]
+        engine.plan = slow  # type: ignore[method-assign]
         await pilot.press("r")
         await pilot.pause()
         assert note(app, "schema") == "comparing…"

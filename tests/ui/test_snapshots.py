@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from elconsole.api import QualityReport, SchemaReport
+from elconsole.api import QualityReport
 from elconsole.errors import WarehouseUnavailable
 from elconsole.ui.app import ConsoleApp
 from elconsole.ui.commands import commands
@@ -225,8 +225,7 @@ def test_schema_of_one_table(snap_compare: Compare) -> None:
 
 
 def test_schema_without_drift(snap_compare: Compare) -> None:
-    same = SchemaReport(tuple(replace(item, changes=(), error=None) for item in fake.DRIFT.tables))
-    app = console(engine(drift=same))
+    app = console(engine(planned=fake.PLAN_WITHOUT_DRIFT))
     assert snap_compare(app, terminal_size=SMALL, run_before=after("4"))
 
 

@@ -24,7 +24,7 @@ from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.row_cursor import MOVING
 
 if TYPE_CHECKING:
-    from elconsole.api import PlannedTable, RawTable, TableDrift
+    from elconsole.api import PlannedTable, RawTable
 
 Choice = tuple[str, str, str, str]
 """Key, answer, label, what it means."""
@@ -201,21 +201,20 @@ class RefreshDialog(Dialog):
             (" anew, every row.\n", "$foreground"),
         )
         state = self._state
-        report = state.plan or state.schema
-        names = self._chosen(report.tables if report is not None else state.raw_tables)
+        names = self._chosen(state.plan.tables if state.plan is not None else state.raw_tables)
         if names:
             synced = {f"{item.source}.{item.table}": item.rows for item in state.raw_tables}
             rows = sum(synced.get(name, 0) for name in names)
             fresh = len(names - synced.keys())
             more = f", and all of {tables_text(fresh)} never synced" if fresh else ""
-            so_far = " synced so far" if report is None else ""
+            so_far = " synced so far" if state.plan is None else ""
             yield line(
                 ("tables      ", "$dim"), (f"{len(names)}{so_far}", "$foreground"),
                 ("\nrows        ", "$dim"), (f"~{count(rows)}{more}", "$foreground"),
                 ("\nlast time   ", "$dim"), (self._last(len(names)), "$foreground"),
             )  # fmt: skip
 
-    def _chosen(self, tables: Sequence[PlannedTable | TableDrift | RawTable]) -> set[str]:
+    def _chosen(self, tables: Sequence[PlannedTable | RawTable]) -> set[str]:
         """The names of those that the target selects."""
         return {
             f"{item.source}.{item.table}"

@@ -22,13 +22,12 @@ class SchemaScreen(PageScreen):
 
     def on_screen_resume(self) -> None:
         """Compare anew whenever the page is opened."""
-        self.console.questions.read("schema")
         self.console.questions.read("plan")
 
     def paint_page(self) -> None:
         """Redraw it."""
         console = self.console
-        comparing = console.background.asking("schema") and not console.paused
+        comparing = console.background.asking("plan") and not console.paused
         self.query_one("#schema", Grid).show(schema.page(console.shown_state, comparing=comparing))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elconsole.api import PlannedTable, TableDrift
+from elconsole.api import PlannedTable
 from elconsole.api_types import SchemaChange
 from elconsole.ui.cells import Column, Row, Table, Tone, cell
 from elconsole.ui.entries import error_line, unread_since
@@ -20,20 +20,19 @@ COLUMNS = (
 
 def page(state: ConsoleState, *, comparing: bool = False) -> Table:
     """Every table, and below it the columns that differ; `comparing` while that is asked."""
-    report, problem = state.schema, state.problem("schema")
-    if report is None:
+    plan, problem = state.plan, state.problem("plan")
+    if plan is None:
         empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Comparing the columns…"
         return Table(COLUMNS, title="Schema", empty=empty)
-    plans = {(plan.source, plan.table): plan for plan in (state.plan.tables if state.plan else ())}
     rows: list[Row] = []
-    for drift in report.tables:
-        rows.append(_table_row(drift, plans.get((drift.source, drift.table))))
-        rows += [_change_row(drift, change) for change in drift.changes]
-    changed = sum(bool(drift.changes) for drift in report.tables)
-    broken = sum(drift.error is not None for drift in report.tables)
-    title = "Schema · " + (f"{changed} of {len(report.tables)} differ" if changed else "no drift")
-    old = unread_since(state, "schema", state.schema_at)
-    note = old or f"compared {clock(state.schema_at)} · r compares again"
+    for table in plan.tables:
+        rows.append(_table_row(table))
+        rows += [_change_row(table, change) for change in table.schema_changes]
+    changed = sum(bool(table.schema_changes) for table in plan.tables)
+    broken = sum(table.error is not None for table in plan.tables)
+    title = "Schema · " + (f"{changed} of {len(plan.tables)} differ" if changed else "no drift")
+    old = unread_since(state, "plan", state.plan_at)
+    note = old or f"compared {clock(state.plan_at)} · r compares again"
     return Table(
         COLUMNS,
         rows=tuple(rows),
@@ -44,37 +43,35 @@ def page(state: ConsoleState, *, comparing: bool = False) -> Table:
     )
 
 
-def _table_row(drift: TableDrift, plan: PlannedTable | None) -> Row:
-    word, tone = "● same", "ok"
-    if drift.error is not None:
-        word, tone = "✗ conflict", "bad"
-    elif drift.changes:
-        word, tone = f"▲ {len(drift.changes)} changed", "warn"
-    name = safe(f"{drift.source}.{drift.table}", 120)
-    error = error_line(drift.error, f"{drift.source}.{drift.table}")
+def _table_row(plan: PlannedTable) -> Row:
+    word, tone = _drift(plan)
+    name = safe(f"{plan.source}.{plan.table}", 120)
+    words = planned_words(plan)
     return Row(
-        key=f"{drift.source}.{drift.table}",
+        key=f"{plan.source}.{plan.table}",
         cells=(
             cell(name, "strong"),
-            cell(word, _tone(tone)),
+            cell(word, tone),
             (),
             (),
-            cell(error, "bad") if error else cell(planned_words(plan), "plain"),
+            cell(words, "bad" if plan.error is not None else "plain"),
         ),
-        values=(name, word, "", drift.target, error or planned_words(plan)),
-        data=drift,
+        values=(name, word, "", plan.target, words),
+        data=plan,
     )
 
 
-def _tone(name: str) -> Tone:
-    tones: dict[str, Tone] = {"ok": "ok", "warn": "warn", "bad": "bad"}
-    return tones[name]
+def _drift(plan: PlannedTable) -> tuple[str, Tone]:
+    """How source and raw table differ, in a word."""
+    if plan.error is not None:
+        return "✗ conflict", "bad"
+    if plan.schema_changes:
+        return f"▲ {len(plan.schema_changes)} changed", "warn"
+    return "● same", "ok"
 
 
-def planned_words(plan: PlannedTable | None) -> str:
+def planned_words(plan: PlannedTable) -> str:
     """What the next sync does with a table."""
-    if plan is None:
-        return ""
     if plan.error is not None:
         return error_line(plan.error, f"{plan.source}.{plan.table}")
     rows = f", ~{count_short(plan.rows_estimated)} rows" if plan.rows_estimated is not None else ""
@@ -86,11 +83,11 @@ def planned_words(plan: PlannedTable | None) -> str:
     return " · ".join([text, *(safe(note, 200) for note in plan.notes)])
 
 
-def _change_row(drift: TableDrift, change: SchemaChange) -> Row:
+def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
     column = safe(change.column, 120)
     bad = change.change in ("type_changed", "key_changed")
     return Row(
-        key=f"{drift.source}.{drift.table}/{change.column}",
+        key=f"{plan.source}.{plan.table}/{change.column}",
         cells=(
             cell(f"  {column}", "plain"),
             cell(change.change.replace("_", " "), "bad" if bad else "warn"),
@@ -99,11 +96,11 @@ def _change_row(drift: TableDrift, change: SchemaChange) -> Row:
             cell(safe(change.action, 300), "plain"),
         ),
         values=(
-            f"{drift.source}.{drift.table} {column}",
+            f"{plan.source}.{plan.table} {column}",
             change.change,
             change.source_type,
             change.target_type,
             change.action,
         ),
-        data=drift,
+        data=plan,
     )
