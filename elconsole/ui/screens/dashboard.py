@@ -100,6 +100,10 @@ class DashboardScreen(PageScreen):
             self.query_one(f"#{name}").styles.height = lines if narrow else "100%"
 
     def _paint_summary(self) -> None:
+        """The one line that stands for all panels where the terminal is tiny."""
+        summary = self.query_one("#summary", LineBar)
+        if not summary.display:
+            return
         state, now = self.console.shown_state, self.console.shown_now()
         health = connections.overall(state, now)
         name = safe(self.console.options.environment, 20) or "elconsole"
@@ -114,7 +118,7 @@ class DashboardScreen(PageScreen):
             room += cell_len(parts.pop(0).text)
         time_of_day = Part(f"  {clock(now)}", "dim")
         right = (time_of_day,) if room >= cell_len(time_of_day.text) else ()
-        self.query_one("#summary", LineBar).show(tuple(parts), right)
+        summary.show(tuple(parts), right)
 
     def action_enter_panels(self) -> None:
         """Put the cursor into the first panel."""

@@ -51,11 +51,21 @@ class KeptRows:
     """Keeps the rows of tables that are not running: of thousands only a few change."""
 
     def __init__(self) -> None:
+        self._ended: tuple[RunState, tuple[Row, ...], tuple[Row, ...]] | None = None
+        """A run in which nothing changes any more, its rows and its footer."""
         self._kept: dict[int, tuple[TableProgress, Row]] = {}
         """By the identity of the progress, which is held here and so can be no other's."""
 
-    def of(self, items: Iterable[TableProgress], now: datetime) -> Iterator[Row]:
-        """A row for each; what is not asked for again is forgotten."""
+    def of(self, run: RunState, now: datetime) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+        """A row for each table of the run, and those of the whole run; what is not asked
+        for again is forgotten."""
+        if self._ended is not None and self._ended[0] is run:
+            return self._ended[1:]
+        rows, footer = tuple(self._of(_ordered(run), now)), tuple(_footer(run, now))
+        self._ended = None if run.running else (run, rows, footer)
+        return rows, footer
+
+    def _of(self, items: Iterable[TableProgress], now: datetime) -> Iterator[Row]:
         before, self._kept = self._kept, {}
         for item in items:
             known = before.get(id(item))
@@ -82,8 +92,8 @@ def table(
         )
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
-    rows = tuple((kept or KeptRows()).of(_ordered(run), now))
-    footer = tuple(_footer(run, now))[: -1 if compact else None]
+    rows, footer = (kept or KeptRows()).of(run, now)
+    footer = footer[: -1 if compact else None]
     rows = (*footer, *rows) if len(run.tables) > SORTED_FROM else (*rows, *footer)
     note = start_keys
     if run.running:

@@ -47,7 +47,8 @@ class Grid(RowCursor):
         before = self.table
         if table == before:
             return
-        self._apply(table, self.row_under_cursor())
+        measured = (table.columns, table.rows) == (before.columns, before.rows)
+        self._apply(table, self.row_under_cursor(), measured=measured)
 
     def filter(self, needle: str) -> None:
         """Show only rows that contain every word."""
@@ -59,14 +60,19 @@ class Grid(RowCursor):
         self.sort = sort
         self._apply(self.table, self.row_under_cursor(), force=True)
 
-    def _apply(self, table: Table, selected: Row | None, *, force: bool = False) -> None:
+    def _apply(
+        self, table: Table, selected: Row | None, *, force: bool = False, measured: bool = False
+    ) -> None:
+        """Take the table; `measured` where its columns and rows look as before."""
         old_rows = self.rows
         self.table = table
         self.rows = shown(table.rows, self.sort, self.needle)
         self._troubled = tuple((at, row.trouble) for at, row in enumerate(self.rows) if row.trouble)
         self._restore_cursor(selected)
         self._frame()
-        columns = self._fitting(table) if self._width > 0 else ()
+        columns = self._columns
+        if not measured:
+            columns = self._fitting(table) if self._width > 0 else ()
         height = self.line_count
         if height != self.virtual_size.height:
             self.virtual_size = Size(1, height)
