@@ -56,6 +56,11 @@ class RunCli(Protocol):
     ) -> subprocess.CompletedProcess[str]: ...
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: two workers a processor, since most tests wait more than they work."""
+    return min(16, 2 * (os.cpu_count() or 1))
+
+
 @pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
     """A folder of this session, reachable by the embedded server's account."""
