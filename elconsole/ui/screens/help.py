@@ -20,8 +20,6 @@ KEYS = {
     "slash": "/",
     "question_mark": "?",
     "escape": "esc",
-    "ctrl+p": "^p",
-    "ctrl+q": "^q",
     "pageup": "pgup",
     "pagedown": "pgdn",
 }
@@ -35,9 +33,12 @@ def bound_keys(screen: Screen[Any]) -> list[tuple[str, str, str]]:
         if not binding.description or not active.enabled or binding.system or "super" in key:
             continue
         place = "everywhere" if active.node is screen.app else "here"
-        name = KEYS.get(key, key)
+        name = KEYS.get(key, key.replace("ctrl+", "^"))
         found.setdefault((place, binding.description), []).append(name)
-    return [(place, " ".join(keys), words) for (place, words), keys in found.items()]
+    # The shorter key of two comes first: it is the one to remember.
+    return [
+        (place, " ".join(sorted(keys, key=len)), words) for (place, words), keys in found.items()
+    ]
 
 
 class HelpScreen(Dialog):

@@ -37,6 +37,8 @@ class PageScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Rows with certain words"),
         Binding("escape", "back", "Back", show=False),
+        Binding("tab", "app.focus_next", "Next panel", show=False),
+        Binding("shift+tab", "app.focus_previous", "Previous panel", show=False),
     ]
     main_grid: ClassVar[str] = ""
     """The grid that a filter means where none has the focus."""

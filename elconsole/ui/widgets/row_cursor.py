@@ -28,7 +28,7 @@ class RowCursor(ScrollView, can_focus=True, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
         *MOVING,
-        Binding("o", "sort_next", "Sort by the next column", show=False),
+        Binding("o", "sort_next", "Next sort column", show=False),
         Binding("O", "sort_turn", "Reverse the order", show=False),
         Binding("c", "copy", "Copy row", show=False),
         Binding("e", "export", "Export", show=False),
