@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from rich.style import Style
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.events import Event, Key
@@ -43,6 +44,8 @@ class StateApp(App[str]):
         """Why there are no settings; raised once the terminal is restored."""
         self._repaint_pending = False
         self._settling: Timer | None = None
+        self.looks: dict[tuple[str, str], Style] = {}
+        """How tones look, by theme and name; filled as they are painted."""
         self.typed = TypedKeys(self, super().on_event)
         for theme in themes.OWN:
             self.register_theme(theme)

@@ -6,11 +6,13 @@ a screen of ten tables pays with some hundred nodes at its start and megabytes a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from rich.style import Style
     from textual.widget import Widget
+
+    from elconsole.ui.core import StateApp
 
 LOOKS = {
     "plain": "$foreground",
@@ -52,7 +54,14 @@ WITHOUT_COLOURS = {
 
 def look(widget: Widget, name: str) -> Style:
     """The style of a tone, to be added to the widget's own; KeyError for an unknown name."""
-    app = widget.app
+    app = cast("StateApp", widget.app)
+    known = app.looks.get((app.theme, name))
+    if known is None:
+        known = app.looks[app.theme, name] = _parsed(app, name)
+    return known
+
+
+def _parsed(app: StateApp, name: str) -> Style:
     if app.no_color:
         looks = WITHOUT_COLOURS
     elif app.current_theme.ansi:
