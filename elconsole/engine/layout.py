@@ -27,6 +27,8 @@ from elconsole.errors import SchemaConflict
 PARTITION_KEY = "_airbyte_generation_id"
 FILLER = PlannedColumn("_elconsole_filler", "NULL::boolean", TypePlan("boolean", None, 16, -1), "")
 """Stands in for the columns of a table that has none: COPY needs one."""
+SMALL_BYTES = 8 * 2**20
+"""Up to this size an old leaf, with its indexes, is dropped in the swap itself."""
 PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
@@ -117,11 +119,10 @@ def match_parent(task: TableTask, leaf: str) -> str:
         parent=sql.Literal(task.parent.oid), leaf=sql.Literal(leaf)
     )
     dropping = "true" if task.drift and task.drift.dropped else "false"
-    tag = f"$needs_{os.urandom(6).hex()}$"
-    return (
-        f"DO {tag} DECLARE ddl text; BEGIN FOR ddl IN {needs.as_string()} LOOP"
+    return _do(
+        f"DECLARE ddl text; BEGIN FOR ddl IN {needs.as_string()} LOOP"
         " BEGIN EXECUTE ddl; EXCEPTION WHEN undefined_column THEN"
-        f" IF NOT {dropping} THEN RAISE; END IF; END; END LOOP; END {tag}"
+        f" IF NOT {dropping} THEN RAISE; END IF; END; END LOOP; END"
     )
 
 
@@ -141,24 +142,33 @@ def exchange(task: TableTask, parent: str, leaf: str) -> str:
     steps = []
     if task.parent.leaf_name is not None:
         old = qualified(STORAGE_SCHEMA, task.parent.leaf_name)
-        steps.append(_without(parent, old))
+        steps.append(_drop_or_detach(parent, old))
     changes = parent_changes(task)
     if changes:
         steps.append(f"ALTER TABLE {parent} {', '.join(changes)}")
     return ";".join([*steps, attach])
 
 
-def _without(parent: str, leaf: str) -> str:
-    """DDL that drops the old leaf, or only detaches it where somebody built upon it.
+def _drop_or_detach(parent: str, leaf: str) -> str:
+    """DDL that drops a small old leaf, and detaches any other for `drop_leaf` to drop later.
 
-    DETACH looks through every constraint of the database, twice for a leaf with a key: with
-    thousands of tables that took longer than their rows. Its file goes after the commit,
-    when the lock is free."""
-    tag = f"$without_{os.urandom(6).hex()}$"
-    return (
-        f"DO {tag} BEGIN DROP TABLE {leaf}; EXCEPTION WHEN dependent_objects_still_exist THEN"
-        f" ALTER TABLE {parent} DETACH PARTITION {leaf}; END {tag}"
+    DETACH looks through every constraint of the database, twice for a leaf with a key: for
+    thousands of small tables that takes longer than their rows. But a COMMIT answers only
+    when the dropped files are gone, and somebody may have built upon the leaf, or a vacuum
+    be at its TOAST table."""
+    detach = f"ALTER TABLE {parent} DETACH PARTITION {leaf}"
+    return _do(
+        f"BEGIN IF pg_total_relation_size({sql.Literal(leaf).as_string()}) > {SMALL_BYTES}"
+        f" THEN {detach}; ELSE BEGIN DROP TABLE {leaf};"
+        " EXCEPTION WHEN dependent_objects_still_exist OR lock_not_available"
+        f" THEN {detach}; END; END IF; END"
     )
+
+
+def _do(block: str) -> str:
+    """An anonymous block of PL/pgSQL, quoted by what no name in it can contain."""
+    tag = f"$do_{os.urandom(6).hex()}$"
+    return f"DO {tag} {block} {tag}"
 
 
 def parent_changes(task: TableTask) -> list[str]:
@@ -200,10 +210,10 @@ def leftovers_query(task: TableTask, target_id: int) -> str:
 
 
 def drop_leaf(name: str) -> str:
-    """SQL that drops one detached leaf, in a transaction of its own."""
+    """SQL that drops one detached leaf, if it is still there, in a transaction of its own."""
     return (
         "BEGIN; SET LOCAL lock_timeout = '200ms';"
-        f" DROP TABLE {qualified(STORAGE_SCHEMA, name)}; COMMIT"
+        f" DROP TABLE IF EXISTS {qualified(STORAGE_SCHEMA, name)}; COMMIT"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,6 @@ from elconsole.engine.statements import statement
 from elconsole.errors import UsageError
 
 CHANNEL = "elconsole"
-SETTLED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 NAMES_LOCK = 1
 ABANDONED = ErrorInfo(
     "abandoned",
@@ -173,23 +172,20 @@ def read_run(session: Session, wanted: str) -> RunDetail:
         return _with_tables(session, found)[0]
 
 
-def read_newest(session: Session, seen: Mapping[str, RunDetail]) -> tuple[RunDetail, ...]:
-    """The newest run, and those seen that went on, with their tables; not what has ended and
-    is as it was seen."""
-    going_on = [i for i, one in seen.items() if one.run.status not in SETTLED_STATUSES]
+def read_newest(
+    session: Session, run_ids: Sequence[str], done: RunSummary | None = None
+) -> tuple[RunDetail, ...]:
+    """The runs of these ids with their tables, and last the newest run of all, unless it is
+    still as in `done`."""
     with session.within(CATALOG_TIMEOUT_S):
         if not ledger_version(session):
             return ()
         newest = _select_runs(session, sql.SQL("true"), 1)
-        condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(going_on))
-        others = _select_runs(session, condition, len(going_on)) if going_on else ()
-        known = {run.run_id: run for run in (*others, *newest)}
-        changed = [run for run in known.values() if not _as_seen(run, seen.get(run.run_id))]
-        return _with_tables(session, tuple(changed)) if changed else ()
-
-
-def _as_seen(run: RunSummary, seen: RunDetail | None) -> bool:
-    return seen is not None and run.status in SETTLED_STATUSES and run == seen.run
+        condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(list(run_ids)))
+        others = _select_runs(session, condition, len(run_ids)) if run_ids else ()
+        ids = {run.run_id for run in newest}
+        wanted = (*(run for run in others if run.run_id not in ids), *newest)
+        return _with_tables(session, tuple(run for run in wanted if run != done))
 
 
 def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:
@@ -201,6 +197,8 @@ def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tup
 
 
 def _with_tables(session: Session, runs: tuple[RunSummary, ...]) -> tuple[RunDetail, ...]:
+    if not runs:
+        return ()
     rows = session.execute(statement("table_runs"), [[run.run_id for run in runs]]).fetchall()
     tables: dict[str, list[TableRun]] = {run.run_id: [] for run in runs}
     for run_id, *row in rows:

@@ -109,7 +109,7 @@ def _publish_leaf(
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
     parent = layout.qualified(task.target_schema, task.target_name)
     ddl = layout.exchange(task, parent, leaf.table)
-    old = None
+    old = task.parent.leaf_name if task.parent else None
     if task.adopt:
         old = leaf_name(target.target_id, 0, task.target_name, os.urandom(3).hex())
         aside = adopt.step_aside(warehouse, task, old)

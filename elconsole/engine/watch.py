@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 from psycopg import sql
 
-from elconsole.api import RunDetail
+from elconsole.api import RunDetail, RunSummary
 from elconsole.engine import ledger
 from elconsole.engine.faults import table_error
 from elconsole.engine.pools import Server, Session, open_session
@@ -17,6 +17,7 @@ from elconsole.errors import Cancelled
 
 POLL_EVERY_S = 2.0
 TICK_S = 0.25
+SETTLED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
 def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
@@ -28,12 +29,17 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
     try:
         session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(ledger.CHANNEL)))
         shown: dict[str, RunDetail] = {}
+        done: RunSummary | None = None
         while not stop.is_set():
-            for detail in ledger.read_newest(session, shown):
+            going_on = [run_id for run_id, one in shown.items() if not _settled(one)]
+            found = ledger.read_newest(session, going_on, done)
+            for detail in found:
                 if shown.get(detail.run.run_id) != detail:
-                    shown[detail.run.run_id] = detail
                     yield detail
-            shown = worth_keeping(shown)
+                elif _settled(detail):
+                    # Nothing came after its end: its tables need not be read again.
+                    done = detail.run
+            shown = _worth_keeping(shown, found)
             _wait(session, stop)
     except Cancelled:
         return
@@ -43,14 +49,17 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
         session.abandon()
 
 
-def worth_keeping(shown: dict[str, RunDetail]) -> dict[str, RunDetail]:
-    """The runs that go on, and the newest: a console stays open for thousands of others."""
-    newest = max((one.run.run_number or 0 for one in shown.values()), default=0)
-    return {
-        run_id: one
-        for run_id, one in shown.items()
-        if one.run.status not in ledger.SETTLED_STATUSES or one.run.run_number == newest
-    }
+def _settled(detail: RunDetail) -> bool:
+    return detail.run.status in SETTLED_STATUSES
+
+
+def _worth_keeping(shown: dict[str, RunDetail], found: Sequence[RunDetail]) -> dict[str, RunDetail]:
+    """The runs that go on, and the newest, which is found last: a console stays open for
+    thousands of others."""
+    if not found:
+        return shown
+    known = shown | {one.run.run_id: one for one in found}
+    return {i: one for i, one in known.items() if one is found[-1] or not _settled(one)}
 
 
 def _wait(session: Session, stop: threading.Event) -> None:

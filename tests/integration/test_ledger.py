@@ -8,16 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
-from elconsole.api_types import RunStatus
+from elconsole.api import RunDetail, RunSummary, SyncRequest
 from elconsole.engine import ledger, state, watch
-from elconsole.engine.pools import Server, Session, open_session
+from elconsole.engine.pools import Session
 from elconsole.engine.service import PostgresEngine
 from elconsole.engine.state import RawColumn
 from elconsole.errors import UsageError
@@ -231,28 +230,37 @@ def test_watch_sees_the_run_of_another_process(units: Link) -> None:
     assert statuses[-1] == "succeeded"
 
 
-def test_a_run_that_has_ended_is_read_once(units: Link) -> None:
-    first = units.synced()
-    server = Server("warehouse", "warehouse", units.warehouse.params, "here", 10.0)
-    with contextlib.closing(open_session(server)) as session:
-        seen = {one.run.run_id: one for one in ledger.read_newest(session, {})}
-        assert list(seen) == [first.run.run_id]
-        assert ledger.read_newest(session, seen) == ()
-        second = units.synced()
-        newer = ledger.read_newest(session, seen)
-        assert [one.run.run_id for one in newer] == [second.run.run_id]
-        assert len(newer[0].tables) == 2
+def test_a_watch_reads_an_ended_run_no_more_and_goes_back_where_the_newest_is_deleted(
+    units: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = units.synced().run.run_id, units.synced().run.run_id
+    read: list[int] = []
+    read_newest = ledger.read_newest
 
+    def spy(session: Session, ids: Sequence[str], done: RunSummary | None) -> tuple[RunDetail, ...]:
+        found = read_newest(session, ids, done)
+        read.append(len(found))
+        return found
 
-def test_a_watch_keeps_the_newest_run_and_those_that_go_on(units: Link) -> None:
-    run = units.synced().run
-    statuses: tuple[RunStatus, ...] = ("succeeded", "running", "failed", "succeeded")
-    runs = {
-        str(number): RunDetail(replace(run, run_number=number, status=status), ())
-        for number, status in enumerate(statuses, 1)
-    }
-    assert list(watch.worth_keeping(runs)) == ["2", "4"]
-    assert watch.worth_keeping({}) == {}
+    monkeypatch.setattr(ledger, "read_newest", spy)
+    monkeypatch.setattr(watch, "POLL_EVERY_S", 0.02)
+    monkeypatch.setattr(watch, "TICK_S", 0.01)
+    stop = threading.Event()
+    seen: list[str] = []
+    engine = units.engine()
+    watcher = threading.Thread(
+        target=lambda: seen.extend(one.run.run_id for one in engine.watch(stop))
+    )
+    watcher.start()
+    try:
+        until(lambda: read[-3:] == [0, 0, 0])
+        assert read == [1, 1, *[0] * (len(read) - 2)]
+        units.warehouse.sql("DELETE FROM elconsole.runs WHERE run_number = 2")
+        until(lambda: read.count(1) == 4 and read[-3:] == [0, 0, 0])
+    finally:
+        stop.set()
+        watcher.join(10)
+    assert seen == [second, first]
 
 
 def test_a_stopped_watch_ends(units: Link) -> None:

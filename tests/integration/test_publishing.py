@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from elconsole.api import RunDetail, SyncRequest
-from elconsole.engine import swap
+from elconsole.engine import layout, swap
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
@@ -85,10 +85,7 @@ def test_the_leaf_has_the_key_and_one_index_on_the_time(published: Link) -> None
 
 def test_nothing_is_left_of_the_old_generation(published: Link) -> None:
     published.synced()
-    assert published.warehouse.sql(
-        "SELECT relispartition FROM pg_class"
-        " WHERE relnamespace = 'elconsole_storage'::regnamespace AND relkind = 'r'"
-    ) == [(True,)]
+    assert published.warehouse.sql(STORED) == [(True,)]
 
 
 DEPENDENTS = """
@@ -478,10 +475,36 @@ def test_a_view_on_the_storage_itself_does_not_stop_the_next_refresh(published: 
     assert published.warehouse.scalar("SELECT max(_airbyte_generation_id) FROM raw.t") == 3
     published.warehouse.sql("DROP VIEW public.v")
     published.synced()
-    assert published.warehouse.sql(
-        "SELECT relispartition FROM pg_class"
-        " WHERE relnamespace = 'elconsole_storage'::regnamespace AND relkind = 'r'"
-    ) == [(True,)]
+    assert published.warehouse.sql(STORED) == [(True,)]
+
+
+STORED = (
+    "SELECT relispartition FROM pg_class"
+    " WHERE relnamespace = 'elconsole_storage'::regnamespace AND relkind = 'r' ORDER BY oid"
+)
+
+
+def test_a_vacuum_of_the_old_rows_long_texts_delays_no_refresh(published: Link) -> None:
+    """It holds a lock on the TOAST table alone, as a reader of that does."""
+    warehouse = published.warehouse
+    toast = warehouse.scalar(
+        f"SELECT reltoastrelid::regclass::text FROM pg_class c WHERE c.oid = {LEAF}"
+    )
+    with warehouse.connect() as other:
+        other.execute(f"BEGIN; SELECT count(*) FROM {toast}")
+        published.synced(lock_wait=0.5)
+        assert warehouse.sql(STORED) == [(False,), (True,)]
+    published.synced()
+    assert warehouse.sql(STORED) == [(True,)]
+
+
+@pytest.mark.parametrize("small_bytes", [0, layout.SMALL_BYTES])
+def test_old_rows_small_or_large_are_gone_after_the_refresh(
+    published: Link, monkeypatch: pytest.MonkeyPatch, small_bytes: int
+) -> None:
+    monkeypatch.setattr(layout, "SMALL_BYTES", small_bytes)
+    published.synced()
+    assert published.warehouse.sql(STORED) == [(True,)]
 
 
 def test_autovacuum_on_the_old_rows_yields_to_the_refresh(published: Link) -> None:
