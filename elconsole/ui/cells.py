@@ -9,7 +9,7 @@ from typing import Any, Literal
 from elconsole.record import record
 
 Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
-"""What a text means, never a colour: the style sheet decides how each looks."""
+"""What a text means, never a colour: `looks` decides how each is painted."""
 
 
 @record(frozen=True, slots=True)

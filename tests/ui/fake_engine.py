@@ -413,15 +413,6 @@ CHANGES = {
         ),
         SchemaChange("material", "widened", "varchar(80)", "varchar(50)", "alters in place"),
     ),
-    "springs": (
-        SchemaChange(
-            "tensile_strength_mpa",
-            "type_changed",
-            "text",
-            "numeric(6,1)",
-            "fails: refresh fully, or exclude the column",
-        ),
-    ),
 }
 CONFLICT = ErrorInfo(
     "schema",

@@ -33,7 +33,23 @@ async def test_a_look_follows_the_theme() -> None:
         app.theme = "elconsole-light"
         await settle(pilot)
         light = look(bar, "bad")
-        assert (dark.color, light.color) != (light.color, dark.color)
+        assert dark.color != light.color
         app.theme = "ansi-dark"
         await settle(pilot)
         assert look(bar, "accent") == Style(color="color(6)")
+
+
+async def test_without_colours_a_look_is_bold_dim_or_reverse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = console()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        bar = app.screen.query_one(TopBar)
+        for name in ("cursor", "badge", "badge-red"):
+            found = look(bar, name)
+            assert found.reverse
+            assert found.color is None or found.color.is_default
+            assert found.bgcolor is None or found.bgcolor.is_default
+        assert look(bar, "dim").dim

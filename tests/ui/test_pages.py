@@ -265,6 +265,17 @@ def test_a_table_that_ends_is_drawn_anew() -> None:
     assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
 
 
+def test_the_rows_of_another_run_take_the_place_of_an_ended_one_s() -> None:
+    kept = sync.KeptRows()
+    empty = started(fake.CONNECTIONS)
+    ended, running, failed = (
+        progress.run_seen(empty, run, fake.NOW)
+        for run in (fake.SUCCEEDED, fake.RUNNING, fake.FAILED)
+    )
+    for state in (ended, ended, running, failed, ended, running):
+        assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
+
+
 # The full refresh's question
 
 

@@ -250,10 +250,10 @@ def test_latencies_are_kept_only_for_a_while() -> None:
 
 def test_an_answer_removes_its_own_problem_only() -> None:
     error = ErrorInfo("unavailable", "gone")
-    state = store.failed(store.failed(fresh(), "quality", error), "schema", error)
+    state = store.failed(store.failed(fresh(), "quality", error), "plan", error)
     state = store.answered(state, "quality", quality=fake.QUALITY)
     assert state.problem("quality") is None
-    assert state.problem("schema") == error
+    assert state.problem("plan") == error
 
 
 def test_cancelling_ends_with_the_run() -> None:

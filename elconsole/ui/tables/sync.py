@@ -48,7 +48,8 @@ COLUMNS = (
 
 
 class KeptRows:
-    """Keeps the rows of tables that are not running: of thousands only a few change."""
+    """Keeps the rows that do not change: those of tables that are not running, of thousands
+    most, and those of a run that has ended."""
 
     def __init__(self) -> None:
         self._ended: tuple[RunState, tuple[Row, ...], tuple[Row, ...]] | None = None
@@ -57,8 +58,8 @@ class KeptRows:
         """By the identity of the progress, which is held here and so can be no other's."""
 
     def of(self, run: RunState, now: datetime) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-        """A row for each table of the run, and those of the whole run; what is not asked
-        for again is forgotten."""
+        """Two groups of rows, one for each table and those of the whole run; what is not
+        asked for again is forgotten."""
         if self._ended is not None and self._ended[0] is run:
             return self._ended[1:]
         rows, footer = tuple(self._of(_ordered(run), now)), tuple(_footer(run, now))

@@ -47,8 +47,8 @@ class Grid(RowCursor):
         before = self.table
         if table == before:
             return
-        measured = (table.columns, table.rows) == (before.columns, before.rows)
-        self._apply(table, self.row_under_cursor(), measured=measured)
+        same_widths = (table.columns, table.rows) == (before.columns, before.rows)
+        self._apply(table, self.row_under_cursor(), same_widths=same_widths)
 
     def filter(self, needle: str) -> None:
         """Show only rows that contain every word."""
@@ -61,9 +61,9 @@ class Grid(RowCursor):
         self._apply(self.table, self.row_under_cursor(), force=True)
 
     def _apply(
-        self, table: Table, selected: Row | None, *, force: bool = False, measured: bool = False
+        self, table: Table, selected: Row | None, *, force: bool = False, same_widths: bool = False
     ) -> None:
-        """Take the table; `measured` where its columns and rows look as before."""
+        """Take the table; `same_widths` where columns and rows look as before."""
         old_rows = self.rows
         self.table = table
         self.rows = shown(table.rows, self.sort, self.needle)
@@ -71,7 +71,7 @@ class Grid(RowCursor):
         self._restore_cursor(selected)
         self._frame()
         columns = self._columns
-        if not measured:
+        if not same_widths:
             columns = self._fitting(table) if self._width > 0 else ()
         height = self.line_count
         if height != self.virtual_size.height:
