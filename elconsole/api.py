@@ -150,6 +150,8 @@ class PlannedTable:
     notes: tuple[str, ...] = ()
     """What a careful reader should know: why full, which name, what is cast."""
     error: ErrorInfo | None = None
+    new: bool = False
+    """Whether there is no raw table yet."""
 
 
 @record(frozen=True, slots=True)

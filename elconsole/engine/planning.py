@@ -316,6 +316,7 @@ def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
         rows_estimated=planned.rows_estimated,
         schema_changes=planned.changes,
         notes=planned.notes,
+        new=planned.parent is None,
     )
 
 

@@ -58,7 +58,8 @@ class PlainProgress:
         match event:
             case SyncStarted():
                 name = "sync" if event.run_number is None else f"run {event.run_number}"
-                self._output.note(f"{name}: {len(event.tables)} tables")
+                tables = "1 table" if len(event.tables) == 1 else f"{len(event.tables)} tables"
+                self._output.note(f"{name}: {tables}")
             case DataLoaded():
                 self._tell(event.source, event.table)
                 self._output.note(

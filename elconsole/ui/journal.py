@@ -164,7 +164,7 @@ def of_health(
         )
     if now.status == "degraded":
         text = "; ".join(safe(reason) for reason in now.reasons) or "degraded"
-        usual = f"usually {usual_ms:.0f} ms" if usual_ms is not None else ""
+        usual = f"usually {usual_ms:.0f} ms" if usual_ms is not None and "slow" in text else ""
         return LogEntry(
             at=now.checked_at,
             level="warning",

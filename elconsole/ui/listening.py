@@ -95,9 +95,16 @@ class ListeningApp(SyncingApp):
         self.fold(store.probe_answered(self.state, health))
         was_down = before is not None and before.status == "down"
         if health.status == "down" and not was_down:
-            words = said_of(health.name, health.error.message) if health.error else ""
-            self._greet_or_tell(health.name, words)
-        elif was_down and health.status != "down" and health.role == "warehouse":
+            from elconsole.ui.tables.connections import reason_in_short
+
+            reason = reason_in_short(health.error, health.name)
+            self._greet_or_tell(health.name, f"{reason}; enter on its row tells more")
+        if was_down and health.status != "down":
+            # What came back seldom came back alone.
+            for item in self.state.connections:
+                if item.health is not None and item.health.status == "down":
+                    self.background.hurry(f"probe-{item.info.name}")
+        if was_down and health.status != "down" and health.role == "warehouse":
             self.fold(store.solved(self.state, "watch"))
             self.background.hurry("watch")
             self._read_anew()

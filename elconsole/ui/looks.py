@@ -36,6 +36,15 @@ LOOKS = {
 are ours, with defaults for every other theme in themes.py)."""
 
 BADGE_OF_A_TERMINAL = "bold reverse ansi_default on ansi_default"
+BADGES_IN_A_TERMINALS_OWN_COLOURS = {
+    f"badge-{name}": f"bold reverse {colour} on ansi_default"
+    for name, colour in (
+        ("red", "ansi_red"),
+        ("amber", "ansi_yellow"),
+        ("green", "ansi_green"),
+        ("blue", "ansi_blue"),
+    )
+}
 IN_A_TERMINALS_OWN_COLOURS = {
     **LOOKS,
     "dim": "dim ansi_default",
@@ -44,11 +53,13 @@ IN_A_TERMINALS_OWN_COLOURS = {
     "accent": "ansi_cyan",
     "page": "bold ansi_cyan",
     "cursor": "ansi_black on ansi_white",
-    **{name: BADGE_OF_A_TERMINAL for name in LOOKS if name.startswith("badge")},
+    "badge": BADGE_OF_A_TERMINAL,
+    **BADGES_IN_A_TERMINALS_OWN_COLOURS,
 }
 WITHOUT_COLOURS = {
     **IN_A_TERMINALS_OWN_COLOURS,
     "cursor": "reverse ansi_default on ansi_default",
+    **{name: BADGE_OF_A_TERMINAL for name in LOOKS if name.startswith("badge")},
 }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from elconsole.api_types import ErrorInfo
     from elconsole.ui.options import ConsoleOptions
 
-LONGEST_BACKOFF_S = 60.0
+LONGEST_BACKOFF_S = 20.0
 HISTORY_LIMIT = 200
 
 

@@ -46,12 +46,12 @@ class SyncingApp(StateApp):
 
     def start_sync(self, request: SyncRequest, *, automatic: bool = False) -> None:
         """Start a sync, unless one of ours is under way; `automatic` where the clock asks."""
-        if self.options.read_only:
+        if self.options.read_only or self._told_busy():
             return
-        ending = self.sync_stop is not None and not self._sync_goes_on()
-        if self.wished is not None or (self.sync_stop is not None and not ending):
-            self.notify("A sync is running already; x cancels it.", severity="warning")
-            return
+        if self.paused:
+            # A sync that nobody sees running would be cancelled by nobody.
+            self.frozen_at = None
+        ending = self.sync_stop is not None
         if self.questions.engine is None or ending:
             self.wished = request
         else:
@@ -59,6 +59,13 @@ class SyncingApp(StateApp):
             self._automatic = automatic
             self.questions.sync(request, self.sync_stop)
         self.fold(replace(self.state, starting=True))
+
+    def _told_busy(self) -> bool:
+        """Whether a sync of ours is under way; says so."""
+        busy = self.wished is not None or (self.sync_stop is not None and self._sync_goes_on())
+        if busy:
+            self.notify("A sync is running already; x cancels it.", severity="warning")
+        return busy
 
     def _sync_goes_on(self) -> bool:
         return self.state.starting or self.state.running_here() is not None
@@ -105,6 +112,8 @@ class SyncingApp(StateApp):
         from elconsole.api import SyncRequest
         from elconsole.ui.screens.dialogs import RefreshDialog
 
+        if self._told_busy():
+            return
         target = self.sync_target()
 
         def chosen(choice: str | None) -> None:
@@ -231,3 +240,5 @@ class SyncingApp(StateApp):
         """Read everything that a run changes."""
         for question in ("runs", "tables", "quality"):
             self.questions.read(question, anew=True)
+        if self.current_mode == "schema":
+            self.questions.read("plan", anew=True)

@@ -11,6 +11,8 @@ from elconsole.ui.cells import Cell, Span, Tone
 
 SPARKS = "▁▂▃▄▅▆▇█"
 NOTHING = humanize.NOTHING
+NARROW = 0.03
+"""An interval narrower than that is told with a decimal, as the rate beside it is."""
 
 
 def safe(text: str | None, limit: int = 300) -> str:
@@ -89,10 +91,13 @@ def percent(rate: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """`85–98`, in percent, rounded outwards so that it never claims too much."""
+    """`85–98` or `94.5–94.8`, in percent, rounded outwards so that it never claims too much."""
     if low is None or high is None:
         return NOTHING
-    return f"{math.floor(low * 100 + 1e-9)}–{math.ceil(high * 100 - 1e-9)}"
+    if high - low > NARROW:
+        return f"{math.floor(low * 100 + 1e-9)}–{math.ceil(high * 100 - 1e-9)}"
+    ends = math.floor(low * 1000 + 1e-9) / 10, math.ceil(high * 1000 - 1e-9) / 10
+    return "–".join(f"{end:.0f}" if end in (0, 100) else f"{end:.1f}" for end in ends)
 
 
 def points(difference: float | None) -> str:

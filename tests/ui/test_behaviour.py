@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from elconsole.api import SyncRequest
 from elconsole.errors import ConfigurationError
+from elconsole.ui import progress
 from elconsole.ui.app import DEMO_CHOSEN, ConsoleApp
 from elconsole.ui.messages import ProbeStarted
 from elconsole.ui.options import Welcome
@@ -387,12 +388,23 @@ async def test_space_freezes_the_screen_but_not_the_work() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        await press(pilot, "space", "s")
+        await press(pilot, "space")
+        app.fold(progress.run_seen(app.state, fake.RUNNING, fake.NOW))
+        await settle(pilot)
         frozen, known = app.shown_state.shown_run(), app.state.shown_run()
         assert frozen is not None
         assert known is not None
-        assert (frozen.run.run_number, known.run.run_number) == (41, 43)
+        assert (frozen.run.run_number, known.run.run_number) == (41, 42)
         await press(pilot, "space")
+        assert app.shown_state is app.state
+
+
+async def test_a_sync_started_on_a_frozen_screen_lets_it_go_on() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "space", "s")
+        assert not app.paused
         assert app.shown_state is app.state
 
 

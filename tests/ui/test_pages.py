@@ -20,7 +20,7 @@ from elconsole.ui.commands import MOVES, commands
 from elconsole.ui.screens.dialogs import QuitDialog, RefreshDialog
 from elconsole.ui.screens.log import LogScreen
 from elconsole.ui.state import started
-from elconsole.ui.tables import sync
+from elconsole.ui.tables import schema, sync
 from elconsole.ui.widgets.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
@@ -276,6 +276,84 @@ def test_the_rows_of_another_run_take_the_place_of_an_ended_one_s() -> None:
         assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
 
 
+# The Schema page
+
+
+async def test_the_schema_page_compares_again_after_a_sync() -> None:
+    engine = fake.FakeEngine()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "4")
+        assert "1 of 3 differ · 1 can't be synced" in str(
+            app.screen.query_one("#schema", Grid).border_title
+        )
+        engine.planned = fake.PLAN_WITHOUT_DRIFT
+        await press(pilot, "s")
+        assert "no drift" in str(app.screen.query_one("#schema", Grid).border_title)
+
+
+def test_a_table_without_a_raw_table_is_new_not_the_same() -> None:
+    tables = tuple(replace(table, new=True) for table in fake.PLAN_WITHOUT_DRIFT.tables)
+    shown = schema.page(replace(started(fake.CONNECTIONS), plan=PlanReport(tables)))
+    assert {row.texts()[2] for row in shown.rows} == {"+ new"}
+
+
+async def test_columns_say_of_which_table_they_are_once_sorted() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "4", "o")
+        grid = app.screen.query_one("#schema", Grid)
+        lines = [grid.render_line(y).text for y in range(grid.size.height)]
+        coating = next(line for line in lines if "coating" in line)
+        assert "bodies.bodies_production" in coating
+
+
+# Keys that have nothing to do
+
+
+async def test_enter_is_not_offered_where_there_is_no_row() -> None:
+    app = console(fake.FakeEngine(history=(), watched=(), past=()))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "3")
+        assert "enter" not in bar_words(app)
+        await press(pilot, "4")
+        assert "enter" in bar_words(app)
+
+
+async def test_esc_leaves_the_cursor_in_the_only_table_of_a_page() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "escape")
+        assert app.focused is app.screen.query_one("#quality", Grid)
+        await press(pilot, "1", "tab", "escape")
+        assert app.focused is None
+
+
+async def test_a_full_refresh_is_not_asked_about_while_a_sync_runs() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.wished = SyncRequest()
+        await pilot.press("f")
+        await pilot.pause()
+        assert not isinstance(app.screen, RefreshDialog)
+
+
+async def test_the_top_bar_always_names_the_page_in_front() -> None:
+    app = console(environment="a plant with a name that takes a lot of room")
+    for width in (120, 80, 60):
+        async with app.run_test(size=(width, 24)) as pilot:
+            await settle(pilot)
+            await press(pilot, "3")
+            bar = app.screen.query_one(TopBar)
+            assert " 3 Runs " in bar.render_line(0).text
+        app = console(environment="a plant with a name that takes a lot of room")
+
+
 # The full refresh's question
 
 
@@ -292,6 +370,9 @@ async def asked(state: dict[str, Any], target: tuple[str, ...] = ()) -> str:
 async def test_a_full_refresh_counts_tables_that_were_never_synced() -> None:
     words = await asked({"plan": fake.PLAN, "raw_tables": fake.RAW_TABLES[:2]})
     assert "tables      3\n" in words
+    assert "~2,011,000\n" in words
+    unknown = tuple(replace(table, rows_estimated=None) for table in fake.PLAN.tables)
+    words = await asked({"plan": PlanReport(unknown), "raw_tables": fake.RAW_TABLES[:2]})
     assert "~2,000,000, and all of 1 table never synced" in words
 
 

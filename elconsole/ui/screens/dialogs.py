@@ -183,8 +183,8 @@ class RefreshDialog(Dialog):
 
     title_words = "Full refresh"
     choices = (
-        ("y", "refresh", "Refresh", "readers keep the old rows until the new ones are complete"),
         ("n", "stay", "Don't", ""),
+        ("y", "refresh", "Refresh", "readers keep the old rows until the new ones are complete"),
     )
 
     def __init__(self, target: tuple[str, ...], state: ConsoleState) -> None:
@@ -201,11 +201,18 @@ class RefreshDialog(Dialog):
             (" anew, every row.\n", "$foreground"),
         )
         state = self._state
-        names = self._chosen(state.plan.tables if state.plan is not None else state.raw_tables)
+        planned = state.plan.tables if state.plan is not None else ()
+        sources = {item.info.name for item in state.connections}
+        stored = [item for item in state.raw_tables if item.source in sources]
+        names = self._chosen(planned or stored)
         if names:
-            synced = {f"{item.source}.{item.table}": item.rows for item in state.raw_tables}
-            rows = sum(synced.get(name, 0) for name in names)
-            fresh = len(names - synced.keys())
+            rows_of = {
+                f"{item.source}.{item.table}": item.rows_estimated
+                for item in planned
+                if item.rows_estimated is not None
+            } | {f"{item.source}.{item.table}": item.rows for item in stored}
+            rows = sum(rows_of.get(name, 0) for name in names)
+            fresh = len(names - rows_of.keys())
             more = f", and all of {tables_text(fresh)} never synced" if fresh else ""
             so_far = " synced so far" if state.plan is None else ""
             yield line(

@@ -26,7 +26,9 @@ class DriftDialog(Dialog):
             yield line(("\n✗ ", "$error"), (safe_lines(plan.error.message), "$foreground"))
             if plan.error.hint:
                 yield line(("  → ", "$accent"), (safe_lines(plan.error.hint), "$foreground"))
-        if not plan.schema_changes:
+        if plan.new:
+            yield line(("\n+ ", "$accent"), ("there is no raw table yet", "$foreground"))
+        elif not plan.schema_changes and plan.error is None:
             yield line(
                 ("\n● ", "$success"), ("source and raw table have the same columns", "$foreground")
             )

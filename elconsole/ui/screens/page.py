@@ -153,4 +153,6 @@ class PageScreen(Screen[None]):
             grid.filter("")
             self._paint_keys()
         elif self.focused is not None:
-            self.set_focus(None)
+            # A page of one table keeps its cursor there: its keys mean that table.
+            own = self.query(self.AUTO_FOCUS).first() if self.AUTO_FOCUS else None
+            self.set_focus(own)

@@ -104,8 +104,10 @@ def unreadable(item: QualityTable) -> Row:
     return Row(key, (text,), heading=True, trouble="unreadable")
 
 
-def no_quality() -> str:
-    """What stands in place of rates where no table has any."""
+def no_quality(synced: bool) -> str:
+    """What stands in place of rates where no table has any; `synced` where there are tables."""
+    if not synced:
+        return "None before the first sync."
     return "No pass rates yet: none of the synced tables has an inspection status."
 
 
@@ -129,7 +131,7 @@ def judgement(row: QualityRow, *, short: bool = False) -> str:
     words = {
         "in_control": "in control",
         "signal": "out of control",
-        "insufficient_n": "too few units",
+        "insufficient_n": "too few units" if row.inspected <= FEW_UNITS else "too few failures",
         "incomplete": "period not over",
         "unjudged": NOTHING,
     }

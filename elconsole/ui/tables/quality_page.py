@@ -77,7 +77,7 @@ def table(state: ConsoleState, now: datetime, *, wide: bool = False) -> Table:
         title=f"Pass rates · {signals} out of control" if signals else "Pass rates",
         note=unread_since(state, "quality", state.quality_at)
         or f"counted {clock(state.quality_at)} · enter: control chart",
-        empty=nothing_inspected() if report.tables else no_quality(),
+        empty=nothing_inspected() if report.tables else no_quality(bool(state.raw_tables)),
         alert=bool(signals),
     )
 

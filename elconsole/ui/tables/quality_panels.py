@@ -119,7 +119,9 @@ def _panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
     tables = tuple(sorted(tables, key=lambda item: names.index(dimension_name(item.dimension))))
     if not tables:
         empty = "No second dimension is configured." if report.tables else ""
-        return Table(_columns(""), title=title, empty=no_quality() if first else empty)
+        return Table(
+            _columns(""), title=title, empty=no_quality(bool(state.raw_tables)) if first else empty
+        )
     uniform = len(names) == 1 and first
     rows: list[Row] = []
     for item in tables:

@@ -11,6 +11,7 @@ from elconsole.ui.text import NOTHING, clock, count_short, safe
 
 COLUMNS = (
     Column("table / column", min_width=16, max_width=52),
+    Column("of table", max_width=40, instead_of_headings=True),
     Column("change"),
     Column("source", max_width=28, keep=1),
     Column("raw", max_width=28, keep=1),
@@ -30,7 +31,9 @@ def page(state: ConsoleState, *, comparing: bool = False) -> Table:
         rows += [_change_row(table, change) for change in table.schema_changes]
     changed = sum(bool(table.schema_changes) for table in plan.tables)
     broken = sum(table.error is not None for table in plan.tables)
-    title = "Schema · " + (f"{changed} of {len(plan.tables)} differ" if changed else "no drift")
+    said = [f"{changed} of {len(plan.tables)} differ"] if changed else []
+    said += [f"{broken} can't be synced"] if broken else []
+    title = " · ".join(["Schema", *(said or ["no drift"])])
     old = unread_since(state, "plan", state.plan_at)
     note = old or f"compared {clock(state.plan_at)} · r compares again"
     return Table(
@@ -51,12 +54,13 @@ def _table_row(plan: PlannedTable) -> Row:
         key=f"{plan.source}.{plan.table}",
         cells=(
             cell(name, "strong"),
+            (),
             cell(word, tone),
             (),
             (),
             cell(words, "bad" if plan.error is not None else "plain"),
         ),
-        values=(name, word, "", plan.target, words),
+        values=(name, "", word, "", plan.target, words),
         data=plan,
     )
 
@@ -64,7 +68,9 @@ def _table_row(plan: PlannedTable) -> Row:
 def _drift(plan: PlannedTable) -> tuple[str, Tone]:
     """How source and raw table differ, in a word."""
     if plan.error is not None:
-        return "✗ conflict", "bad"
+        return ("✗ conflict" if plan.error.kind == "schema" else "✗ error"), "bad"
+    if plan.new:
+        return "+ new", "accent"
     if plan.schema_changes:
         return f"▲ {len(plan.schema_changes)} changed", "warn"
     return "● same", "ok"
@@ -84,12 +90,13 @@ def planned_words(plan: PlannedTable) -> str:
 
 
 def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
-    column = safe(change.column, 120)
+    column, table = safe(change.column, 120), safe(f"{plan.source}.{plan.table}", 120)
     bad = change.change in ("type_changed", "key_changed")
     return Row(
         key=f"{plan.source}.{plan.table}/{change.column}",
         cells=(
             cell(f"  {column}", "plain"),
+            cell(table, "dim"),
             cell(change.change.replace("_", " "), "bad" if bad else "warn"),
             cell(safe(change.source_type, 80) if change.source_type else NOTHING, "plain"),
             cell(safe(change.target_type, 80) if change.target_type else NOTHING, "dim"),
@@ -97,6 +104,7 @@ def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
         ),
         values=(
             f"{plan.source}.{plan.table} {column}",
+            table,
             change.change,
             change.source_type,
             change.target_type,

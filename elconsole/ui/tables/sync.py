@@ -223,7 +223,8 @@ def _footer(run: RunState, now: datetime) -> list[Row]:
         *cell(f"{failed_number} failed", "bad" if failed_number else "dim"),
     )
     out = [Row("total", (total,), heading=True)]
-    broken = next((item for item in tables if item.error and item.status != "succeeded"), None)
+    ill = (item for item in tables if item.status not in ("succeeded", "cancelled"))
+    broken = next((item for item in ill if item.error), None)
     if broken is not None:
         text = f"{broken.source}: {error_line(broken.error, broken.source)}"
         out.append(Row("error", ((*cell("✗ ", "bad"), *cell(text, "bad")),), heading=True))

@@ -78,7 +78,7 @@ def defects(page: UnitsPage | None) -> Table:
     at = defect_column(page) if page is not None else None
     if page is None or at is None:
         empty = "" if page is None else "No column names a defect."
-        return Table(columns, title="Top defects", empty=empty)
+        return Table(columns, title="Top defects of these units", empty=empty)
     counts = Counter(unit[at] or "unnamed" for unit in page.rows)
     total = sum(counts.values())
     rows = tuple(
@@ -89,7 +89,7 @@ def defects(page: UnitsPage | None) -> Table:
         )
         for name, number in counts.most_common()
     )
-    return Table(columns, rows=rows, title="Top defects", empty="No unit failed.")
+    return Table(columns, rows=rows, title="Top defects of these units", empty="No unit failed.")
 
 
 def _share_bar(value: float, width: int) -> Cell:

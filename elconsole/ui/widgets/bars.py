@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -42,7 +43,13 @@ KEY_ORDER = (
 )
 EXPENDABLE = ("1-5", "space", "^p", "c", "e", "u", "n", "p", "f", "/")
 """Keys that the bar drops first where there is no room; the help screen has them all."""
+PADDING = 2
+"""Cells of the bar that are left and right of its text."""
 SHORT = {"space": "space", "slash": "/", "question_mark": "?", "ctrl+p": "^p", "escape": "esc"}
+
+
+def _length(parts: Iterable[Part]) -> int:
+    return sum(cell_len(part.text) for part in parts)
 
 
 class TopBar(LineBar):
@@ -52,25 +59,40 @@ class TopBar(LineBar):
         """Show the state."""
         app = cast("ConsoleApp", self.app)
         options = app.options
-        room = app.size.width
-        left = [Part("elconsole ", "page")]
-        name = safe(options.environment, 30)
+        room = app.size.width - PADDING
+        rest = []
         if options.demo:
-            name = name.removesuffix(" (demo)")
-        if name:
-            left.append(Part(f" {name} ", f"badge-{options.colour}"))
-        if options.demo:
-            left += [Part(" "), Part(" demo ", "badge-amber")]
+            rest += [Part(" "), Part(" demo ", "badge-amber")]
         if options.read_only:
-            left += [Part(" "), Part(" read-only ", "badge")]
-        left.append(Part("  "))
-        for number, (mode, title) in enumerate(PAGES, 1):
-            here = app.current_mode == mode
-            words = (
-                f"{number} {title}" if room >= 104 else f"{number} {title}" if here else f"{number}"
+            rest += [Part(" "), Part(" read-only ", "badge")]
+        rest.append(Part("  "))
+        right = tuple(self._right(app, state, now, app.size.width))
+        here = self._here(app)
+        name = options.environment.removesuffix(" (demo)" if options.demo else "")
+        if name:
+            left = room - _length((*rest, *right, *here)) - len("elconsole   ")
+            badge = f" {safe(name, min(30, max(8, left)))} "
+            rest.insert(0, Part(badge, f"badge-{options.colour}"))
+        rest.insert(0, Part("elconsole ", "page"))
+        left = room - _length((*rest, *right))
+        pages = next((some for some in self._pages(app) if _length(some) <= left), here)
+        self.show((*rest, *pages), right)
+
+    def _pages(self, app: ConsoleApp) -> Iterator[tuple[Part, ...]]:
+        """The pages by name; then, for less room, only the one in front by name."""
+        for named in (True, False):
+            yield tuple(
+                Part(
+                    f" {number} {title} " if named or app.current_mode == mode else f" {number} ",
+                    "page" if app.current_mode == mode else "dim",
+                    f"app.page('{mode}')",
+                )
+                for number, (mode, title) in enumerate(PAGES, 1)
             )
-            left.append(Part(f" {words} ", "page" if here else "dim", f"app.page('{mode}')"))
-        self.show(tuple(left), tuple(self._right(app, state, now, room)))
+
+    def _here(self, app: ConsoleApp) -> tuple[Part, ...]:
+        """The page in front alone."""
+        return tuple(part for part in next(self._pages(app)) if part.look == "page")
 
     def _right(self, app: ConsoleApp, state: ConsoleState, now: datetime, room: int) -> list[Part]:
         health = overall(state, now)
@@ -114,6 +136,8 @@ class KeyBar(LineBar):
         app = cast("ConsoleApp", self.app)
         if action == "sync":
             return f"Sync {safe(app.sync_target_words(), 30)}"
+        if action == "toggle_pause" and app.paused:
+            return "Go on"
         return description
 
     def _fitting(self, keys: list[tuple[str, str, str]]) -> tuple[Part, ...]:

@@ -187,10 +187,14 @@ class Grid(RowCursor):
         spans: list[Span] = []
         for index, width in self._columns:
             column = self.table.columns[index]
-            title = column.title
+            title, gap = column.title, " " * GAP
             if self.sort is not None and self.sort.column == index:
-                title = f"{title[: width - 1]}{'▾' if self.sort.descending else '▴'}"
-            spans += [*fitted((Span(title, "head"),), width, column), Span(" " * GAP)]
+                arrow = "▾" if self.sort.descending else "▴"
+                if len(title) < width:
+                    title += arrow
+                else:
+                    gap = arrow.ljust(GAP)
+            spans += [*fitted((Span(title, "head"),), width, column), Span(gap, "head")]
         return spans
 
     def _cells(self, row: Row) -> list[Span]:

@@ -74,6 +74,10 @@ class RowCursor(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns: tuple[tuple[int, int], ...] = ()
         """Indexes and widths of the columns in sight."""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is nothing to open where there is no row."""
+        return action != "open" or bool(self.rows)
+
     def sort_by(self, sort: Sort | None) -> None:
         """Order the rows, or put them back into their own order."""
         raise NotImplementedError
