@@ -21,6 +21,7 @@ from elconsole.ui.screens.dialogs import QuitDialog, RefreshDialog
 from elconsole.ui.screens.log import LogScreen
 from elconsole.ui.state import started
 from elconsole.ui.tables import schema, sync
+from elconsole.ui.tables.quality import judgement
 from elconsole.ui.widgets.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
@@ -352,6 +353,15 @@ async def test_the_top_bar_always_names_the_page_in_front() -> None:
             bar = app.screen.query_one(TopBar)
             assert " 3 Runs " in bar.render_line(0).text
         app = console(environment="a plant with a name that takes a lot of room")
+
+
+# Pass rates
+
+
+def test_a_rate_of_many_units_and_no_failure_is_not_called_too_few_units() -> None:
+    few = fake.quality_row("bodies", "bamboo", 29, 29)
+    assert judgement(few) == "too few units"
+    assert judgement(replace(few, inspected=87_000)) == "too few failures"
 
 
 # The full refresh's question

@@ -96,5 +96,6 @@ def page(
         rows=rows,
         title="Log · " + " · ".join(parts),
         note="following" if following else "standing still · space follows",
-        empty="Nothing of that level was logged.",
+        empty="Nothing of that level was logged"
+        + ("." if following else " before it stood still;\nspace shows what came since."),
     )

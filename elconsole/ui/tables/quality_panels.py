@@ -51,7 +51,7 @@ def split(report: QualityReport) -> tuple[tuple[QualityTable, ...], tuple[Qualit
 
 def _columns(title: str) -> tuple[Column, ...]:
     return (
-        Column(title, min_width=10, max_width=32),
+        Column(title, min_width=10, max_width=24),
         Column("units", align="right", number=True, keep=1),
         Column("pass", align="right", number=True),
         Column("", name="signal"),
