@@ -191,6 +191,12 @@ class ConsoleApp(ListeningApp):
         screen = screen_for(row, self.shown_state)
         if screen is not None:
             self.push_screen(screen)
+        else:
+            self.notify_no_more()
+
+    def notify_no_more(self) -> None:
+        """A row was opened that has nothing behind it."""
+        self.notify("Its row says all there is to know about it.")
 
     def on_grid_copy_asked(self, event: Any) -> None:
         """Copy the row."""

@@ -298,6 +298,7 @@ def test_a_table_without_a_raw_table_is_new_not_the_same() -> None:
     tables = tuple(replace(table, new=True) for table in fake.PLAN_WITHOUT_DRIFT.tables)
     shown = schema.page(replace(started(fake.CONNECTIONS), plan=PlanReport(tables)))
     assert {row.texts()[2] for row in shown.rows} == {"+ new"}
+    assert shown.title == "Schema · 3 new"
 
 
 async def test_columns_say_of_which_table_they_are_once_sorted() -> None:
@@ -322,6 +323,16 @@ async def test_enter_is_not_offered_where_there_is_no_row() -> None:
         assert "enter" not in bar_words(app)
         await press(pilot, "4")
         assert "enter" in bar_words(app)
+
+
+async def test_a_table_that_succeeded_says_that_there_is_no_more_to_see() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "3", "enter", "enter")
+        assert [item.message for item in app._notifications] == [
+            "Its row says all there is to know about it."
+        ]
 
 
 async def test_esc_leaves_the_cursor_in_the_only_table_of_a_page() -> None:
@@ -361,7 +372,7 @@ async def test_the_top_bar_always_names_the_page_in_front() -> None:
 def test_a_rate_of_many_units_and_no_failure_is_not_called_too_few_units() -> None:
     few = fake.quality_row("bodies", "bamboo", 29, 29)
     assert judgement(few) == "too few units"
-    assert judgement(replace(few, inspected=87_000)) == "too few failures"
+    assert judgement(replace(few, inspected=87_000)) == "few failures"
 
 
 # The full refresh's question

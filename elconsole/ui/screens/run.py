@@ -104,3 +104,5 @@ class RunScreen(DetailScreen):
             from elconsole.ui.screens.dialogs import ErrorDialog
 
             self.app.push_screen(ErrorDialog(f"{table.source}.{table.table}", table.error))
+        else:
+            self.console.notify_no_more()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # the first frame needs none of them
 
 TREND_PERIODS = 14
 TROUBLE = "out of control"
+MANY_UNITS = 1000
+"""With so many, a chart without limits lacks failures, not units."""
 FEW_UNITS = 30
 """A rate of at most so many units is grey where its chart can't judge it either."""
 
@@ -131,7 +133,7 @@ def judgement(row: QualityRow, *, short: bool = False) -> str:
     words = {
         "in_control": "in control",
         "signal": "out of control",
-        "insufficient_n": "too few units" if row.inspected <= FEW_UNITS else "too few failures",
+        "insufficient_n": "too few units" if row.inspected < MANY_UNITS else "few failures",
         "incomplete": "period not over",
         "unjudged": NOTHING,
     }

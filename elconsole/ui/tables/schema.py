@@ -30,9 +30,14 @@ def page(state: ConsoleState, *, comparing: bool = False) -> Table:
         rows.append(_table_row(table))
         rows += [_change_row(table, change) for change in table.schema_changes]
     changed = sum(bool(table.schema_changes) for table in plan.tables)
+    new = sum(table.new for table in plan.tables)
     broken = sum(table.error is not None for table in plan.tables)
-    said = [f"{changed} of {len(plan.tables)} differ"] if changed else []
-    said += [f"{broken} can't be synced"] if broken else []
+    findings = (
+        (changed, f"{changed} of {len(plan.tables)} differ"),
+        (new, f"{new} new"),
+        (broken, f"{broken} can't be synced"),
+    )
+    said = [words for number, words in findings if number]
     title = " · ".join(["Schema", *(said or ["no drift"])])
     old = unread_since(state, "plan", state.plan_at)
     note = old or f"compared {clock(state.plan_at)} · r compares again"
