@@ -59,8 +59,7 @@ class RunCli(Protocol):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
     """For `-n auto`: two workers a processor, since most tests wait more than they work.
-
-    Each has a server of its own: past sixteen, memory and semaphores run out first."""
+    At most sixteen, since each has a server of its own."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return min(16, 2 * (os.cpu_count() or 1))

@@ -173,7 +173,7 @@ def read_run(session: Session, wanted: str) -> RunDetail:
 
 
 def read_newest(
-    session: Session, run_ids: Sequence[str], done: RunSummary | None = None
+    session: Session, run_ids: Sequence[str], done: RunSummary | None
 ) -> tuple[RunDetail, ...]:
     """The runs of these ids with their tables, and last the newest run of all, unless it is
     still as in `done`."""

@@ -18,8 +18,6 @@ from elconsole.engine.statements import statement
 from elconsole.errors import ElconsoleError
 
 STANDBY_LAG_S = 60.0
-
-
 UNREADABLE = (
     "(has_schema_privilege(to_regnamespace(quote_ident(schema)), 'USAGE')"
     " AND has_any_column_privilege(oid::oid, 'SELECT')) IS NOT TRUE"

@@ -11,8 +11,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from elconsole.api import SyncRequest
-from elconsole.ui.screens.help import KEYS
-from elconsole.ui.text import safe
+from elconsole.ui.text import key_name, safe
 from elconsole.ui.widgets.bars import PAGES
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def _bound(screen: Screen[Any]) -> Iterator[Command]:
         ours = type(node).__module__.startswith("elconsole.") and "." not in name
         if ours and enabled and node is not screen.app and name not in MOVES:
             deed = partial(screen.app.run_action, binding.action, node)
-            told = " · ".join(part for part in (words, f"key {KEYS.get(key, key)}") if part)
+            told = " · ".join(part for part in (words, f"key {key_name(key)}") if part)
             yield binding.description, told, deed
 
 

@@ -164,7 +164,8 @@ def of_health(
         )
     if now.status == "degraded":
         text = "; ".join(safe(reason) for reason in now.reasons) or "degraded"
-        usual = f"usually {usual_ms:.0f} ms" if usual_ms is not None and "slow" in text else ""
+        slow = any(reason.startswith("slow") for reason in now.reasons)
+        usual = f"usually {usual_ms:.0f} ms" if usual_ms is not None and slow else ""
         return LogEntry(
             at=now.checked_at,
             level="warning",

@@ -12,9 +12,10 @@ from elconsole.ui.logbook import LOGGER
 from elconsole.ui.screens.page import PageScreen
 from elconsole.ui.state import started
 from elconsole.ui.syncing import SyncingApp
+from elconsole.ui.tables.connections import reason_in_short
 
 if TYPE_CHECKING:
-    from elconsole.api import RunSummary
+    from elconsole.api import ConnectionHealth, RunSummary
     from elconsole.events import TableFailed
     from elconsole.ui.options import ConsoleOptions
 
@@ -95,16 +96,17 @@ class ListeningApp(SyncingApp):
         self.fold(store.probe_answered(self.state, health))
         was_down = before is not None and before.status == "down"
         if health.status == "down" and not was_down:
-            from elconsole.ui.tables.connections import reason_in_short
-
             reason = reason_in_short(health.error, health.name)
             self._greet_or_tell(health.name, f"{reason}; enter on its row tells more")
-        if was_down and health.status != "down":
-            # What came back seldom came back alone.
-            for item in self.state.connections:
-                if item.health is not None and item.health.status == "down":
-                    self.background.hurry(f"probe-{item.info.name}")
-        if was_down and health.status != "down" and health.role == "warehouse":
+        elif was_down and health.status != "down":
+            self._came_back(health)
+
+    def _came_back(self, health: ConnectionHealth) -> None:
+        # It seldom was down alone, and seldom comes back alone.
+        for item in self.state.connections:
+            if item.health is not None and item.health.status == "down":
+                self.background.hurry(f"probe-{item.info.name}")
+        if health.role == "warehouse":
             self.fold(store.solved(self.state, "watch"))
             self.background.hurry("watch")
             self._read_anew()

@@ -11,8 +11,25 @@ from elconsole.ui.cells import Cell, Span, Tone
 
 SPARKS = "▁▂▃▄▅▆▇█"
 NOTHING = humanize.NOTHING
+KEY_NAMES = {
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+tab": "⇧tab",
+    "slash": "/",
+    "question_mark": "?",
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
 NARROW = 0.03
 """An interval narrower than that is told with a decimal, as the rate beside it is."""
+
+
+def key_name(key: str) -> str:
+    """A key as it is told: `/`, `esc`, `^p`."""
+    return KEY_NAMES.get(key, key.replace("ctrl+", "^"))
 
 
 def safe(text: str | None, limit: int = 300) -> str:

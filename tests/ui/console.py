@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from elconsole.ui.app import ConsoleApp
 from elconsole.ui.options import ConsoleOptions
+from elconsole.ui.widgets.bars import KeyBar, TopBar
 from tests.ui import fake_engine as fake
 
 PATIENCE_S = 60.0
@@ -107,3 +108,13 @@ def with_latencies(app: ConsoleApp) -> None:
             wave = wave[:12]
         connections.append(replace(item, latencies=wave[-18:]))
     app.fold(replace(app.state, connections=tuple(connections)))
+
+
+def bar_words(app: ConsoleApp) -> str:
+    """The line of keys."""
+    return "".join(part.text for part in app.screen.query_one(KeyBar).left)
+
+
+def head_words(app: ConsoleApp) -> str:
+    """The right end of the top bar."""
+    return "".join(part.text for part in app.screen.query_one(TopBar).right)

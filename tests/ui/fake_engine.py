@@ -27,7 +27,6 @@ from elconsole.api import (
     SchemaReport,
     StopFlag,
     SyncRequest,
-    TableDrift,
     TableRun,
     UnitsPage,
 )
@@ -555,18 +554,7 @@ class FakeEngine:
         return 1
 
     def schema(self) -> SchemaReport:
-        return SchemaReport(
-            tuple(
-                TableDrift(
-                    source=table.source,
-                    table=table.table,
-                    target=table.target,
-                    changes=table.schema_changes,
-                    error=table.error,
-                )
-                for table in self.plan(SyncRequest()).tables
-            )
-        )
+        return SchemaReport(())
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> ReconcileReport:
         return ReconcileReport(())

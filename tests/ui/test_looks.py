@@ -1,4 +1,4 @@
-"""How tones look in every kind of theme, and numbers everywhere."""
+"""How tones look in every kind of theme."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rich.style import Style
 from elconsole.ui import looks
 from elconsole.ui.cells import Tone
 from elconsole.ui.looks import look
-from elconsole.ui.text import interval
 from elconsole.ui.widgets.bars import TopBar
 from tests.ui.console import console, settle
 
@@ -54,16 +53,3 @@ async def test_without_colours_a_look_is_bold_dim_or_reverse(
             assert found.color is None or found.color.is_default
             assert found.bgcolor is None or found.bgcolor.is_default
         assert look(bar, "dim").dim
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "told"),
-    [
-        (0.853, 0.981, "85–99"),
-        (0.9449, 0.9471, "94.4–94.8"),
-        (0.99996, 1.0, "99.9–100"),
-        (0.0, 0.0002, "0–0.1"),
-    ],
-)
-def test_an_interval_is_told_as_finely_as_it_is_narrow(low: float, high: float, told: str) -> None:
-    assert interval(low, high) == told

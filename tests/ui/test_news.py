@@ -229,3 +229,16 @@ async def test_a_demo_plant_that_can_not_produce_says_so() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert "Demo plant: failed" in told(app)
+
+
+async def test_one_that_comes_back_has_the_others_asked_at_once() -> None:
+    names = [info.name for info in fake.CONNECTIONS]
+    engine = fake.FakeEngine(health={name: fake.down(name) for name in names})
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert {health_of(app, name) for name in names} == {"down"}
+        engine.health = {name: fake.healthy(name) for name in names}
+        await asked_again(pilot, "bodies")
+        await settle(pilot)
+        assert {health_of(app, name) for name in names} == {"healthy"}

@@ -22,11 +22,10 @@ from elconsole.ui.screens.log import LogScreen
 from elconsole.ui.state import started
 from elconsole.ui.tables import schema, sync
 from elconsole.ui.tables.quality import judgement
-from elconsole.ui.widgets.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from tests.ui import fake_engine as fake
-from tests.ui.console import console, press, settle
+from tests.ui.console import bar_words, console, head_words, press, settle
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)
@@ -37,16 +36,6 @@ def titles(app: ConsoleApp) -> list[str]:
     return [title for title, _, _ in commands(app, app.screen)]
 
 
-def bar_words(app: ConsoleApp) -> str:
-    """The line of keys."""
-    return "".join(part.text for part in app.screen.query_one(KeyBar).left)
-
-
-def head_words(app: ConsoleApp) -> str:
-    """The right end of the top bar."""
-    return "".join(part.text for part in app.screen.query_one(TopBar).right)
-
-
 def note(app: ConsoleApp, name: str) -> str:
     """What stands in a grid's lower border."""
     return str(app.screen.query_one(f"#{name}", Grid).border_subtitle)
@@ -55,31 +44,6 @@ def note(app: ConsoleApp, name: str) -> str:
 def words_of(screen: Screen[Any]) -> str:
     """What a dialog says."""
     return "\n".join(str(item.content) for item in screen.query(".words Static").results(Static))
-
-
-# The line of keys
-
-
-async def test_the_keys_name_the_row_under_the_cursor_at_once() -> None:
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        await press(pilot, "tab")
-        for name in ("bodies", "springs"):
-            await pilot.press("down")
-            await pilot.pause()
-            assert f" Sync {name} " in bar_words(app)
-
-
-async def test_a_page_that_gets_its_rows_names_the_first_of_them() -> None:
-    app = console(fake.FakeEngine(planned=PlanReport(())))
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        await press(pilot, "4")
-        assert " Sync all " in bar_words(app)
-        app.state = replace(app.state, plan=fake.PLAN)
-        app.repaint()
-        assert " Sync refills.refills_production " in bar_words(app)
 
 
 # The palette
@@ -266,7 +230,7 @@ def test_a_table_that_ends_is_drawn_anew() -> None:
     assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
 
 
-def test_the_rows_of_another_run_take_the_place_of_an_ended_one_s() -> None:
+def test_another_run_takes_the_place_of_one_that_has_ended() -> None:
     kept = sync.KeptRows()
     empty = started(fake.CONNECTIONS)
     ended, running, failed = (
@@ -275,6 +239,17 @@ def test_the_rows_of_another_run_take_the_place_of_an_ended_one_s() -> None:
     )
     for state in (ended, ended, running, failed, ended, running):
         assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
+
+
+def test_a_cancelled_run_has_no_error() -> None:
+    run = replace(
+        fake.FAILED,
+        run=replace(fake.FAILED.run, status="cancelled"),
+        tables=tuple(replace(table, status="cancelled") for table in fake.FAILED.tables),
+    )
+    state = progress.run_seen(started(fake.CONNECTIONS), run, fake.NOW)
+    assert any(item.error for item in run.tables)
+    assert "error" not in {row.key for row in sync.table(state, fake.NOW).rows}
 
 
 # The Schema page
@@ -312,60 +287,6 @@ async def test_columns_say_of_which_table_they_are_once_sorted() -> None:
         assert "bodies.bodies_production" in coating
 
 
-# Keys that have nothing to do
-
-
-async def test_enter_is_not_offered_where_there_is_no_row() -> None:
-    app = console(fake.FakeEngine(history=(), watched=(), past=()))
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        await press(pilot, "3")
-        assert "enter" not in bar_words(app)
-        await press(pilot, "4")
-        assert "enter" in bar_words(app)
-
-
-async def test_a_table_that_succeeded_says_that_there_is_no_more_to_see() -> None:
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        await press(pilot, "3", "enter", "enter")
-        assert [item.message for item in app._notifications] == [
-            "Its row says all there is to know about it."
-        ]
-
-
-async def test_esc_leaves_the_cursor_in_the_only_table_of_a_page() -> None:
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        await press(pilot, "2", "escape")
-        assert app.focused is app.screen.query_one("#quality", Grid)
-        await press(pilot, "1", "tab", "escape")
-        assert app.focused is None
-
-
-async def test_a_full_refresh_is_not_asked_about_while_a_sync_runs() -> None:
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        app.wished = SyncRequest()
-        await pilot.press("f")
-        await pilot.pause()
-        assert not isinstance(app.screen, RefreshDialog)
-
-
-async def test_the_top_bar_always_names_the_page_in_front() -> None:
-    app = console(environment="a plant with a name that takes a lot of room")
-    for width in (120, 80, 60):
-        async with app.run_test(size=(width, 24)) as pilot:
-            await settle(pilot)
-            await press(pilot, "3")
-            bar = app.screen.query_one(TopBar)
-            assert " 3 Runs " in bar.render_line(0).text
-        app = console(environment="a plant with a name that takes a lot of room")
-
-
 # Pass rates
 
 
@@ -376,6 +297,16 @@ def test_a_rate_of_many_units_and_no_failure_is_not_called_too_few_units() -> No
 
 
 # The full refresh's question
+
+
+async def test_a_full_refresh_is_not_asked_about_while_a_sync_runs() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.wished = SyncRequest()
+        await pilot.press("f")
+        await pilot.pause()
+        assert not isinstance(app.screen, RefreshDialog)
 
 
 async def asked(state: dict[str, Any], target: tuple[str, ...] = ()) -> str:

@@ -204,13 +204,14 @@ class RefreshDialog(Dialog):
         planned = state.plan.tables if state.plan is not None else ()
         sources = {item.info.name for item in state.connections}
         stored = [item for item in state.raw_tables if item.source in sources]
-        names = self._chosen(planned or stored)
+        names = self._chosen(planned if state.plan is not None else stored)
         if names:
-            rows_of = {
+            estimated = {
                 f"{item.source}.{item.table}": item.rows_estimated
                 for item in planned
                 if item.rows_estimated is not None
-            } | {f"{item.source}.{item.table}": item.rows for item in stored}
+            }
+            rows_of = estimated | {f"{item.source}.{item.table}": item.rows for item in stored}
             rows = sum(rows_of.get(name, 0) for name in names)
             fresh = len(names - rows_of.keys())
             more = f", and all of {tables_text(fresh)} never synced" if fresh else ""

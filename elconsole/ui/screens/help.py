@@ -10,19 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from elconsole.ui.screens.dialogs import Dialog, line
-
-KEYS = {
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "shift+tab": "⇧tab",
-    "slash": "/",
-    "question_mark": "?",
-    "escape": "esc",
-    "pageup": "pgup",
-    "pagedown": "pgdn",
-}
+from elconsole.ui.text import key_name
 
 
 def bound_keys(screen: Screen[Any]) -> list[tuple[str, str, str]]:
@@ -33,8 +21,7 @@ def bound_keys(screen: Screen[Any]) -> list[tuple[str, str, str]]:
         if not binding.description or not active.enabled or binding.system or "super" in key:
             continue
         place = "everywhere" if active.node is screen.app else "here"
-        name = KEYS.get(key, key.replace("ctrl+", "^"))
-        found.setdefault((place, binding.description), []).append(name)
+        found.setdefault((place, binding.description), []).append(key_name(key))
     # The shorter key of two comes first: it is the one to remember.
     return [
         (place, " ".join(sorted(keys, key=len)), words) for (place, words), keys in found.items()

@@ -10,11 +10,12 @@ from rich.cells import cell_len
 
 from elconsole.ui.state import ConsoleState
 from elconsole.ui.tables.connections import overall
-from elconsole.ui.text import clock, safe
+from elconsole.ui.text import clock, key_name, safe
 from elconsole.ui.widgets.line_bar import LineBar, Part
 
 if TYPE_CHECKING:
     from elconsole.ui.app import ConsoleApp
+    from elconsole.ui.options import ConsoleOptions
 
 PAGES: tuple[tuple[str, str], ...] = (
     ("dashboard", "Dashboard"),
@@ -45,11 +46,27 @@ EXPENDABLE = ("1-5", "space", "^p", "c", "e", "u", "n", "p", "f", "/")
 """Keys that the bar drops first where there is no room; the help screen has them all."""
 PADDING = 2
 """Cells of the bar that are left and right of its text."""
-SHORT = {"space": "space", "slash": "/", "question_mark": "?", "ctrl+p": "^p", "escape": "esc"}
 
 
 def _length(parts: Iterable[Part]) -> int:
     return sum(cell_len(part.text) for part in parts)
+
+
+def _environment(options: ConsoleOptions, longest: int) -> tuple[Part, ...]:
+    name = options.environment.removesuffix(" (demo)" if options.demo else "")
+    return (Part(f" {safe(name, longest)} ", f"badge-{options.colour}"),) if name else ()
+
+
+def _pages(mode: str) -> tuple[tuple[Part, ...], ...]:
+    """The pages by name; only the one in front by name; that one alone."""
+    named, numbered, here = [], [], []
+    for number, (page, title) in enumerate(PAGES, 1):
+        action = f"app.page('{page}')"
+        part = Part(f" {number} {title} ", "page" if page == mode else "dim", action)
+        named.append(part)
+        numbered.append(part if page == mode else Part(f" {number} ", "dim", action))
+        here += [part] if page == mode else []
+    return tuple(named), tuple(numbered), tuple(here)
 
 
 class TopBar(LineBar):
@@ -58,48 +75,31 @@ class TopBar(LineBar):
     def paint(self, state: ConsoleState, now: datetime) -> None:
         """Show the state."""
         app = cast("ConsoleApp", self.app)
-        options = app.options
-        room = app.size.width - PADDING
-        rest = []
+        right = tuple(self._right(app, state, now))
+        room = app.size.width - PADDING - _length(right)
+        *fuller, least = self._lefts(app)
+        self.show(next((left for left in fuller if _length(left) <= room), least), right)
+
+    def _lefts(self, app: ConsoleApp) -> Iterator[tuple[Part, ...]]:
+        """The left half, from everything there is to say to what must never be missing."""
+        options, title, gap = app.options, Part("elconsole ", "page"), Part("  ")
+        kinds: list[Part] = []
         if options.demo:
-            rest += [Part(" "), Part(" demo ", "badge-amber")]
+            kinds += [Part(" "), Part(" demo ", "badge-amber")]
         if options.read_only:
-            rest += [Part(" "), Part(" read-only ", "badge")]
-        rest.append(Part("  "))
-        right = tuple(self._right(app, state, now, app.size.width))
-        here = self._here(app)
-        name = options.environment.removesuffix(" (demo)" if options.demo else "")
-        if name:
-            left = room - _length((*rest, *right, *here)) - len("elconsole   ")
-            badge = f" {safe(name, min(30, max(8, left)))} "
-            rest.insert(0, Part(badge, f"badge-{options.colour}"))
-        rest.insert(0, Part("elconsole ", "page"))
-        left = room - _length((*rest, *right))
-        pages = next((some for some in self._pages(app) if _length(some) <= left), here)
-        self.show((*rest, *pages), right)
+            kinds += [Part(" "), Part(" read-only ", "badge")]
+        every, numbered, here = _pages(app.current_mode)
+        for pages, longest in ((every, 30), (numbered, 30), (here, 30), (here, 12)):
+            yield (title, *_environment(options, longest), *kinds, gap, *pages)
+        yield (*_environment(options, 12), *kinds, gap, *here)
+        yield (*_environment(options, 12), gap, *here)
 
-    def _pages(self, app: ConsoleApp) -> Iterator[tuple[Part, ...]]:
-        """The pages by name; then, for less room, only the one in front by name."""
-        for named in (True, False):
-            yield tuple(
-                Part(
-                    f" {number} {title} " if named or app.current_mode == mode else f" {number} ",
-                    "page" if app.current_mode == mode else "dim",
-                    f"app.page('{mode}')",
-                )
-                for number, (mode, title) in enumerate(PAGES, 1)
-            )
-
-    def _here(self, app: ConsoleApp) -> tuple[Part, ...]:
-        """The page in front alone."""
-        return tuple(part for part in next(self._pages(app)) if part.look == "page")
-
-    def _right(self, app: ConsoleApp, state: ConsoleState, now: datetime, room: int) -> list[Part]:
+    def _right(self, app: ConsoleApp, state: ConsoleState, now: datetime) -> list[Part]:
         health = overall(state, now)
         right = []
         if app.paused:
             right.append(Part("‖ paused  ", "warn", "app.toggle_pause"))
-        if app.next_sync_at is not None and room >= 90:
+        if app.next_sync_at is not None and app.size.width >= 90:
             when = "paused" if app.paused else clock(app.next_sync_at)
             right.append(Part(f"next sync {when}  ", "dim"))
         right.append(Part(f"{health.symbol} {health.word}", health.tone))
@@ -127,7 +127,7 @@ class KeyBar(LineBar):
             action = binding.action.split("(")[0].split(".")[-1]
             if action not in KEY_ORDER or not (binding.show and active.enabled) or key == "ctrl+q":
                 continue
-            shown = SHORT.get(key, binding.key_display or key)
+            shown = key_name(key)
             words = self._words(action, binding.description)
             found.setdefault(action, (shown, words, f"app.press_action('{binding.action}')"))
         return [found[action] for action in KEY_ORDER if action in found]
