@@ -164,7 +164,7 @@ def assert_stacked(terminal: Terminal) -> None:
         top, *page, keys = terminal.lines
         rules = [line for line in page if line.startswith("─")]
         return (
-            "elconsole" in top
+            "1 Dashboard" in top
             and "healthy" in top
             and "Quit" in keys
             and len(rules) > 1
