@@ -1,6 +1,6 @@
 """`python -m elconsole`."""
 
-from elconsole.cli import main
+from elconsole.cli.main import main
 
 if __name__ == "__main__":
     main()

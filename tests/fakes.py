@@ -1,4 +1,4 @@
-"""A scripted engine behind `elconsole.api.Engine`: no database, no clock, no chance.
+"""A scripted engine behind `elconsole.core.results.Engine`: no database, no clock, no chance.
 
 It tells the pen plant's story (plant.md's counts) unless told otherwise: name what is
 down, give a table an error, or hold a sync at a gate until the test lets it go.
@@ -11,7 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from elconsole.api import (
+from elconsole.core.errors import UsageError
+from elconsole.core.events import (
+    DataExtracted,
+    DataLoaded,
+    Emit,
+    Event,
+    ProgressMade,
+    SyncCompleted,
+    SyncStarted,
+    TableFailed,
+    TableStarted,
+)
+from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     ConnectionHealth,
@@ -38,18 +50,6 @@ from elconsole.api import (
     TableRun,
     TableStatus,
     UnitsPage,
-)
-from elconsole.errors import UsageError
-from elconsole.events import (
-    DataExtracted,
-    DataLoaded,
-    Emit,
-    Event,
-    ProgressMade,
-    SyncCompleted,
-    SyncStarted,
-    TableFailed,
-    TableStarted,
 )
 
 EPOCH = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
@@ -116,7 +116,7 @@ def unreachable(error: ErrorInfo = WAREHOUSE_DOWN) -> tuple[FakeTable, ...]:
 
 @dataclass
 class FakeEngine:
-    """Implements `elconsole.api.Engine` from a script; safe to call from many threads."""
+    """Implements `elconsole.core.results.Engine` from a script; safe to call from many threads."""
 
     tables: tuple[FakeTable, ...] = PEN_PLANT
     down: dict[str, ErrorInfo] = field(default_factory=dict)

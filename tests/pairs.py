@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from elconsole.api import PlannedTable, RunDetail, SyncRequest, TableRun
+from elconsole.config.models import Settings
+from elconsole.core.events import Event
+from elconsole.core.results import PlannedTable, RunDetail, SyncRequest, TableRun
 from elconsole.engine.service import PostgresEngine
-from elconsole.events import Event
-from elconsole.settings_models import Settings
 from tests.postgres import Database
 
 METADATA = (

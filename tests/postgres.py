@@ -19,12 +19,12 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from elconsole import demo
+from elconsole.config.grants import source_grants, warehouse_grants
+from elconsole.config.load import load_settings
 from elconsole.demo.account import Account, can_reach, server_account
 from elconsole.demo.cluster import SUPERUSER
 from elconsole.demo.installation import Installation, install_for
 from elconsole.demo.supervisor import EmbeddedServer
-from elconsole.grants import source_grants, warehouse_grants
-from elconsole.settings import load_settings
 
 SOURCES = ("refills", "bodies", "springs")
 SEED = Path(demo.__file__).parent / "seed"

@@ -9,7 +9,7 @@ from elconsole.advisors.loading import load_optimizer
 from elconsole.advisors.quality import data_quality
 from elconsole.advisors.schedule import sync_scheduler
 from elconsole.advisors.schema import schema_monitor
-from elconsole.api import Finding
+from elconsole.core.results import Finding
 
 ADVISORS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     data_quality,

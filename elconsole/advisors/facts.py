@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from elconsole.api import QualityTable
-from elconsole.api_types import Mode, SchemaChange, Strategy
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.core.results import QualityTable
+from elconsole.core.types import Mode, SchemaChange, Strategy
 
 LARGE_ROWS = 100_000
 """Below it no way of loading is worth a thought."""

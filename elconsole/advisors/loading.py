@@ -8,7 +8,7 @@ from statistics import median
 
 from elconsole.advisors.facts import SLOW_S, Facts, TableFacts, is_large
 from elconsole.advisors.words import bare_name, quoted, quoted_target
-from elconsole.api import Finding
+from elconsole.core.results import Finding
 
 _FEW_CHANGES = 0.05
 _RAW_SCANS = 100

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from elconsole.advisors.facts import ENOUGH_RUNS, LEAST_CHANGE, SLOW_S, Facts, PastLoad, TableFacts
-from elconsole.api import Finding, QualityTable
+from elconsole.core.results import Finding, QualityTable
 
 _OUTLIER_MADS = 5.0
 _MAD_TO_SIGMA = 1.4826

@@ -17,7 +17,7 @@ from elconsole.advisors.facts import (
     rows_per_day,
 )
 from elconsole.advisors.words import span
-from elconsole.api import Finding
+from elconsole.core.results import Finding
 
 _MOST_CHANGES = 0.5
 _DAYS_AHEAD = 30

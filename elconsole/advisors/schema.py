@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from elconsole.advisors.facts import Facts
-from elconsole.api import Finding, QualityTable
+from elconsole.core.results import Finding, QualityTable
 
 
 def schema_monitor(facts: Facts) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from elconsole.advisors.facts import TableFacts
-from elconsole.api import Finding
+from elconsole.core.results import Finding
 
 
 def span(seconds: float) -> str:

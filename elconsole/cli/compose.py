@@ -14,18 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elconsole import errors, garbage
-from elconsole.humanize import clean_text
-from elconsole.output import Output, takes_escapes
-from elconsole.record import record
+from elconsole.cli import gc_pause
+from elconsole.core import errors
+from elconsole.core.humanize import clean_text
+from elconsole.core.record import record
+from elconsole.report.streams import Output, takes_escapes
 
 if TYPE_CHECKING:
-    from elconsole.api import Engine, ErrorInfo
+    from elconsole.config.load import LoadedSettings
+    from elconsole.config.models import Settings
+    from elconsole.core.results import Engine, ErrorInfo
     from elconsole.demo.plant import Plant
-    from elconsole.logs import LogFormat
-    from elconsole.settings import LoadedSettings
-    from elconsole.settings_models import Settings
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.observe.logs import LogFormat
+    from elconsole.ui.console.options import ConsoleOptions
 
 
 Failed = Callable[["ErrorInfo"], str]
@@ -65,13 +66,13 @@ def _open_plant(rows: int | None, narrate: Callable[[str], None]) -> AbstractCon
 def _load_settings(
     config_file: Path | None, overrides: Mapping[str, Any] | None, cwd: Path | None
 ) -> LoadedSettings:
-    from elconsole.settings import load_settings
+    from elconsole.config.load import load_settings
 
     return load_settings(config_file, overrides, cwd=cwd)
 
 
 def _run_console(options: ConsoleOptions) -> int:
-    from elconsole.ui.app import run_console
+    from elconsole.ui.app.app import run_console
 
     return run_console(options)
 
@@ -112,7 +113,7 @@ class Session:
         nowhere = Path(os.devnull) if self.options.demo else None
         config_file = self.options.config_file or nowhere
         loaded = self.parts.load_settings(config_file, overrides, nowhere)
-        from elconsole.logs import configure_logging
+        from elconsole.observe.logs import configure_logging
 
         self._secrets = loaded.settings.secrets()
         configure_logging(
@@ -153,7 +154,7 @@ class Session:
         try:
             engine = self.parts.make_engine(settings)
         finally:
-            garbage.collect_again()
+            gc_pause.collect_again()
         try:
             with self._observed(engine, settings) as observed:
                 yield observed
@@ -166,9 +167,9 @@ class Session:
         if file is None and port is None and not wanted.given():
             yield engine
             return
-        from elconsole.metrics import Metrics
-        from elconsole.notify import Notifier
-        from elconsole.observed import ObservedEngine
+        from elconsole.observe.metrics import Metrics
+        from elconsole.observe.notify import Notifier
+        from elconsole.observe.observed import ObservedEngine
 
         metrics = Metrics() if file or port else None
         if metrics is not None and file is not None:
@@ -211,7 +212,7 @@ class Session:
 
     def _explain(self, error: errors.ElconsoleError, failed: Failed | None) -> int:
         """Say on stderr what failed and what to do, and in JSON where that was asked for."""
-        from elconsole.api import ErrorInfo
+        from elconsole.core.results import ErrorInfo
 
         message = self._safe(error.message)
         hint = self._safe(error.hint) if error.hint else None
@@ -230,7 +231,7 @@ class Session:
         return "\n".join(clean_text(line) for line in self._redacted(text).splitlines())
 
     def _redacted(self, text: str) -> str:
-        from elconsole.logs import redact
+        from elconsole.observe.logs import redact
 
         return redact(text, self._secrets)
 
@@ -245,9 +246,9 @@ def _failure(key: str) -> Failed:
     """The JSON document of a command that could not do its work."""
 
     def document(error: ErrorInfo) -> str:
-        from elconsole import jsonout
+        from elconsole.report import documents
 
-        return jsonout.document(jsonout.failure(key, error))
+        return documents.document(documents.failure(key, error))
 
     return document
 
@@ -256,7 +257,7 @@ def _log_narration() -> Callable[[str, str], None]:
     """Writes narration to the log file alone: on stderr it has been said already."""
     import logging
 
-    from elconsole.logs import LOGGER
+    from elconsole.observe.logs import LOGGER
 
     levels = {"info": logging.INFO, "error": logging.ERROR}
     narrated = f"{LOGGER}.narration"

@@ -15,16 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole import errors
-from elconsole.output import is_terminal
+from elconsole.core import errors
+from elconsole.report.streams import is_terminal
 
 if TYPE_CHECKING:
-    from elconsole.api import ConnectionInfo, Engine, RunDetail, SyncRequest
-    from elconsole.cli_session import Session
+    from elconsole.cli.compose import Session
+    from elconsole.config.load import LoadedSettings
+    from elconsole.config.models import Settings
+    from elconsole.core.results import ConnectionInfo, Engine, RunDetail, SyncRequest
     from elconsole.demo.plant import Plant
-    from elconsole.settings import LoadedSettings
-    from elconsole.settings_models import Settings
-    from elconsole.ui.options import ConsoleOptions, Welcome
+    from elconsole.ui.console.options import ConsoleOptions, Welcome
 
 
 def open_console(session: Session, request: SyncRequest | None) -> int:
@@ -54,7 +54,7 @@ def open_console(session: Session, request: SyncRequest | None) -> int:
 
 def _unread(session: Session, read: Callable[[], ConsoleOptions]) -> ConsoleOptions:
     """What is known before the settings are read."""
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.ui.console.options import ConsoleOptions
 
     return ConsoleOptions(
         engine_factory=lambda: read().engine_factory(),
@@ -94,7 +94,7 @@ def console_options(
     stop_live: threading.Event,
 ) -> ConsoleOptions:
     """What the console needs; nothing of it asks a database."""
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.ui.console.options import ConsoleOptions
 
     settings = loaded.settings
     return ConsoleOptions(
@@ -125,7 +125,7 @@ def _exit_code(detail: RunDetail) -> int:
 
 def connections(settings: Settings) -> tuple[ConnectionInfo, ...]:
     """The configured connections: the sources in their order, then the warehouse."""
-    from elconsole.api import ConnectionInfo
+    from elconsole.core.results import ConnectionInfo
 
     sources = (
         ConnectionInfo(name, "source", source.address) for name, source in settings.sources.items()
@@ -149,9 +149,9 @@ def _welcome(session: Session, loaded: LoadedSettings) -> Welcome | None:
     """Offered where nobody has configured anything yet."""
     if session.options.demo or loaded.config_file or set(loaded.origins.values()) - {"default"}:
         return None
-    from elconsole.cli_session import Session as NextSession
-    from elconsole.configfile import write_template
-    from elconsole.ui.options import Welcome
+    from elconsole.cli.compose import Session as NextSession
+    from elconsole.config.template import write_template
+    from elconsole.ui.console.options import Welcome
 
     def write_configuration() -> Path:
         path = Path("elconsole.toml").absolute()

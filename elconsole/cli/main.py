@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from elconsole import errors, garbage
-from elconsole.cli_arguments import global_options_first
-from elconsole.cli_quick import read_quickly
-from elconsole.cli_session import Parts, open_session
+from elconsole.cli import gc_pause
+from elconsole.cli.arguments import global_options_first
+from elconsole.cli.compose import Parts, open_session
+from elconsole.cli.quick import read_quickly
+from elconsole.core import errors
 
 
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> None:
@@ -21,11 +22,11 @@ def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> 
     if arguments is not None:
         _run(arguments, parts)
         return
-    garbage.wait()
+    gc_pause.wait()
     try:
         _run(sys.argv[1:], parts)
     finally:
-        garbage.leave()
+        gc_pause.leave()
 
 
 def _run(arguments: Sequence[str], parts: Parts | None) -> None:
@@ -41,6 +42,6 @@ def _run(arguments: Sequence[str], parts: Parts | None) -> None:
 
 
 def _run_typer(arguments: list[str], parts: Parts | None) -> None:
-    from elconsole.cli_commands import app
+    from elconsole.cli.parser import app
 
     app(arguments, prog_name="elconsole", obj=parts)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from elconsole import errors
-from elconsole.cli_options import (
+from elconsole.cli.compose import GlobalOptions, Parts, Session, open_session
+from elconsole.cli.options import (
     ConfigFile,
     Demo,
     DemoLive,
@@ -30,12 +30,12 @@ from elconsole.cli_options import (
     Version,
     examples,
 )
-from elconsole.cli_session import GlobalOptions, Parts, Session, open_session
-from elconsole.cli_sync import SyncOptions, open_dashboard, sync_command
+from elconsole.cli.sync import SyncOptions, open_dashboard, sync_command
+from elconsole.core import errors
 
 if TYPE_CHECKING:
-    from elconsole.api import Engine
-    from elconsole.output import Output
+    from elconsole.core.results import Engine
+    from elconsole.report.streams import Output
 
 
 def _command(*lines: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -142,9 +142,9 @@ def sync(
 @_command("elconsole check", "elconsole check --json | jq .connections")
 def check(ctx: typer.Context, as_json: Json = False) -> None:
     """Health of every connection, age of every raw table."""
-    from elconsole import cli_reports
+    from elconsole.cli import reports
 
-    _report(ctx, "connections", as_json, lambda e, o: cli_reports.check(e, o, as_json=as_json))
+    _report(ctx, "connections", as_json, lambda e, o: reports.check(e, o, as_json=as_json))
 
 
 @_command(
@@ -175,8 +175,8 @@ def quality(
     as_json: Json = False,
 ) -> None:
     """Pass rates per line, material and other dimensions."""
-    from elconsole import cli_reports
-    from elconsole.api import QualityRequest
+    from elconsole.cli import reports
+    from elconsole.core.results import QualityRequest
 
     session: Session = ctx.obj
     if freeze_baseline and session.options.read_only:
@@ -186,7 +186,7 @@ def quality(
         ctx,
         "tables",
         as_json,
-        lambda engine, output: cli_reports.quality(
+        lambda engine, output: reports.quality(
             engine,
             request,
             output,
@@ -214,12 +214,12 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """Past and present runs; one of them in detail."""
-    from elconsole import cli_reports
+    from elconsole.cli import reports
 
     def work(engine: Engine, output: Output) -> int:
         if run_id is None:
-            return cli_reports.runs(engine, limit, output, as_json=as_json)
-        return cli_reports.run_detail(engine, run_id, output, as_json=as_json)
+            return reports.runs(engine, limit, output, as_json=as_json)
+        return reports.run_detail(engine, run_id, output, as_json=as_json)
 
     _report(ctx, "runs" if run_id is None else "tables", as_json, work)
 
@@ -227,31 +227,31 @@ def runs(
 @_command("elconsole schema")
 def schema(ctx: typer.Context, as_json: Json = False) -> None:
     """Drift between source and raw columns, and what follows."""
-    from elconsole import cli_reports
+    from elconsole.cli import reports
 
-    _report(ctx, "tables", as_json, lambda e, o: cli_reports.schema(e, o, as_json=as_json))
+    _report(ctx, "tables", as_json, lambda e, o: reports.schema(e, o, as_json=as_json))
 
 
 @_command("elconsole reconcile", "elconsole reconcile refills --json")
 def reconcile(ctx: typer.Context, selection: Selection = None, as_json: Json = False) -> None:
     """Compare source and raw content; exit 5 if it differs."""
-    from elconsole import cli_reports
+    from elconsole.cli import reports
 
     chosen = tuple(selection or ())
     _report(
         ctx,
         "tables",
         as_json,
-        lambda engine, output: cli_reports.reconcile(engine, chosen, output, as_json=as_json),
+        lambda engine, output: reports.reconcile(engine, chosen, output, as_json=as_json),
     )
 
 
 @_command("elconsole advise")
 def advise(ctx: typer.Context, as_json: Json = False) -> None:
     """What could be better, why, and the command to run."""
-    from elconsole import cli_reports
+    from elconsole.cli import reports
 
-    _report(ctx, "findings", as_json, lambda e, o: cli_reports.advise(e, o, as_json=as_json))
+    _report(ctx, "findings", as_json, lambda e, o: reports.advise(e, o, as_json=as_json))
 
 
 @_command("elconsole init", "elconsole init --path plant.toml")
@@ -262,28 +262,28 @@ def init(
     ),
 ) -> None:
     """Write a commented configuration file."""
-    from elconsole import cli_setup
+    from elconsole.cli import setup
 
     session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: cli_setup.init(session, path)))
+    raise typer.Exit(session.run(lambda: setup.init(session, path)))
 
 
 @_command("elconsole grants | less")
 def grants(ctx: typer.Context) -> None:
     """Print the SQL that gives each role the least it needs."""
-    from elconsole import cli_setup
+    from elconsole.cli import setup
 
     session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: cli_setup.grants(session)))
+    raise typer.Exit(session.run(lambda: setup.grants(session)))
 
 
 @_command("elconsole config", "ELCONSOLE_WORKERS=2 elconsole config")
 def config(ctx: typer.Context) -> None:
     """Print the effective settings and where each came from."""
-    from elconsole import cli_setup
+    from elconsole.cli import setup
 
     session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: cli_setup.config(session)))
+    raise typer.Exit(session.run(lambda: setup.config(session)))
 
 
 @_command("elconsole serve", "elconsole --demo serve --port 8080")
@@ -301,7 +301,7 @@ def serve(
     ] = False,
 ) -> None:
     """The dashboard in a browser on this machine."""
-    from elconsole import cli_setup
+    from elconsole.cli import setup
 
     session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: cli_setup.serve(session, host, port, public=public)))
+    raise typer.Exit(session.run(lambda: setup.serve(session, host, port, public=public)))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from elconsole.cli_session import GlobalOptions, Session
-from elconsole.cli_sync import SyncOptions, open_dashboard, sync_command
-from elconsole.record import record
+from elconsole.cli.compose import GlobalOptions, Session
+from elconsole.cli.sync import SyncOptions, open_dashboard, sync_command
+from elconsole.core.record import record
 
 COMPLETION = "_ELCONSOLE_COMPLETE"
 """Set by the shell that asks for completions."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from elconsole import errors, jsonout, render, render_quality
-from elconsole.api import (
+from elconsole.core import errors
+from elconsole.core.results import (
     Engine,
     QualityReport,
     QualityRequest,
@@ -16,7 +16,8 @@ from elconsole.api import (
 )
 from elconsole.headless.exit_codes import report_exit_code
 from elconsole.headless.sync import run_reconcile
-from elconsole.output import Output
+from elconsole.report import documents, quality_text, text
+from elconsole.report.streams import Output
 
 
 def check(engine: Engine, output: Output, *, as_json: bool) -> int:
@@ -24,11 +25,11 @@ def check(engine: Engine, output: Output, *, as_json: bool) -> int:
     report = engine.check()
     for health in report.connections:
         if health.error is not None:
-            output.failure(render.failure(health.error, health.name))
+            output.failure(text.failure(health.error, health.name))
     if as_json:
-        output.result(jsonout.document(jsonout.check(report)))
+        output.result(documents.document(documents.check(report)))
     else:
-        output.result(render.check(report, datetime.now(UTC)))
+        output.result(text.check(report, datetime.now(UTC)))
     down = any(health.status == "down" for health in report.connections)
     return errors.EXIT_UNREACHABLE if down else errors.EXIT_OK
 
@@ -51,16 +52,16 @@ def quality(
         report = engine.quality(request)
     if as_json:
         frozen = {} if version is None else {"baseline_version": version}
-        output.result(jsonout.document({**jsonout.quality(report), **frozen}))
+        output.result(documents.document({**documents.quality(report), **frozen}))
     else:
-        output.result(render_quality.quality(report))
+        output.result(quality_text.quality(report))
     if version is not None:
         output.note(f"baseline version {version} frozen")
     # A missing column of the table befalls each of its dimensions.
     failed = {(f"{t.source}.{t.table}", t.error): None for t in report.tables}
     for place, error in failed:
         if error is not None:
-            output.failure(render.failure(error, place))
+            output.failure(text.failure(error, place))
     signals = list(_signals(report)) if fail_on_signal else []
     for signal in signals:
         output.failure(f"signal: {signal}")
@@ -86,9 +87,9 @@ def _signals(report: QualityReport) -> Iterator[str]:
 def runs(engine: Engine, limit: int, output: Output, *, as_json: bool) -> int:
     summaries = engine.runs(limit)
     if as_json:
-        output.result(jsonout.document(jsonout.runs(summaries)))
+        output.result(documents.document(documents.runs(summaries)))
     else:
-        output.result(render.runs(summaries))
+        output.result(text.runs(summaries))
     return errors.EXIT_OK
 
 
@@ -97,11 +98,11 @@ def run_detail(engine: Engine, run_id: str, output: Output, *, as_json: bool) ->
     detail = engine.run(run_id)
     before = _run_before(engine, detail)
     if as_json:
-        content = jsonout.sync(detail)
-        content["previous"] = None if before is None else jsonout.sync(before)
-        output.result(jsonout.document(content))
+        content = documents.sync(detail)
+        content["previous"] = None if before is None else documents.sync(before)
+        output.result(documents.document(content))
     else:
-        output.result(render.run_detail(detail, before))
+        output.result(text.run_detail(detail, before))
     return errors.EXIT_OK
 
 
@@ -116,7 +117,7 @@ def _run_before(engine: Engine, detail: RunDetail) -> RunDetail | None:
 def schema(engine: Engine, output: Output, *, as_json: bool) -> int:
     report = engine.schema()
     _explain(report.tables, output)
-    output.result(jsonout.document(jsonout.schema(report)) if as_json else render.schema(report))
+    output.result(documents.document(documents.schema(report)) if as_json else text.schema(report))
     return report_exit_code(report)
 
 
@@ -125,9 +126,9 @@ def reconcile(engine: Engine, selection: tuple[str, ...], output: Output, *, as_
     report, stopped_by = run_reconcile(engine, selection, output)
     _explain(report.tables, output)
     if as_json:
-        output.result(jsonout.document(jsonout.reconcile(report)))
+        output.result(documents.document(documents.reconcile(report)))
     else:
-        output.result(render_quality.reconcile(report))
+        output.result(quality_text.reconcile(report))
     if stopped_by is not None:
         return stopped_by
     code = report_exit_code(report)
@@ -139,8 +140,8 @@ def advise(engine: Engine, output: Output, *, as_json: bool) -> int:
     """3 where no source could be asked."""
     report = engine.advise()
     for name, error in report.unasked:
-        output.failure(render.failure(error, name))
-    output.result(jsonout.document(jsonout.advise(report)) if as_json else render.advise(report))
+        output.failure(text.failure(error, name))
+    output.result(documents.document(documents.advise(report)) if as_json else text.advise(report))
     sources = [one for one in engine.connections() if one.role == "source"]
     return errors.EXIT_UNREACHABLE if len(report.unasked) == len(sources) else errors.EXIT_OK
 
@@ -148,4 +149,4 @@ def advise(engine: Engine, output: Output, *, as_json: bool) -> int:
 def _explain(tables: tuple[ReconciledTable, ...] | tuple[TableDrift, ...], output: Output) -> None:
     for table in tables:
         if table.error is not None:
-            output.failure(render.failure(table.error, f"{table.source}.{table.table}"))
+            output.failure(text.failure(table.error, f"{table.source}.{table.table}"))

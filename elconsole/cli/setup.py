@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole import errors, garbage
+from elconsole.cli import gc_pause
+from elconsole.core import errors
 
 if TYPE_CHECKING:
-    from elconsole.cli_session import Session
+    from elconsole.cli.compose import Session
 
 
 def init(session: Session, path: Path) -> int:
     """Write the commented configuration file; never over another."""
-    from elconsole.configfile import write_template
+    from elconsole.config.template import write_template
 
     write_template(path)
     session.output.result(str(path.absolute()))
@@ -26,7 +27,7 @@ def init(session: Session, path: Path) -> int:
 
 def grants(session: Session) -> int:
     """Print the least-privilege SQL for every source's role and the warehouse's."""
-    from elconsole.grants import grants_sql
+    from elconsole.config.grants import grants_sql
 
     with session.loaded() as loaded:
         session.output.result(grants_sql(loaded.settings).rstrip("\n"))
@@ -35,16 +36,16 @@ def grants(session: Session) -> int:
 
 def config(session: Session) -> int:
     """Print every effective setting and where it came from, secrets masked."""
-    from elconsole import render
-    from elconsole.configfile import effective
+    from elconsole.config.template import effective
+    from elconsole.report import text
 
-    columns = [render.Column(heading) for heading in ("setting", "value", "from")]
+    columns = [text.Column(heading) for heading in ("setting", "value", "from")]
     with session.loaded() as loaded:
         places = "\n".join(
             f"{'used' if path == loaded.config_file else 'looked for'}: {path}"
             for path in loaded.files
         )
-        session.output.result(f"{render.table(columns, effective(loaded))}\n\n{places}")
+        session.output.result(f"{text.table(columns, effective(loaded))}\n\n{places}")
     return errors.EXIT_OK
 
 
@@ -58,7 +59,7 @@ def serve(session: Session, host: str, port: int, *, public: bool) -> int:
             "serving the dashboard to a browser needs the extra `web`",
             hint="pip install 'elconsole[web]'",
         )
-    from elconsole.serving import ConsoleServer, require_private
+    from elconsole.ui.app.web import ConsoleServer, require_private
 
     require_private(host, public=public)
     session.load()
@@ -67,7 +68,7 @@ def serve(session: Session, host: str, port: int, *, public: bool) -> int:
     session.output.note(
         f"{server.public_url} (there is no login: whoever can open it can use it); ctrl+c ends it"
     )
-    garbage.collect_again()
+    gc_pause.collect_again()
     server.serve()
     return errors.EXIT_OK
 

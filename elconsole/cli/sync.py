@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elconsole.errors import EXIT_OK, UsageError
-from elconsole.record import record
+from elconsole.core.errors import EXIT_OK, UsageError
+from elconsole.core.record import record
 
 if TYPE_CHECKING:
-    from elconsole.api import SyncRequest
-    from elconsole.cli_session import Session
+    from elconsole.cli.compose import Session
+    from elconsole.core.results import SyncRequest
 
 
 @record(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class SyncOptions:
 
 def open_dashboard(session: Session, request: SyncRequest | None = None) -> int:
     """Open the dashboard, with `request` started at once; the exit code."""
-    from elconsole.cli_console import open_console
+    from elconsole.cli.console import open_console
 
     return session.run(lambda: open_console(session, request))
 
 
 def sync_command(session: Session, options: SyncOptions) -> int:
     """Sync, or show the plan, or open the dashboard with that sync; the exit code."""
-    from elconsole.api import SyncRequest
+    from elconsole.core.results import SyncRequest
 
     request = SyncRequest(options.selection, full=options.full, adopt=options.adopt)
     if not options.dry_run:

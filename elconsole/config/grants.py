@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from elconsole.humanize import clean_text
-from elconsole.settings_models import (
+from elconsole.config.models import (
     ConnectionSettings,
     Settings,
     SourceSettings,
@@ -14,6 +13,7 @@ from elconsole.settings_models import (
     is_glob,
     table_matches,
 )
+from elconsole.core.humanize import clean_text
 
 LEDGER_SCHEMA = "elconsole"
 STORAGE_SCHEMA = "elconsole_storage"

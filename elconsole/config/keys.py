@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from elconsole.humanize import clean_text
-from elconsole.record import record
-from elconsole.settings_models import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.config.models import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.core.humanize import clean_text
+from elconsole.core.record import record
 
 Key = tuple[str, ...]
 """The names from the root to a setting."""

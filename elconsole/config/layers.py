@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elconsole.errors import ConfigurationError
-from elconsole.humanize import clean_text
-from elconsole.settings_keys import (
+from elconsole.config.keys import (
     Key,
     Leaf,
     Named,
@@ -23,7 +21,9 @@ from elconsole.settings_keys import (
     nearest,
     setting_paths,
 )
-from elconsole.settings_models import ADDRESS_KEYS, Settings
+from elconsole.config.models import ADDRESS_KEYS, Settings
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.humanize import clean_text
 
 PREFIX = "ELCONSOLE_"
 FILE_NAME = "elconsole.toml"

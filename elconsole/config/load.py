@@ -13,12 +13,22 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from elconsole.errors import ConfigurationError
-from elconsole.humanize import clean_text
-from elconsole.logs import redact
-from elconsole.record import record
-from elconsole.settings_keys import Key, Problem, dotted, nearest, problems
-from elconsole.settings_models import (
+from elconsole.config.fields import duration_seconds
+from elconsole.config.keys import Key, Problem, dotted, nearest, problems
+from elconsole.config.layers import (
+    COMMAND_LINE,
+    DEFAULT,
+    Layer,
+    Merged,
+    config_locations,
+    environment_layer,
+    nest,
+    read_dotenv,
+    read_toml,
+    readable_by_others,
+    working_folder,
+)
+from elconsole.config.models import (
     DSN_SECRETS,
     ChecksSettings,
     ConnectionSettings,
@@ -32,20 +42,10 @@ from elconsole.settings_models import (
     plant_values,
     table_matches,
 )
-from elconsole.settings_sources import (
-    COMMAND_LINE,
-    DEFAULT,
-    Layer,
-    Merged,
-    config_locations,
-    environment_layer,
-    nest,
-    read_dotenv,
-    read_toml,
-    readable_by_others,
-    working_folder,
-)
-from elconsole.settings_values import duration_seconds
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.humanize import clean_text
+from elconsole.core.record import record
+from elconsole.observe.logs import redact
 
 __all__ = [
     "ChecksSettings",

@@ -14,8 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from elconsole.humanize import clean_text
-from elconsole.settings_values import (
+from elconsole.config.fields import (
     Colour,
     Deletes,
     Duration,
@@ -34,6 +33,7 @@ from elconsole.settings_values import (
     Whole,
     duration_seconds,
 )
+from elconsole.core.humanize import clean_text
 
 ADDRESS_KEYS = ("host", "port", "dbname", "user", "password")
 """What a `dsn` also says: a `dsn` discards these of lower layers."""

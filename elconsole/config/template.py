@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from elconsole.errors import UsageError
-from elconsole.humanize import clean_text
-from elconsole.logs import MASK, redact
-from elconsole.settings import LoadedSettings
-from elconsole.settings_keys import Key, dotted, keys_of
-from elconsole.settings_models import DSN_SECRETS, parse_dsn
+from elconsole.config.keys import Key, dotted, keys_of
+from elconsole.config.load import LoadedSettings
+from elconsole.config.models import DSN_SECRETS, parse_dsn
+from elconsole.core.errors import UsageError
+from elconsole.core.humanize import clean_text
+from elconsole.observe.logs import MASK, redact
 
 TEMPLATE = """\
 # elconsole configuration (TOML).

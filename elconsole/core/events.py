@@ -11,8 +11,8 @@ from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
-from elconsole.api_types import ErrorInfo, Mode, RunStatus, SchemaChange, Strategy
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.core.types import ErrorInfo, Mode, RunStatus, SchemaChange, Strategy
 
 
 @record(frozen=True, slots=True, kw_only=True)

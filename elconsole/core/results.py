@@ -1,7 +1,7 @@
 """All that console and headless know of the engine: a protocol and its frozen results.
 
 Methods do database work and block; call them from worker threads. Each raises
-`elconsole.errors.ElconsoleError` and nothing else. Times are aware datetimes in
+`elconsole.core.errors.ElconsoleError` and nothing else. Times are aware datetimes in
 UTC, durations seconds, sizes bytes, rates fractions from 0 to 1.
 """
 
@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from elconsole.api_types import (
+from elconsole.core.events import Emit
+from elconsole.core.record import record
+from elconsole.core.types import (
     ErrorInfo,
     Health,
     Mode,
@@ -22,8 +24,6 @@ from elconsole.api_types import (
     Strategy,
     TableStatus,
 )
-from elconsole.events import Emit
-from elconsole.record import record
 
 __all__ = [
     "AdviceReport",

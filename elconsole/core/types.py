@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from elconsole.record import record
+from elconsole.core.record import record
 
 Mode = Literal["full", "incremental"]
 Strategy = Literal["full", "xmin", "cursor"]

@@ -12,8 +12,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from elconsole.errors import DemoUnavailable
-from elconsole.record import record
+from elconsole.core.errors import DemoUnavailable
+from elconsole.core.record import record
 
 _UNPRIVILEGED_NAMES = ("nobody", "daemon", "bin", "www-data", "games")
 

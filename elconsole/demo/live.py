@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from elconsole.core.errors import DemoUnavailable
+from elconsole.core.record import record
 from elconsole.demo.plant import SOURCES, Plant
-from elconsole.errors import DemoUnavailable
-from elconsole.record import record
 
 if TYPE_CHECKING:
     import psycopg

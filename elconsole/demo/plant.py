@@ -16,11 +16,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elconsole.core.errors import DemoUnavailable
+from elconsole.core.record import record
 from elconsole.demo.account import Account, can_reach, check_room, server_account
 from elconsole.demo.installation import find_installation, install_for
 from elconsole.demo.supervisor import EmbeddedServer
-from elconsole.errors import DemoUnavailable
-from elconsole.record import record
 
 if TYPE_CHECKING:
     import psycopg

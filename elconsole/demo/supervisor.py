@@ -3,7 +3,7 @@
 One folder holds a server: its data, socket, log and three lock files. `start.lock` is
 held by whoever opens the server, so that only one process at a time creates, starts or
 fills it. `users.lock` is held, shared, by every user for as long as it lives.
-`keeper.lock` is held by the watcher (`watch.py`) that runs the server and stops it when
+`keeper.lock` is held by the watcher (`postmaster.py`) that runs the server and stops it when
 `users.lock` is free, also after a kill -9 of every user.
 
 Connections come through a Unix socket in a private folder and only from the operating
@@ -25,12 +25,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from elconsole.demo import watch
+from elconsole.core.errors import DemoUnavailable
+from elconsole.demo import postmaster
 from elconsole.demo.account import Account, check_room
 from elconsole.demo.cluster import SUPERUSER, environment, last_line, make_cluster
 from elconsole.demo.installation import Installation
 from elconsole.demo.locks import POLL_S, held, is_held, is_last
-from elconsole.errors import DemoUnavailable
 
 _MAP = "elconsole"
 _SOCKET_PATH_MAX_BYTES = 107
@@ -39,7 +39,7 @@ _STOP_TIMEOUT_S = 30.0
 _NEWCOMER_S = 0.5
 """How long the watcher may take to notice that the last user has gone."""
 _CLUSTER_BYTES = 200 * 2**20
-_PATIENCE_S = watch.START_TIMEOUT_S + 10.0
+_PATIENCE_S = postmaster.START_TIMEOUT_S + 10.0
 
 
 def _be_silent(_text: str) -> None:
@@ -106,7 +106,7 @@ class EmbeddedServer:
     @property
     def socket_folder(self) -> str:
         """The folder to connect to, as libpq's `host`."""
-        lines = watch.postmaster_lines(self.data)
+        lines = postmaster.postmaster_lines(self.data)
         return lines[4].strip() if len(lines) > 4 else str(self.folder / "socket")
 
     @property
@@ -116,7 +116,7 @@ class EmbeddedServer:
     @property
     def pid(self) -> int:
         """The postmaster's process id; 0 while it doesn't run."""
-        return watch.running_postmaster(self.data, self._account.uid)
+        return postmaster.running_postmaster(self.data, self._account.uid)
 
     def parameters(self, dbname: str = "postgres", user: str = SUPERUSER) -> dict[str, str]:
         """What libpq needs to connect."""
@@ -161,7 +161,7 @@ class EmbeddedServer:
         """Whether a watcher keeps a server that serves; waits while it starts or stops one."""
         deadline = time.monotonic() + _PATIENCE_S
         while is_held(self.folder / "keeper.lock"):
-            lines = watch.postmaster_lines(self.data)
+            lines = postmaster.postmaster_lines(self.data)
             if len(lines) > 7 and lines[7].strip() == "ready" and self.pid:
                 return True
             if time.monotonic() > deadline:
@@ -231,7 +231,14 @@ class EmbeddedServer:
         try:
             with self.log.open("wb") as log:
                 subprocess.run(
-                    [sys.executable, "-I", "-S", watch.__file__, json.dumps(spec), str(theirs)],
+                    [
+                        sys.executable,
+                        "-I",
+                        "-S",
+                        postmaster.__file__,
+                        json.dumps(spec),
+                        str(theirs),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import psycopg
 
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
-from elconsole.api import QualityTable
-from elconsole.engine.pools import Pool
-from elconsole.engine.statements import statement
-from elconsole.engine.task import Refused, TableTask
-from elconsole.errors import EXIT_UNREACHABLE, ElconsoleError
+from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
+from elconsole.core.results import QualityTable
+from elconsole.engine.connect.session import Pool
+from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from elconsole.settings_models import Settings
+    from elconsole.config.models import Settings
 
 SOURCE_TIMEOUT_S = 10.0
 

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from elconsole.api import ReconciledTable, ReconcileReport
-from elconsole.api_types import Role
-from elconsole.engine import extract
-from elconsole.engine.drift import PlannedColumn
-from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.layout import qualified
-from elconsole.engine.pools import Session
-from elconsole.engine.task import Refused, TableTask, identifier
-from elconsole.errors import Cancelled, ElconsoleError, PlanError
-from elconsole.record import record
+from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
+from elconsole.core.record import record
+from elconsole.core.results import ReconciledTable, ReconcileReport
+from elconsole.core.types import Role
+from elconsole.engine.connect.session import Session
+from elconsole.engine.connect.translate import error_info, table_error
+from elconsole.engine.extract import rows as extract
+from elconsole.engine.plan.drift import PlannedColumn
+from elconsole.engine.plan.task import Refused, TableTask, identifier
+from elconsole.engine.publish.storage import qualified
 
 if TYPE_CHECKING:
-    from elconsole.engine.pools import Pools
+    from elconsole.engine.connect.session import Pools
 
 BATCH_ROWS = 200_000
 """Keys held in memory at once while differing buckets are compared."""

@@ -1,4 +1,4 @@
-"""`PostgresEngine`: the engine behind `elconsole.api.Engine`."""
+"""`PostgresEngine`: the engine behind `elconsole.core.results.Engine`."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.rows import class_row
 
-from elconsole import api
-from elconsole.engine import ledger
-from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.migrations import ledger_version
-from elconsole.engine.planning import as_planned_table, plan_tables, select, survey
-from elconsole.engine.plugins import load_hooks
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Pools, Server, Session
-from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
-from elconsole.engine.quality_statements import QualityTarget
-from elconsole.engine.quality_targets import quality_targets
-from elconsole.engine.runner import SyncRun
-from elconsole.engine.state import read_state, read_targets
-from elconsole.engine.statements import statement
-from elconsole.engine.task import Refused, TableTask
-from elconsole.engine.threads import side_by_side
-from elconsole.errors import UsageError
-from elconsole.events import Emit
+from elconsole.core import results
+from elconsole.core.errors import UsageError
+from elconsole.core.events import Emit
+from elconsole.engine.catalog.warehouse import read_state, read_targets
+from elconsole.engine.connect.parallel import side_by_side
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Pool, Pools, Server, Session
+from elconsole.engine.connect.translate import error_info, table_error
+from elconsole.engine.ledger import runs as ledger
+from elconsole.engine.ledger.schema import ledger_version
+from elconsole.engine.plan.plan import as_planned_table, plan_tables, select, survey
+from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
+from elconsole.engine.quality.statements import QualityTarget
+from elconsole.engine.quality.targets import quality_targets
+from elconsole.engine.sql.statements import statement
+from elconsole.engine.sync.gates import load_hooks
+from elconsole.engine.sync.run import SyncRun
 
 if TYPE_CHECKING:
-    from elconsole.api_types import Role
-    from elconsole.settings_models import ConnectionSettings, Settings, SourceSettings
+    from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
+    from elconsole.core.types import Role
 
 WAREHOUSE = "warehouse"
 LEDGER_SESSIONS = 4
 
 
 class PostgresEngine:
-    """Implements `api.Engine` on PostgreSQL. Opens no connection until it is asked."""
+    """Implements `results.Engine` on PostgreSQL. Opens no connection until it is asked."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -64,12 +64,12 @@ class PostgresEngine:
             self.settings.connect_timeout,
         )
 
-    def connections(self) -> tuple[api.ConnectionInfo, ...]:
+    def connections(self) -> tuple[results.ConnectionInfo, ...]:
         pools = (*self._pools.sources.values(), self._pools.warehouse)
         servers = [pool.server for pool in pools]
-        return tuple(api.ConnectionInfo(s.name, s.role, s.address) for s in servers)
+        return tuple(results.ConnectionInfo(s.name, s.role, s.address) for s in servers)
 
-    def probe(self, name: str) -> api.ConnectionHealth:
+    def probe(self, name: str) -> results.ConnectionHealth:
         source = self.settings.sources.get(name)
         if source is not None:
             return self._probe_source(name, source)
@@ -77,34 +77,36 @@ class PostgresEngine:
             raise UsageError(f"there is no connection {name}")
         return self._probe_warehouse()
 
-    def check(self) -> api.CheckReport:
+    def check(self) -> results.CheckReport:
         probes = (partial(self._probe_role, connection) for connection in self.connections())
         health = tuple(side_by_side(probes, "probe"))
         reachable = health[-1].status != "down"
-        return api.CheckReport(health, self.raw_tables() if reachable else ())
+        return results.CheckReport(health, self.raw_tables() if reachable else ())
 
-    def _probe_role(self, connection: api.ConnectionInfo) -> api.ConnectionHealth:
+    def _probe_role(self, connection: results.ConnectionInfo) -> results.ConnectionHealth:
         # A source may be called warehouse, too.
         if connection.role == "warehouse":
             return self._probe_warehouse()
         return self.probe(connection.name)
 
-    def _probe_source(self, name: str, source: SourceSettings) -> api.ConnectionHealth:
-        from elconsole.engine.probes import not_readable, probe
+    def _probe_source(self, name: str, source: SourceSettings) -> results.ConnectionHealth:
+        from elconsole.engine.catalog.health import not_readable, probe
 
         missing = partial(not_readable, wanted=source.tables, excluded=source.exclude)
         return probe(self._pools.sources[name], self.settings.degraded_ms, missing)
 
-    def _probe_warehouse(self) -> api.ConnectionHealth:
-        from elconsole.engine.probes import not_creatable, probe
+    def _probe_warehouse(self) -> results.ConnectionHealth:
+        from elconsole.engine.catalog.health import not_creatable, probe
 
         missing = partial(not_creatable, target_schema=self.settings.warehouse.target_schema)
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
-    def plan(self, request: api.SyncRequest) -> api.PlanReport:
-        return api.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
+    def plan(self, request: results.SyncRequest) -> results.PlanReport:
+        return results.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
 
-    def sync(self, request: api.SyncRequest, *, emit: Emit, stop: api.StopFlag) -> api.RunDetail:
+    def sync(
+        self, request: results.SyncRequest, *, emit: Emit, stop: results.StopFlag
+    ) -> results.RunDetail:
         hooks = load_hooks(self.settings)
         self._running.add(stop)
         try:
@@ -119,28 +121,28 @@ class PostgresEngine:
         for stop in tuple(self._running):
             stop.set()
 
-    def watch(self, stop: api.StopFlag) -> Iterator[api.RunDetail]:
-        from elconsole.engine.watch import watch_runs
+    def watch(self, stop: results.StopFlag) -> Iterator[results.RunDetail]:
+        from elconsole.engine.ledger.watch import watch_runs
 
         return watch_runs(self._pools.warehouse.server, stop)
 
-    def runs(self, limit: int = 20) -> tuple[api.RunSummary, ...]:
+    def runs(self, limit: int = 20) -> tuple[results.RunSummary, ...]:
         with self._warehouse() as session:
             return ledger.read_runs(session, limit)
 
-    def run(self, run_id: str) -> api.RunDetail:
+    def run(self, run_id: str) -> results.RunDetail:
         with self._warehouse() as session:
             return ledger.read_run(session, run_id)
 
-    def raw_tables(self) -> tuple[api.RawTable, ...]:
+    def raw_tables(self) -> tuple[results.RawTable, ...]:
         schema = self.settings.warehouse.target_schema
         with self._warehouse() as session, session.within(CATALOG_TIMEOUT_S):
             if not ledger_version(session):
                 return ()
-            with session.cursor(row_factory=class_row(api.RawTable)) as cursor:
+            with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("raw_tables"), [schema]).fetchall())
 
-    def quality(self, request: api.QualityRequest) -> api.QualityReport:
+    def quality(self, request: results.QualityRequest) -> results.QualityReport:
         self._check_known(request.sources)
         with self._warehouse() as session:
             return read_quality(session, self._units(session), request, datetime.now(UTC))
@@ -153,7 +155,7 @@ class PostgresEngine:
 
     def failed_units(
         self, source: str, table: str, dimension: str, value: str, limit: int = 200
-    ) -> api.UnitsPage:
+    ) -> results.UnitsPage:
         with self._warehouse() as session:
             for target in self._units(session):
                 if (target.source, target.table) == (source, table):
@@ -174,11 +176,11 @@ class PostgresEngine:
         targets = read_targets(session, schema).values()
         return quality_targets(self.settings, targets, schema)
 
-    def schema(self) -> api.SchemaReport:
-        planned = self._planned(api.SyncRequest())
-        return api.SchemaReport(
+    def schema(self) -> results.SchemaReport:
+        planned = self._planned(results.SyncRequest())
+        return results.SchemaReport(
             tuple(
-                api.TableDrift(
+                results.TableDrift(
                     source=one.source,
                     table=one.label,
                     target=one.target if isinstance(one, Refused) else one.target_text,
@@ -189,10 +191,12 @@ class PostgresEngine:
             )
         )
 
-    def reconcile(self, selection: tuple[str, ...], *, stop: api.StopFlag) -> api.ReconcileReport:
+    def reconcile(
+        self, selection: tuple[str, ...], *, stop: results.StopFlag
+    ) -> results.ReconcileReport:
         from elconsole.engine.reconcile import reconcile_tables
 
-        planned = self._planned(api.SyncRequest(selection), stop)
+        planned = self._planned(results.SyncRequest(selection), stop)
         salt = self.settings.hash_salt
         return reconcile_tables(
             planned,
@@ -203,24 +207,24 @@ class PostgresEngine:
             stop=stop,
         )
 
-    def advise(self) -> api.AdviceReport:
+    def advise(self) -> results.AdviceReport:
         from elconsole.advisors.everything import advise
-        from elconsole.engine.advice import is_unreachable, read_facts
+        from elconsole.engine.facts import is_unreachable, read_facts
 
-        planned = self._planned(api.SyncRequest())
+        planned = self._planned(results.SyncRequest())
         silent = {one.source: one.error for one in planned if is_unreachable(one)}
         unasked = tuple((name, error_info(error)) for name, error in silent.items())
         now = datetime.now(UTC)
         with self._warehouse() as session:
             if not ledger_version(session):
-                return api.AdviceReport((), unasked)
-            quality = read_quality(session, self._units(session), api.QualityRequest(), now)
+                return results.AdviceReport((), unasked)
+            quality = read_quality(session, self._units(session), results.QualityRequest(), now)
             sources = self._pools.sources
             facts = read_facts(session, planned, sources, quality.tables, self.settings, now)
-        return api.AdviceReport(advise(facts), unasked)
+        return results.AdviceReport(advise(facts), unasked)
 
     def _planned(
-        self, request: api.SyncRequest, stop: api.StopFlag | None = None
+        self, request: results.SyncRequest, stop: results.StopFlag | None = None
     ) -> list[TableTask | Refused]:
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)

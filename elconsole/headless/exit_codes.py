@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from elconsole import errors
-from elconsole.api import (
+from elconsole.core import errors
+from elconsole.core.results import (
     PlannedTable,
     PlanReport,
     ReconciledTable,

@@ -14,9 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from elconsole import render
-from elconsole.api import RunDetail
-from elconsole.events import (
+from elconsole.core.events import (
     DataExtracted,
     DataLoaded,
     Event,
@@ -27,9 +25,11 @@ from elconsole.events import (
     TableFailed,
     TableStarted,
 )
+from elconsole.core.humanize import clean_text, rows, rows_exact, seconds
+from elconsole.core.results import RunDetail
 from elconsole.headless.progress import shown_fraction, tell_failures
-from elconsole.humanize import clean_text, rows, rows_exact, seconds
-from elconsole.output import Output
+from elconsole.report import text
+from elconsole.report.streams import Output
 
 REPAINTS_PER_SECOND = 4
 BAR_CELLS = 24
@@ -87,7 +87,7 @@ class LiveProgress:
 
     def finish(self, detail: RunDetail) -> None:
         tell_failures(detail.tables, self.output)
-        self.output.note(render.summary(detail))
+        self.output.note(text.summary(detail))
 
     def __call__(self, event: Event) -> None:
         with self._lock:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from elconsole import render
-from elconsole.api import RunDetail, TableRun
-from elconsole.events import DataLoaded, Event, SyncStarted, TableFailed
-from elconsole.humanize import rows_exact, seconds
-from elconsole.output import Output
+from elconsole.core.events import DataLoaded, Event, SyncStarted, TableFailed
+from elconsole.core.humanize import rows_exact, seconds
+from elconsole.core.results import RunDetail, TableRun
+from elconsole.report import text
+from elconsole.report.streams import Output
 
 
 class Progress(Protocol):
@@ -68,7 +68,7 @@ class PlainProgress:
                     f"{seconds(event.duration_seconds)}"
                 )
             case TableFailed(will_retry=True):
-                message = render.failure(event.error, f"{event.source}.{event.table}")
+                message = text.failure(event.error, f"{event.source}.{event.table}")
                 first_line = message.splitlines()[0].removeprefix("error: ")
                 self._output.note(f"{first_line}; attempt {event.attempt} failed, trying again")
             case TableFailed():
@@ -76,7 +76,7 @@ class PlainProgress:
                 self._output.note(f"{event.source}.{event.table}: {event.status}")
                 if event.status != "cancelled":
                     place = f"{event.source}.{event.table}"
-                    self._output.failure(render.failure(event.error, place))
+                    self._output.failure(text.failure(event.error, place))
             case _:
                 pass
 
@@ -87,7 +87,7 @@ class PlainProgress:
     def finish(self, detail: RunDetail) -> None:
         untold = [run for run in detail.tables if (run.source, run.table) not in self._told]
         tell_outcomes(untold, self._output)
-        self._output.note(render.summary(detail))
+        self._output.note(text.summary(detail))
 
     def restore(self) -> None:
         pass
@@ -96,13 +96,13 @@ class PlainProgress:
 def tell_outcomes(tables: list[TableRun], output: Output) -> None:
     """A line for each table, then each error once."""
     for run in tables:
-        output.note(render.finished_table(run))
+        output.note(text.finished_table(run))
     tell_failures(tables, output)
 
 
 def tell_failures(tables: Sequence[TableRun], output: Output) -> None:
     """Each error in full; one that befell several tables (the warehouse is down) once."""
-    for failure in render.table_failures(tables):
+    for failure in text.table_failures(tables):
         output.failure(failure)
 
 

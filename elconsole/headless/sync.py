@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from elconsole import errors, jsonout, render
-from elconsole.api import Engine, PlanReport, ReconcileReport, StopFlag, SyncRequest
+from elconsole.core import errors
+from elconsole.core.results import Engine, PlanReport, ReconcileReport, StopFlag, SyncRequest
 from elconsole.headless.exit_codes import exit_code, report_exit_code
 from elconsole.headless.progress import PlainProgress, Progress
 from elconsole.headless.signals import StopSignals, stoppable
-from elconsole.output import Output
+from elconsole.report import documents, text
+from elconsole.report.streams import Output
 
 
 def run_sync(
@@ -26,9 +27,9 @@ def run_sync(
         detail = stoppable(lambda: engine.sync(request, emit=progress, stop=stop), signals)
     progress.finish(detail)
     if as_json:
-        output.result(jsonout.document(jsonout.sync(detail)))
+        output.result(documents.document(documents.sync(detail)))
     elif not output.quiet:
-        output.result(render.sync(detail))
+        output.result(text.sync(detail))
     return exit_code(detail, signals.exit_code)
 
 
@@ -37,8 +38,8 @@ def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bo
     report: PlanReport = engine.plan(request)
     for table in report.tables:
         if table.error is not None:
-            output.failure(render.failure(table.error, f"{table.source}.{table.table}"))
-    output.result(jsonout.document(jsonout.plan(report)) if as_json else render.plan(report))
+            output.failure(text.failure(table.error, f"{table.source}.{table.table}"))
+    output.result(documents.document(documents.plan(report)) if as_json else text.plan(report))
     return report_exit_code(report)
 
 

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
-from elconsole.errors import UsageError
+from elconsole.core.errors import UsageError
 
 
 class _SayOnce:

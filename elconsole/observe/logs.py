@@ -145,7 +145,7 @@ def configure_logging(
     shape = JsonFormatter if log_format == "json" else RedactingFormatter
     handlers: list[logging.Handler] = []
     if log_file is not None:
-        from elconsole.logfile import open_log_file
+        from elconsole.observe.logfile import open_log_file
 
         handlers.append(open_log_file(log_file, stream))
         handlers[-1].setLevel(logging.DEBUG if verbosity >= 2 else logging.INFO)

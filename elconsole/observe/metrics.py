@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from elconsole.errors import UsageError
-from elconsole.events import (
+from elconsole.core.errors import UsageError
+from elconsole.core.events import (
     DataExtracted,
     DataLoaded,
     Event,
@@ -27,12 +27,12 @@ from elconsole.events import (
     SyncStarted,
     TableFailed,
 )
-from elconsole.record import record
+from elconsole.core.record import record
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from elconsole.api import ConnectionHealth, QualityTable, TableRun
+    from elconsole.core.results import ConnectionHealth, QualityTable, TableRun
 
 LOG = logging.getLogger("elconsole.metrics")
 

@@ -11,21 +11,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole import api
-from elconsole.errors import ElconsoleError
-from elconsole.events import Emit, Event, QualitySignal
+from elconsole.core import results
+from elconsole.core.errors import ElconsoleError
+from elconsole.core.events import Emit, Event, QualitySignal
 
 if TYPE_CHECKING:
-    from elconsole.metrics import Metrics
-    from elconsole.notify import Notifier
+    from elconsole.observe.metrics import Metrics
+    from elconsole.observe.notify import Notifier
 
 
 class ObservedEngine:
-    """Implements `api.Engine` by another one, and passes on what it sees."""
+    """Implements `results.Engine` by another one, and passes on what it sees."""
 
     def __init__(
         self,
-        engine: api.Engine,
+        engine: results.Engine,
         *,
         metrics: Metrics | None = None,
         metrics_file: Path | None = None,
@@ -36,7 +36,9 @@ class ObservedEngine:
         self._metrics_file = metrics_file
         self._notifier = notifier
 
-    def sync(self, request: api.SyncRequest, *, emit: Emit, stop: api.StopFlag) -> api.RunDetail:
+    def sync(
+        self, request: results.SyncRequest, *, emit: Emit, stop: results.StopFlag
+    ) -> results.RunDetail:
         signals: list[QualitySignal] = []
 
         def observed(event: Event) -> None:
@@ -64,17 +66,17 @@ class ObservedEngine:
         """A sync that could not even begin has failed too."""
         if self._notifier is None:
             return
-        from elconsole import jsonout
+        from elconsole.report import documents
 
-        known = api.ErrorInfo(error.kind, error.message, error.hint, error.sqlstate)
-        self._notifier.ended({"status": "failed", **jsonout.failure("tables", known)})
+        known = results.ErrorInfo(error.kind, error.message, error.hint, error.sqlstate)
+        self._notifier.ended({"status": "failed", **documents.failure("tables", known)})
 
-    def _tell(self, detail: api.RunDetail, signals: list[QualitySignal]) -> None:
+    def _tell(self, detail: results.RunDetail, signals: list[QualitySignal]) -> None:
         if self._notifier is None:
             return
-        from elconsole import jsonout
+        from elconsole.report import documents
 
-        self._notifier.ended(jsonout.sync(detail))
+        self._notifier.ended(documents.sync(detail))
         self._notifier.signalled(
             [
                 {"kind": signal.kind, **asdict(signal), "at": signal.at.isoformat()}
@@ -82,70 +84,72 @@ class ObservedEngine:
             ]
         )
 
-    def _write(self, stop: api.StopFlag) -> None:
+    def _write(self, stop: results.StopFlag) -> None:
         if self._metrics is None or self._metrics_file is None:
             return
         if not stop.is_set():
             with suppress(ElconsoleError):
                 self.check()
-                self.quality(api.QualityRequest())
+                self.quality(results.QualityRequest())
         self._metrics.write_file(self._metrics_file)
 
-    def probe(self, name: str) -> api.ConnectionHealth:
+    def probe(self, name: str) -> results.ConnectionHealth:
         health = self._engine.probe(name)
         if self._metrics is not None:
             self._metrics.observe_connections((health,))
         return health
 
-    def check(self) -> api.CheckReport:
+    def check(self) -> results.CheckReport:
         report = self._engine.check()
         if self._metrics is not None:
             self._metrics.observe_connections(report.connections, all_of_them=True)
         return report
 
-    def quality(self, request: api.QualityRequest) -> api.QualityReport:
+    def quality(self, request: results.QualityRequest) -> results.QualityReport:
         report = self._engine.quality(request)
         if self._metrics is not None:
-            everything = request == api.QualityRequest()
+            everything = request == results.QualityRequest()
             self._metrics.observe_quality(report.tables, all_of_them=everything)
         return report
 
-    def connections(self) -> tuple[api.ConnectionInfo, ...]:
+    def connections(self) -> tuple[results.ConnectionInfo, ...]:
         return self._engine.connections()
 
-    def plan(self, request: api.SyncRequest) -> api.PlanReport:
+    def plan(self, request: results.SyncRequest) -> results.PlanReport:
         return self._engine.plan(request)
 
     def interrupt(self) -> None:
         self._engine.interrupt()
 
-    def watch(self, stop: api.StopFlag) -> Iterator[api.RunDetail]:
+    def watch(self, stop: results.StopFlag) -> Iterator[results.RunDetail]:
         return self._engine.watch(stop)
 
-    def runs(self, limit: int = 20) -> tuple[api.RunSummary, ...]:
+    def runs(self, limit: int = 20) -> tuple[results.RunSummary, ...]:
         return self._engine.runs(limit)
 
-    def run(self, run_id: str) -> api.RunDetail:
+    def run(self, run_id: str) -> results.RunDetail:
         return self._engine.run(run_id)
 
-    def raw_tables(self) -> tuple[api.RawTable, ...]:
+    def raw_tables(self) -> tuple[results.RawTable, ...]:
         return self._engine.raw_tables()
 
     def failed_units(
         self, source: str, table: str, dimension: str, value: str, limit: int = 200
-    ) -> api.UnitsPage:
+    ) -> results.UnitsPage:
         return self._engine.failed_units(source, table, dimension, value, limit)
 
     def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
         return self._engine.freeze_baseline(sources)
 
-    def schema(self) -> api.SchemaReport:
+    def schema(self) -> results.SchemaReport:
         return self._engine.schema()
 
-    def reconcile(self, selection: tuple[str, ...], *, stop: api.StopFlag) -> api.ReconcileReport:
+    def reconcile(
+        self, selection: tuple[str, ...], *, stop: results.StopFlag
+    ) -> results.ReconcileReport:
         return self._engine.reconcile(selection, stop=stop)
 
-    def advise(self) -> api.AdviceReport:
+    def advise(self) -> results.AdviceReport:
         return self._engine.advise()
 
     def close(self) -> None:

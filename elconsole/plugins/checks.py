@@ -11,8 +11,8 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol
 
-from elconsole.hook_types import QueryOnly
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.plugins.types import QueryOnly
 
 _EXAMPLES = 3
 
@@ -159,7 +159,7 @@ def _rate_shift(wanted: ChecksWanted, after: Measures, before: Measures) -> list
 def _stale(wanted: ChecksWanted, table: CheckedTable, after: Measures, now: datetime) -> list[str]:
     if not wanted.freshness or not table.time:
         return []
-    from elconsole.settings_values import duration_seconds
+    from elconsole.config.fields import duration_seconds
 
     if after.newest is None:
         return [f"no row has a {table.time}, asked for within {wanted.freshness}"] * bool(

@@ -2,7 +2,7 @@
 
 A plug-in is a module with functions of these names, taking any of their arguments:
 
-    from elconsole.hooks import Veto, hookimpl
+    from elconsole.plugins.hooks import Veto, hookimpl
 
     @hookimpl
     def post_load(task, result, warehouse):
@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from elconsole.api_types import SchemaChange
-from elconsole.errors import ConfigurationError
-from elconsole.events import Event
-from elconsole.hook_types import HookResult, HookTask, QueryOnly
-from elconsole.humanize import clean_text
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.events import Event
+from elconsole.core.humanize import clean_text
+from elconsole.core.types import SchemaChange
+from elconsole.plugins.types import HookResult, HookTask, QueryOnly
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from elconsole.api_types import Mode, Strategy
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.core.types import Mode, Strategy
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from elconsole.record import record
+from elconsole.core.record import record
 
 Chart = Literal["p", "p'"]
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Literal
 
-from elconsole.api import QualityRow
-from elconsole.quality import (
+from elconsole.core.record import record
+from elconsole.core.results import QualityRow
+from elconsole.quality.charts import (
     Limits,
     Reference,
     RuleRun,
@@ -21,7 +22,6 @@ from elconsole.quality import (
     sufficient,
     wilson_interval,
 )
-from elconsole.record import record
 
 Judged = Literal["in_control", "signal", "insufficient_n", "incomplete", "unjudged"]
 

@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from elconsole.api import (
+from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     ErrorInfo,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from elconsole.api import QualityReport, QualityRow, QualityTable, ReconcileReport
-from elconsole.humanize import NOTHING, clean_text, rows_exact
-from elconsole.render import Column, moment, table
+from elconsole.core.humanize import NOTHING, clean_text, rows_exact
+from elconsole.core.results import QualityReport, QualityRow, QualityTable, ReconcileReport
+from elconsole.report.text import Column, moment, table
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
-from elconsole.errors import ResultLost
+from elconsole.core.errors import ResultLost
 
 _ASCII = str.maketrans(
     {

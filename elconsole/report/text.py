@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from elconsole.api import (
+from elconsole.core.humanize import (
+    NOTHING,
+    age,
+    bytes_size,
+    cell_width,
+    clean_text,
+    rows_exact,
+    seconds,
+)
+from elconsole.core.record import record
+from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     ConnectionHealth,
@@ -20,8 +30,6 @@ from elconsole.api import (
     SchemaReport,
     TableRun,
 )
-from elconsole.humanize import NOTHING, age, bytes_size, cell_width, clean_text, rows_exact, seconds
-from elconsole.record import record
 
 GAP = "  "
 REMARK_CELLS = 60

@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from elconsole.api import SyncRequest
+from elconsole.config.models import Settings
+from elconsole.core.results import SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.settings_models import Settings
 from tests.benchmarks.site import Site, open_server, open_site
 from tests.benchmarks.wire import Wire, open_wire
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from elconsole.api import SyncRequest
+from elconsole.config.grants import source_grants, warehouse_grants
+from elconsole.config.models import Settings
+from elconsole.core.events import Event, ProgressMade
+from elconsole.core.results import SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.events import Event, ProgressMade
-from elconsole.grants import source_grants, warehouse_grants
-from elconsole.settings_models import Settings
 from tests.benchmarks.site import open_server
 from tests.benchmarks.wire import Wire, open_wire
 from tests.postgres import PostgresServer

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elconsole.grants import source_grants, warehouse_grants
-from elconsole.settings_models import Settings
+from elconsole.config.grants import source_grants, warehouse_grants
+from elconsole.config.models import Settings
 from tests.benchmarks.machine import Cost, measure
 from tests.benchmarks.plant import SERVER_SETTINGS
 from tests.postgres import Database, PostgresServer, reachable_folder

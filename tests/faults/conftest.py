@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from elconsole.api import RunDetail, TableRun
-from elconsole.engine.pools import Session
+from elconsole.core.results import RunDetail, TableRun
+from elconsole.engine.connect.session import Session
 from tests.faults.proxy import Proxy
 from tests.pairs import Pair
 from tests.postgres import PostgresServer

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from elconsole.events import TableFailed
+from elconsole.core.events import TableFailed
 from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elconsole.engine import runner
+from elconsole.engine.sync import run
 from tests.conftest import MakeFactory, RunCli
 from tests.pairs import Pair
 
@@ -23,7 +23,7 @@ def test_a_client_whose_clock_is_wrong_moves_no_watermark(
     pair.source.sql("INSERT INTO t (id, v) VALUES (1, 'before')")
     pair.incremental(strategy="cursor", cursor="at")
     wrong = datetime.now(UTC) + timedelta(days=365 * years)
-    monkeypatch.setattr(runner, "_now", lambda: wrong)
+    monkeypatch.setattr(run, "_now", lambda: wrong)
     pair.sync()
     pair.source.sql("INSERT INTO t (id, v) VALUES (2, 'after')")
     assert pair.sync().records_loaded == 1

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from elconsole.api import TableRun
-from elconsole.engine import transfer
-from elconsole.engine.pools import Session
-from elconsole.events import TableStarted
+from elconsole.core.events import TableStarted
+from elconsole.core.results import TableRun
+from elconsole.engine.connect.session import Session
+from elconsole.engine.extract import pump as transfer
 from tests.faults.conftest import only, until
 from tests.pairs import Pair
 

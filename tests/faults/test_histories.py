@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from elconsole.api import SyncRequest
-from elconsole.engine import merge, records
-from elconsole.engine.pools import Session
+from elconsole.core.results import SyncRequest
+from elconsole.engine.connect.session import Session
+from elconsole.engine.load import ledger_entry, merge
 from tests.faults.conftest import is_publishing
 from tests.pairs import Pair
 
@@ -173,7 +173,7 @@ class Killer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
         self.pair = pair
         self.kills: list[str] = []
-        execute, record, write = Session.execute, records.table_records, merge.write
+        execute, record, write = Session.execute, ledger_entry.table_records, merge.write
 
         def killing_execute(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
             if is_publishing(session, query):
@@ -191,7 +191,7 @@ class Killer:
             return write(session, *rest, **options)
 
         monkeypatch.setattr(Session, "execute", killing_execute)
-        monkeypatch.setattr(records, "table_records", killing_record)
+        monkeypatch.setattr(ledger_entry, "table_records", killing_record)
         monkeypatch.setattr(merge, "write", killing_write)
 
     def strike(self, session: Session, *places: str) -> None:
@@ -215,7 +215,7 @@ def test_every_history_ends_with_source_and_raw_equal(
         block["cursor"] = "moved"
     pair.configure({"t": block}, retries=3)
     killer = Killer(monkeypatch, pair)
-    monkeypatch.setattr("elconsole.engine.table_runner.TableRunner._rest", lambda *_: None)
+    monkeypatch.setattr("elconsole.engine.sync.table.TableRunner._rest", lambda *_: None)
     first = FIRST_SEED if strategy == "xmin" else FIRST_SEED + 10_000
     print(f"seeds {first} to {first + HISTORIES - 1}")
     assert pair.engine is not None

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from elconsole.engine import ranges
+from elconsole.engine.extract import ranges
 from tests.faults.conftest import Wire, only
 from tests.faults.proxy import Fault
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from elconsole.demo.account import server_account
-from elconsole.engine import extract
-from elconsole.engine.task import TableTask
+from elconsole.engine.extract import rows
+from elconsole.engine.plan.task import TableTask
 from tests.faults.conftest import Background, begin, closed_gate, only, until
 from tests.pairs import Pair
 from tests.postgres import PostgresServer, reachable_folder
@@ -165,14 +165,14 @@ def _dropped(server: PostgresServer) -> bool:
 def test_a_server_at_rest_is_not_scanned_and_loses_nothing(
     own_server: PostgresServer, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed_since = extract.changed_since
+    changed_since = rows.changed_since
     conditions: list[str] = []
 
-    def noted(task: TableTask, snapshot: extract.Snapshot) -> str:
+    def noted(task: TableTask, snapshot: rows.Snapshot) -> str:
         conditions.append(changed_since(task, snapshot))
         return conditions[-1]
 
-    monkeypatch.setattr(extract, "changed_since", noted)
+    monkeypatch.setattr(rows, "changed_since", noted)
     with databases_on(own_server, server, "source") as pair:
         pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, v text)")
         pair.source.sql("INSERT INTO t SELECT i, 'old' FROM generate_series(1, 5) i")

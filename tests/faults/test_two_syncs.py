@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
-from elconsole.engine import state
-from elconsole.engine.pools import Session
-from elconsole.engine.publish import TABLE_LOCK_CLASS
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.engine.catalog import warehouse
+from elconsole.engine.connect.session import Session
+from elconsole.engine.publish.commit import TABLE_LOCK_CLASS
+from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.service import PostgresEngine
-from elconsole.engine.table_lock import TableLock
 from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
 
@@ -115,7 +115,7 @@ def test_a_table_published_while_another_sync_plans_is_no_strangers(
     pair.source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
     pair.configure()
     other = PostgresEngine(pair.settings())
-    read_targets = state.read_targets
+    read_targets = warehouse.read_targets
     first: list[RunDetail] = []
 
     def read_then_be_overtaken(session: Session, schema: str) -> Any:
@@ -123,11 +123,11 @@ def test_a_table_published_while_another_sync_plans_is_no_strangers(
         if not first:
             # The ledger has the name, and no rows yet.
             assert [target.generation for target in found.values()] == [0]
-            monkeypatch.setattr(state, "read_targets", read_targets)
+            monkeypatch.setattr(warehouse, "read_targets", read_targets)
             first.append(other.sync(SyncRequest(), emit=lambda _: None, stop=threading.Event()))
         return found
 
-    monkeypatch.setattr(state, "read_targets", read_then_be_overtaken)
+    monkeypatch.setattr(warehouse, "read_targets", read_then_be_overtaken)
     overtaken = only(pair.run().tables)
     other.close()
     assert only(first[0].tables).status == "succeeded"

@@ -6,11 +6,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from elconsole.api import RunDetail, SyncRequest, TableRun
+from elconsole.config.grants import source_grants, warehouse_grants
+from elconsole.config.models import Settings
+from elconsole.core.events import Event
+from elconsole.core.results import RunDetail, SyncRequest, TableRun
 from elconsole.engine.service import PostgresEngine
-from elconsole.events import Event
-from elconsole.grants import source_grants, warehouse_grants
-from elconsole.settings_models import Settings
 from tests.postgres import Database
 
 

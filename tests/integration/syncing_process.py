@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def main() -> None:
-    from elconsole.api import SyncRequest
+    from elconsole.config.models import Settings
+    from elconsole.core.results import SyncRequest
     from elconsole.engine.service import PostgresEngine
-    from elconsole.settings_models import Settings
 
     engine = PostgresEngine(Settings(**json.load(sys.stdin)))
     print("ready", flush=True)

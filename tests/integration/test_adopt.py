@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
+from elconsole.config.models import Settings
+from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.settings_models import Settings
 from tests.conftest import MakeFactory
 from tests.postgres import Factory
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elconsole.api import ConnectionHealth, QualityRequest
+from elconsole.core.results import ConnectionHealth, QualityRequest
 from tests.integration.link import Link, only
 
 pytestmark = pytest.mark.integration

@@ -16,10 +16,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from elconsole.core.errors import DemoUnavailable
 from elconsole.demo.live import Pace, run_live
 from elconsole.demo.plant import OWNER, SOURCES, Plant, open_plant
 from elconsole.demo.supervisor import EmbeddedServer
-from elconsole.errors import DemoUnavailable
 from tests.conftest import REPOSITORY, MakeDatabase, MakeRole
 from tests.postgres import SEED, PostgresServer, seed_source
 

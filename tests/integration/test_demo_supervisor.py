@@ -14,10 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from elconsole.core.errors import DemoUnavailable
 from elconsole.demo.account import server_account
 from elconsole.demo.installation import Installation
 from elconsole.demo.supervisor import EmbeddedServer
-from elconsole.errors import DemoUnavailable
 from tests.conftest import REPOSITORY
 from tests.postgres import PostgresServer
 

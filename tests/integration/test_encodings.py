@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from elconsole.api import SyncRequest
+from elconsole.core.results import SyncRequest
 from tests.integration.conftest import MakeLink
 from tests.integration.link import by_table, only
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from elconsole.grants import quote_identifier, source_grants, warehouse_grants
-from elconsole.settings import SourceSettings, TableSettings, WarehouseSettings
+from elconsole.config.grants import quote_identifier, source_grants, warehouse_grants
+from elconsole.config.load import SourceSettings, TableSettings, WarehouseSettings
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elconsole.events import SchemaChanged
+from elconsole.core.events import SchemaChanged
 from tests.pairs import Pair
 
 pytestmark = pytest.mark.integration

@@ -14,13 +14,14 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from elconsole.api import RunDetail, RunSummary, SyncRequest
-from elconsole.engine import ledger, state, watch
-from elconsole.engine.pools import Session
+from elconsole.core.errors import UsageError
+from elconsole.core.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
+from elconsole.core.results import RunDetail, RunSummary, SyncRequest
+from elconsole.engine.catalog import warehouse
+from elconsole.engine.catalog.warehouse import RawColumn
+from elconsole.engine.connect.session import Session
+from elconsole.engine.ledger import runs, watch
 from elconsole.engine.service import PostgresEngine
-from elconsole.engine.state import RawColumn
-from elconsole.errors import UsageError
-from elconsole.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
 from tests.conftest import REPOSITORY
 from tests.integration.link import Link, by_table, only
 
@@ -155,7 +156,7 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
         assert (table.status, table.finished_at) == ("failed", dead.finished_at)
         ended = [other.status for other in engine.run("2").tables]
         assert dead.tables_failed == ended.count("failed")
-        assert table.error == ledger.ABANDONED
+        assert table.error == runs.ABANDONED
         assert engine.run("2").run == dead
         stored = units.warehouse.sql("SELECT status FROM elconsole.runs WHERE run_number = 2")
         assert stored == [("running",)]
@@ -235,14 +236,14 @@ def test_a_watch_reads_an_ended_run_no_more_and_goes_back_where_the_newest_is_de
 ) -> None:
     first, second = units.synced().run.run_id, units.synced().run.run_id
     read: list[int] = []
-    read_newest = ledger.read_newest
+    read_newest = runs.read_newest
 
     def spy(session: Session, ids: Sequence[str], done: RunSummary | None) -> tuple[RunDetail, ...]:
         found = read_newest(session, ids, done)
         read.append(len(found))
         return found
 
-    monkeypatch.setattr(ledger, "read_newest", spy)
+    monkeypatch.setattr(runs, "read_newest", spy)
     monkeypatch.setattr(watch, "POLL_EVERY_S", 0.02)
     monkeypatch.setattr(watch, "TICK_S", 0.01)
     stop = threading.Event()
@@ -350,7 +351,7 @@ def test_a_late_report_of_progress_does_not_reopen_a_table(units: Link) -> None:
     for status in ("running", "cancelled"):
         late = [replace(table, status=status) for table in detail.tables]
         with engine._warehouse() as session:
-            ledger.report_progress(session, detail.run.run_id, late)
+            runs.report_progress(session, detail.run.run_id, late)
         after = engine.run(detail.run.run_id)
         assert {table.status for table in after.tables} == {"succeeded"}
 
@@ -364,7 +365,7 @@ def test_a_run_that_fails_while_it_plans_is_closed(
         session.execute("SELECT 1 / 0")
         return {}
 
-    monkeypatch.setattr(state, "read_raw_columns", fails)
+    monkeypatch.setattr(warehouse, "read_raw_columns", fails)
     detail = units.sync()
     assert {table.status for table in detail.tables} == {"failed"}
     assert units.engine().runs(1)[0].status == "failed"

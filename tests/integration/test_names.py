@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from elconsole.api import SyncRequest
+from elconsole.core.results import SyncRequest
 from tests.integration.conftest import MakeLink
 from tests.integration.link import Link, by_table, only
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
+from elconsole.config.models import Settings
+from elconsole.core.events import Event
+from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.events import Event
-from elconsole.hooks import Veto
-from elconsole.settings_models import Settings
+from elconsole.plugins.hooks import Veto
 from tests.conftest import MakeFactory
 from tests.postgres import Factory
 

@@ -9,8 +9,8 @@ import uuid
 import psycopg
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
-from elconsole.engine import layout, swap
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.engine.publish import storage, swap
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
@@ -498,11 +498,11 @@ def test_a_vacuum_of_the_old_rows_long_texts_delays_no_refresh(published: Link) 
     assert warehouse.sql(STORED) == [(True,)]
 
 
-@pytest.mark.parametrize("small_bytes", [0, layout.SMALL_BYTES])
+@pytest.mark.parametrize("small_bytes", [0, storage.SMALL_BYTES])
 def test_old_rows_small_or_large_are_gone_after_the_refresh(
     published: Link, monkeypatch: pytest.MonkeyPatch, small_bytes: int
 ) -> None:
-    monkeypatch.setattr(layout, "SMALL_BYTES", small_bytes)
+    monkeypatch.setattr(storage, "SMALL_BYTES", small_bytes)
     published.synced()
     assert published.warehouse.sql(STORED) == [(True,)]
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from elconsole.api_types import Role
-from elconsole.engine.pools import Server, Session, open_session
-from elconsole.engine.transfer import BLOCK_BYTES, Transferred, transfer
-from elconsole.errors import CountMismatch
+from elconsole.core.errors import CountMismatch
+from elconsole.core.types import Role
+from elconsole.engine.connect.session import Server, Session, open_session
+from elconsole.engine.extract.pump import BLOCK_BYTES, Transferred, transfer
 from tests.conftest import MakeDatabase
 from tests.postgres import Database
 

@@ -11,14 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from elconsole.api import QualityReport, QualityRequest, QualityRow, QualityTable
-from elconsole.engine.migrations import prepare_warehouse
-from elconsole.engine.pools import Server, open_session
-from elconsole.engine.quality import failed_units, freeze_baseline, read_quality
-from elconsole.engine.quality_daily import store_daily_counts
-from elconsole.engine.quality_signals import raise_signals
-from elconsole.engine.quality_statements import QualityTarget
-from elconsole.errors import UsageError
+from elconsole.core.errors import UsageError
+from elconsole.core.results import QualityReport, QualityRequest, QualityRow, QualityTable
+from elconsole.engine.connect.session import Server, open_session
+from elconsole.engine.ledger.schema import prepare_warehouse
+from elconsole.engine.quality.daily import store_daily_counts
+from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
+from elconsole.engine.quality.signals import raise_signals
+from elconsole.engine.quality.statements import QualityTarget
 from tests.conftest import MakeDatabase
 from tests.postgres import Database
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from elconsole.checks import CheckedTable, any_wanted, run_checks
+from elconsole.plugins.checks import CheckedTable, any_wanted, run_checks
 from tests.conftest import MakeDatabase
 from tests.postgres import Database
 

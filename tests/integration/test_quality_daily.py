@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import QualityReport, QualityRequest, QualityTable
-from elconsole.engine.quality import read_quality
-from elconsole.events import DataLoaded
+from elconsole.core.events import DataLoaded
+from elconsole.core.results import QualityReport, QualityRequest, QualityTable
+from elconsole.engine.quality.read import read_quality
 from tests.pairs import Pair
 
 pytestmark = pytest.mark.integration

@@ -12,12 +12,12 @@ import pytest
 
 from elconsole.advisors.everything import advise
 from elconsole.advisors.facts import Facts
-from elconsole.api import QualityRequest, SyncRequest
-from elconsole.engine.advice import read_facts
-from elconsole.engine.quality_daily import store_daily_counts
-from elconsole.engine.quality_signals import raise_signals
+from elconsole.config.models import Settings
+from elconsole.core.results import QualityRequest, SyncRequest
+from elconsole.engine.facts import read_facts
+from elconsole.engine.quality.daily import store_daily_counts
+from elconsole.engine.quality.signals import raise_signals
 from elconsole.engine.service import PostgresEngine
-from elconsole.settings_models import Settings
 from tests.conftest import MakeFactory
 from tests.postgres import Factory
 

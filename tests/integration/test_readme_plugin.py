@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
+from elconsole.config.load import Settings
+from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.hooks import Hooks
-from elconsole.settings import Settings
+from elconsole.plugins.hooks import Hooks
 from tests.conftest import REPOSITORY, MakeFactory
 from tests.postgres import Factory
 

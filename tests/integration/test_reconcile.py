@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from elconsole.api import ReconciledTable, SyncRequest
+from elconsole.config.models import Settings
+from elconsole.core.results import ReconciledTable, SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.settings_models import Settings
 from tests.conftest import MakeFactory
 from tests.pairs import Pair
 from tests.postgres import Factory

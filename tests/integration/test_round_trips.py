@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import SyncRequest
+from elconsole.config.grants import source_grants, warehouse_grants
+from elconsole.config.models import Settings
+from elconsole.core.results import SyncRequest
 from elconsole.engine.service import PostgresEngine
-from elconsole.grants import source_grants, warehouse_grants
-from elconsole.settings_models import Settings
 from tests.benchmarks.wire import Wire, open_wire
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database

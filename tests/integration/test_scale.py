@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest, TableRun
-from elconsole.api_types import ErrorInfo
-from elconsole.engine import ledger
-from elconsole.engine.migrations import prepare_warehouse
-from elconsole.engine.pools import Pool, Server, Session, open_session
+from elconsole.config.grants import source_grants, warehouse_grants
+from elconsole.config.models import Settings
+from elconsole.core.errors import Cancelled, ElconsoleError
+from elconsole.core.results import RunDetail, SyncRequest, TableRun
+from elconsole.core.types import ErrorInfo
+from elconsole.engine.connect.session import Pool, Server, Session, open_session
+from elconsole.engine.extract.pump import BLOCK_BYTES
+from elconsole.engine.ledger import runs
+from elconsole.engine.ledger.schema import prepare_warehouse
 from elconsole.engine.service import PostgresEngine
-from elconsole.engine.transfer import BLOCK_BYTES
-from elconsole.errors import Cancelled, ElconsoleError
-from elconsole.grants import source_grants, warehouse_grants
-from elconsole.settings_models import Settings
 from tests.benchmarks.wire import Wire, open_wire
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database
@@ -125,8 +125,8 @@ def test_the_ledger_is_told_of_any_number_of_tables_at_once(site: Site) -> None:
                 [run_id],
             )
             site.take()
-            ledger.enter_tables(session, run_id, [_page(n, "pending") for n in range(count)])
-            ledger.report_progress(session, run_id, [_page(n, "failed") for n in range(count)])
+            runs.enter_tables(session, run_id, [_page(n, "pending") for n in range(count)])
+            runs.report_progress(session, run_id, [_page(n, "failed") for n in range(count)])
             trips.append(site.take()[1])
             written = session.execute(
                 "SELECT count(*), min(error_message) FROM elconsole.table_runs"

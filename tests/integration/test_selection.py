@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import SyncRequest
+from elconsole.core.results import SyncRequest
 from tests.pairs import METADATA, Pair
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from elconsole.serving import is_loopback, is_own, own_hosts
+from elconsole.ui.app.web import is_loopback, is_own, own_hosts
 from tests.conftest import REPOSITORY, RunCli
 from tests.postgres import Factory, free_port
 from tests.terminal import PATIENCE_S

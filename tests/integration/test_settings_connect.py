@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from elconsole.engine.pools import UNLESS_REFUSED
-from elconsole.settings import ConnectionSettings, load_settings
+from elconsole.config.load import ConnectionSettings, load_settings
+from elconsole.engine.connect.session import UNLESS_REFUSED
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database, PostgresServer
 

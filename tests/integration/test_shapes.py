@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from elconsole.api import SyncRequest
+from elconsole.core.results import SyncRequest
 from tests.integration.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from elconsole.api import SyncRequest
-from elconsole.engine import catalog
+from elconsole.core.results import SyncRequest
+from elconsole.engine.catalog import source
 from tests.integration.link import Link
 from tests.postgres import Database
 
@@ -178,7 +178,7 @@ def test_money_of_another_unit_arrives_as_its_text(
         "CREATE DOMAIN price AS money; CREATE TABLE t (n int, one money, many money[], p price);"
         "INSERT INTO t VALUES (1, 12.34, '{1.50,2.00}', 3)"
     )
-    monkeypatch.setattr(catalog, "read_money_unit", lambda session: "0000000000000001")
+    monkeypatch.setattr(source, "read_money_unit", lambda session: "0000000000000001")
     detail = link.synced()
     assert columns_of(link.warehouse, "raw.t") == {
         "n": "integer",

@@ -8,9 +8,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from elconsole.ui.app import ConsoleApp
-from elconsole.ui.options import ConsoleOptions
-from elconsole.ui.widgets.bars import KeyBar, TopBar
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.console.options import ConsoleOptions
+from elconsole.ui.pages.bars import KeyBar, TopBar
 from tests.ui import fake_engine as fake
 
 PATIENCE_S = 60.0

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from elconsole.api import Engine, RunDetail, StopFlag, SyncRequest
-from elconsole.errors import ConfigurationError
-from elconsole.events import Emit
-from elconsole.ui.app import ConsoleApp, run_console
-from elconsole.ui.options import ConsoleOptions, Welcome
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.events import Emit
+from elconsole.core.results import Engine, RunDetail, StopFlag, SyncRequest
+from elconsole.ui.app.app import ConsoleApp, run_console
+from elconsole.ui.console.options import ConsoleOptions, Welcome
 from tests.ui import fake_engine as fake
 
 

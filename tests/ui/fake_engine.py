@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from elconsole.api import (
+from elconsole.core.errors import ElconsoleError, WarehouseUnavailable
+from elconsole.core.events import (
+    DataExtracted,
+    DataLoaded,
+    Emit,
+    Event,
+    ProgressMade,
+    SyncCompleted,
+    SyncStarted,
+    TableFailed,
+    TableStarted,
+)
+from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     ConnectionHealth,
@@ -30,19 +42,7 @@ from elconsole.api import (
     TableRun,
     UnitsPage,
 )
-from elconsole.api_types import ErrorInfo, Role, RunStatus, SchemaChange, TableStatus
-from elconsole.errors import ElconsoleError, WarehouseUnavailable
-from elconsole.events import (
-    DataExtracted,
-    DataLoaded,
-    Emit,
-    Event,
-    ProgressMade,
-    SyncCompleted,
-    SyncStarted,
-    TableFailed,
-    TableStarted,
-)
+from elconsole.core.types import ErrorInfo, Role, RunStatus, SchemaChange, TableStatus
 
 Answer = TypeVar("Answer")
 NOW = datetime(2026, 3, 14, 12, 4, 31, tzinfo=UTC)

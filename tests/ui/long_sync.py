@@ -8,10 +8,10 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from elconsole.api import RunDetail, StopFlag, SyncRequest
-from elconsole.api_types import RunStatus
-from elconsole.events import Emit
-from elconsole.ui.app import ConsoleApp
+from elconsole.core.events import Emit
+from elconsole.core.results import RunDetail, StopFlag, SyncRequest
+from elconsole.core.types import RunStatus
+from elconsole.ui.app.app import ConsoleApp
 from tests.ui import fake_engine as fake
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
-from elconsole.errors import WarehouseUnavailable
-from elconsole.ui.screens.dialogs import ErrorDialog
+from elconsole.core.errors import WarehouseUnavailable
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.ui.dialogs.dialog import ErrorDialog
 from tests.ui import fake_engine as fake
 from tests.ui.console import console, press, settle
 

@@ -7,8 +7,8 @@ import threading
 import pytest
 from textual.message import Message
 
-from elconsole.ui.background import Background
-from elconsole.ui.messages import Told
+from elconsole.ui.console.messages import Told
+from elconsole.ui.console.threads import Background
 
 pytestmark = pytest.mark.unit
 PATIENCE_S = 30.0

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import PlanReport
-from elconsole.ui.commands import commands
-from elconsole.ui.widgets.bars import TopBar
+from elconsole.core.results import PlanReport
+from elconsole.ui.app.palette import commands
+from elconsole.ui.pages.bars import TopBar
 from elconsole.ui.widgets.grid import Grid
 from tests.ui import fake_engine as fake
 from tests.ui.console import bar_words, console, press, settle

@@ -14,16 +14,16 @@ from textual.events import Key
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from elconsole.api import SyncRequest
-from elconsole.errors import ConfigurationError
-from elconsole.ui import progress
-from elconsole.ui.app import DEMO_CHOSEN, ConsoleApp
-from elconsole.ui.messages import ProbeStarted
-from elconsole.ui.options import Welcome
-from elconsole.ui.screens.dialogs import ErrorDialog, QuitDialog, RefreshDialog
-from elconsole.ui.screens.help import bound_keys
-from elconsole.ui.screens.run import RunScreen
-from elconsole.ui.screens.welcome import WelcomeScreen
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.results import SyncRequest
+from elconsole.ui.app.app import DEMO_CHOSEN, ConsoleApp
+from elconsole.ui.console.messages import ProbeStarted
+from elconsole.ui.console.options import Welcome
+from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog, RefreshDialog
+from elconsole.ui.dialogs.help import bound_keys
+from elconsole.ui.dialogs.welcome import WelcomeScreen
+from elconsole.ui.pages.run import RunScreen
+from elconsole.ui.state import runs
 from elconsole.ui.widgets.grid import Grid
 from tests.ui import fake_engine as fake
 from tests.ui.console import PATIENCE_S, console, press, settle
@@ -389,7 +389,7 @@ async def test_space_freezes_the_screen_but_not_the_work() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "space")
-        app.fold(progress.run_seen(app.state, fake.RUNNING, fake.NOW))
+        app.fold(runs.run_seen(app.state, fake.RUNNING, fake.NOW))
         await settle(pilot)
         frozen, known = app.shown_state.shown_run(), app.state.shown_run()
         assert frozen is not None
@@ -480,7 +480,7 @@ async def test_welcome_stays_away_while_one_connection_answers() -> None:
 
 
 async def test_the_palette_has_a_command_for_every_source_and_table() -> None:
-    from elconsole.ui.commands import commands
+    from elconsole.ui.app.palette import commands
 
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -492,7 +492,7 @@ async def test_the_palette_has_a_command_for_every_source_and_table() -> None:
 
 
 async def test_a_read_only_palette_writes_nothing() -> None:
-    from elconsole.ui.commands import commands
+    from elconsole.ui.app.palette import commands
 
     app = console(read_only=True)
     async with app.run_test(size=SIZE) as pilot:
@@ -502,7 +502,7 @@ async def test_a_read_only_palette_writes_nothing() -> None:
 
 
 async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line() -> None:
-    from elconsole.ui.cells import Column, Row, Table, cell
+    from elconsole.ui.words.cells import Column, Row, Table, cell
 
     drawn: list[int] = []
 

@@ -10,11 +10,11 @@ from types import MethodType
 
 import pytest
 
-from elconsole.api import RunDetail
-from elconsole.ui import messages
-from elconsole.ui.app import ConsoleApp
-from elconsole.ui.progress import SAMPLES_KEPT
-from elconsole.ui.store import LATENCIES_KEPT, LOG_KEPT
+from elconsole.core.results import RunDetail
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.console import messages
+from elconsole.ui.state.answers import LATENCIES_KEPT, LOG_KEPT
+from elconsole.ui.state.runs import SAMPLES_KEPT
 from tests.ui import fake_engine as fake
 from tests.ui.console import console, settle
 

@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import QualityReport
-from elconsole.ui.arrange import Sort, shown, widths
-from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.entries import LogEntry
-from elconsole.ui.progress import run_seen
-from elconsole.ui.screens.export import as_csv, as_json, exported
-from elconsole.ui.state import ConsoleState, started
-from elconsole.ui.store import history_read, probe_answered
+from elconsole.core.results import QualityReport
+from elconsole.ui.dialogs.export import as_csv, as_json, exported
+from elconsole.ui.state.answers import history_read, probe_answered
+from elconsole.ui.state.log import LogEntry
+from elconsole.ui.state.model import ConsoleState, started
+from elconsole.ui.state.runs import run_seen
 from elconsole.ui.tables import (
     activity,
     connections,
@@ -31,7 +29,9 @@ from elconsole.ui.tables import (
     sync,
     units,
 )
-from elconsole.ui.text import SPARKS
+from elconsole.ui.widgets.arrange import Sort, shown, widths
+from elconsole.ui.words.cells import Column, Row, Table, cell
+from elconsole.ui.words.text import SPARKS
 from tests.ui import fake_engine as fake
 
 pytestmark = pytest.mark.unit

@@ -10,7 +10,7 @@ import pytest
 from textual.errors import NoWidget
 from textual.events import Click, Key
 
-from elconsole.api import SyncRequest
+from elconsole.core.results import SyncRequest
 from tests.ui import fake_engine as fake
 from tests.ui.console import PATIENCE_S, console, settle
 

@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 from rich.style import Style
 
-from elconsole.ui import looks
-from elconsole.ui.cells import Tone
-from elconsole.ui.looks import look
-from elconsole.ui.widgets.bars import TopBar
+from elconsole.ui.pages.bars import TopBar
+from elconsole.ui.widgets import looks
+from elconsole.ui.widgets.looks import look
+from elconsole.ui.words.cells import Tone
 from tests.ui.console import console, settle
 
 pytestmark = pytest.mark.ui

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from elconsole.api import QualityReport, QualityRequest, RunDetail
-from elconsole.api_types import ErrorInfo
-from elconsole.errors import DemoUnavailable, WarehouseUnavailable
-from elconsole.ui import messages
-from elconsole.ui.app import ConsoleApp
-from elconsole.ui.options import Welcome
-from elconsole.ui.screens.chart import ChartScreen
-from elconsole.ui.screens.run import RunScreen
-from elconsole.ui.screens.welcome import WelcomeScreen
+from elconsole.core.errors import DemoUnavailable, WarehouseUnavailable
+from elconsole.core.results import QualityReport, QualityRequest, RunDetail
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.console import messages
+from elconsole.ui.console.options import Welcome
+from elconsole.ui.dialogs.welcome import WelcomeScreen
+from elconsole.ui.pages.chart import ChartScreen
+from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.widgets.plot import READING, Plot

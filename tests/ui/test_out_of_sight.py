@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from elconsole.api import RunDetail
-from elconsole.ui.cells import Row
+from elconsole.core.results import RunDetail
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.words.cells import Row
 from tests.ui import fake_engine as fake
 from tests.ui.console import console, press, settle
 

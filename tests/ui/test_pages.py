@@ -11,15 +11,15 @@ import pytest
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from elconsole.api import AdviceReport, PlanReport, RunDetail, SyncRequest
-from elconsole.api_types import ErrorInfo
-from elconsole.errors import WarehouseUnavailable
-from elconsole.ui import progress
-from elconsole.ui.app import ConsoleApp
-from elconsole.ui.commands import MOVES, commands
-from elconsole.ui.screens.dialogs import QuitDialog, RefreshDialog
-from elconsole.ui.screens.log import LogScreen
-from elconsole.ui.state import started
+from elconsole.core.errors import WarehouseUnavailable
+from elconsole.core.results import AdviceReport, PlanReport, RunDetail, SyncRequest
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.app.palette import MOVES, commands
+from elconsole.ui.dialogs.dialog import QuitDialog, RefreshDialog
+from elconsole.ui.pages.log import LogScreen
+from elconsole.ui.state import runs
+from elconsole.ui.state.model import started
 from elconsole.ui.tables import schema, sync
 from elconsole.ui.tables.quality import judgement
 from elconsole.ui.widgets.grid import Grid
@@ -211,11 +211,11 @@ async def test_progress_at_120_columns_has_a_percentage_and_marks_what_is_estima
 
 
 def test_rows_of_tables_that_do_not_change_are_kept() -> None:
-    state = progress.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
+    state = runs.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
     kept = sync.KeptRows()
     first = sync.table(state, fake.NOW, kept=kept)
     again = tuple(replace(table) for table in fake.RUNNING.tables)
-    state = progress.run_seen(state, RunDetail(fake.RUNNING.run, again), fake.NOW)
+    state = runs.run_seen(state, RunDetail(fake.RUNNING.run, again), fake.NOW)
     second = sync.table(state, fake.NOW, kept=kept)
     ended = [row for row in first.rows if row.key.startswith("refills")]
     assert any(ended[0] is row for row in second.rows)
@@ -223,10 +223,10 @@ def test_rows_of_tables_that_do_not_change_are_kept() -> None:
 
 
 def test_a_table_that_ends_is_drawn_anew() -> None:
-    state = progress.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
+    state = runs.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
     kept = sync.KeptRows()
     sync.table(state, fake.NOW, kept=kept)
-    state = progress.run_seen(state, replace(fake.SUCCEEDED, run=fake.RUNNING.run), fake.NOW)
+    state = runs.run_seen(state, replace(fake.SUCCEEDED, run=fake.RUNNING.run), fake.NOW)
     assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
 
 
@@ -234,8 +234,7 @@ def test_another_run_takes_the_place_of_one_that_has_ended() -> None:
     kept = sync.KeptRows()
     empty = started(fake.CONNECTIONS)
     ended, running, failed = (
-        progress.run_seen(empty, run, fake.NOW)
-        for run in (fake.SUCCEEDED, fake.RUNNING, fake.FAILED)
+        runs.run_seen(empty, run, fake.NOW) for run in (fake.SUCCEEDED, fake.RUNNING, fake.FAILED)
     )
     for state in (ended, ended, running, failed, ended, running):
         assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
@@ -247,7 +246,7 @@ def test_a_cancelled_run_has_no_error() -> None:
         run=replace(fake.FAILED.run, status="cancelled"),
         tables=tuple(replace(table, status="cancelled") for table in fake.FAILED.tables),
     )
-    state = progress.run_seen(started(fake.CONNECTIONS), run, fake.NOW)
+    state = runs.run_seen(started(fake.CONNECTIONS), run, fake.NOW)
     assert any(item.error for item in run.tables)
     assert "error" not in {row.key for row in sync.table(state, fake.NOW).rows}
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
-from elconsole.errors import WarehouseUnavailable
-from elconsole.ui.screens.dialogs import ErrorDialog, QuitDialog
+from elconsole.core.errors import WarehouseUnavailable
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog
 from tests.ui import fake_engine as fake
 from tests.ui.console import PATIENCE_S, console, press, settle
 from tests.ui.long_sync import LongSync, started

@@ -11,12 +11,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from elconsole.api import QualityReport
-from elconsole.errors import WarehouseUnavailable
-from elconsole.ui.app import ConsoleApp
-from elconsole.ui.commands import commands
-from elconsole.ui.options import Welcome
-from elconsole.ui.screens.dialogs import QuitDialog
+from elconsole.core.errors import WarehouseUnavailable
+from elconsole.core.results import QualityReport
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.app.palette import commands
+from elconsole.ui.console.options import Welcome
+from elconsole.ui.dialogs.dialog import QuitDialog
 from tests.ui import fake_engine as fake
 from tests.ui.console import console, press, settle, with_latencies
 

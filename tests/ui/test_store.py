@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from elconsole.api import RunDetail
-from elconsole.api_types import ErrorInfo
-from elconsole.events import DataLoaded, ProgressMade, SyncStarted, TableFailed, TableStarted
-from elconsole.ui import progress, store
-from elconsole.ui.state import ConsoleState, TableProgress, started
+from elconsole.core.events import DataLoaded, ProgressMade, SyncStarted, TableFailed, TableStarted
+from elconsole.core.results import RunDetail
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.state import answers, runs
+from elconsole.ui.state.model import ConsoleState, TableProgress, started
 from elconsole.ui.tables import connections, sync
 from tests.ui import fake_engine as fake
 
@@ -28,7 +28,7 @@ def fresh() -> ConsoleState:
 
 def begun() -> ConsoleState:
     """A run of this console whose one table is being read."""
-    state = progress.event_seen(
+    state = runs.event_seen(
         fresh(),
         SyncStarted(
             run_id=RUN,
@@ -38,7 +38,7 @@ def begun() -> ConsoleState:
             tables=(("refills", "refills_production"),),
         ),
     )
-    return progress.event_seen(
+    return runs.event_seen(
         state,
         TableStarted(
             **WHERE,
@@ -60,7 +60,7 @@ def progressed(state: ConsoleState, rows: int, seconds_ago: float = 5) -> Consol
         bytes_total=rows * 10,
         rows_estimated=1000,
     )
-    return progress.event_seen(state, event)
+    return runs.event_seen(state, event)
 
 
 def only_table(state: ConsoleState) -> TableProgress:
@@ -107,21 +107,21 @@ def test_a_snapshot_older_than_the_events_takes_nothing_back() -> None:
     run = state.shown_run()
     assert run is not None
     older = replace(run.tables[0].table, records_extracted=100)
-    state = progress.run_seen(state, RunDetail(run.run, (older,)), fake.NOW)
+    state = runs.run_seen(state, RunDetail(run.run, (older,)), fake.NOW)
     assert only_table(state).rows() == 600
 
 
 def test_a_table_that_ended_is_not_running_again_by_a_late_snapshot() -> None:
-    state = progress.event_seen(progressed(begun(), 600), loaded(1000))
+    state = runs.event_seen(progressed(begun(), 600), loaded(1000))
     run = state.shown_run()
     assert run is not None
     late = replace(run.tables[0].table, status="running", records_extracted=900)
-    state = progress.run_seen(state, RunDetail(run.run, (late,)), fake.NOW)
+    state = runs.run_seen(state, RunDetail(run.run, (late,)), fake.NOW)
     assert only_table(state).table.status == "succeeded"
 
 
 def test_late_progress_does_not_reopen_a_table() -> None:
-    state = progressed(progress.event_seen(begun(), loaded(1000)), 900)
+    state = progressed(runs.event_seen(begun(), loaded(1000)), 900)
     assert only_table(state).table.status == "succeeded"
     assert only_table(state).rows() == 1000
 
@@ -159,26 +159,26 @@ def test_a_rate_fades_when_rows_stop_coming() -> None:
 
 
 def test_a_retry_starts_the_count_anew() -> None:
-    state = progress.event_seen(progressed(begun(), 600), failure(will_retry=True))
+    state = runs.event_seen(progressed(begun(), 600), failure(will_retry=True))
     assert only_table(state).table.status == "running"
     again = TableStarted(
         **WHERE, at=fake.NOW, mode="full", strategy="full", attempt=2, rows_estimated=1000
     )
-    state = progress.event_seen(state, again)
+    state = runs.event_seen(state, again)
     assert only_table(state).rows() == 0
     assert only_table(state).table.error is None
 
 
 @pytest.mark.parametrize("status", ["failed", "locked", "skipped", "cancelled"])
 def test_a_failure_keeps_its_own_status_and_error(status: str) -> None:
-    table = only_table(progress.event_seen(begun(), failure(status=status))).table
+    table = only_table(runs.event_seen(begun(), failure(status=status))).table
     assert table.status == status
     assert table.error == fake.LOST
 
 
 def test_a_run_of_another_machine_is_shown_while_it_runs() -> None:
-    state = progress.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
-    state = progress.run_seen(state, fake.RUNNING, fake.NOW)
+    state = runs.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
+    state = runs.run_seen(state, fake.RUNNING, fake.NOW)
     shown = state.shown_run()
     assert shown is not None
     assert shown.run.run_number == 42
@@ -187,55 +187,55 @@ def test_a_run_of_another_machine_is_shown_while_it_runs() -> None:
 
 
 def test_the_result_of_a_run_replaces_what_was_guessed_of_it() -> None:
-    state = progress.run_seen(fresh(), fake.RUNNING, fake.NOW)
+    state = runs.run_seen(fresh(), fake.RUNNING, fake.NOW)
     ended = replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW)
     tables = tuple(replace(table, status="succeeded") for table in fake.RUNNING.tables)
-    state = progress.run_seen(state, RunDetail(ended, tables), fake.NOW)
-    state = progress.run_seen(state, fake.RUNNING, fake.NOW)
+    state = runs.run_seen(state, RunDetail(ended, tables), fake.NOW)
+    state = runs.run_seen(state, fake.RUNNING, fake.NOW)
     shown = state.shown_run()
     assert shown is not None
     assert not shown.running
 
 
 def test_news_heard_twice_stands_in_the_log_once() -> None:
-    state = progress.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
-    state = store.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
-    state = store.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
+    state = runs.run_seen(fresh(), fake.SUCCEEDED, fake.NOW)
+    state = answers.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
+    state = answers.history_read(state, (fake.SUCCEEDED.run, fake.FAILED.run))
     assert [entry.subject for entry in state.log] == ["run 40", "run 41"]
 
 
 def test_the_log_is_in_the_order_of_time() -> None:
-    state = store.probe_answered(fresh(), fake.down("springs"))
-    state = store.history_read(state, fake.history(fake.SUCCEEDED, fake.FAILED))
+    state = answers.probe_answered(fresh(), fake.down("springs"))
+    state = answers.history_read(state, fake.history(fake.SUCCEEDED, fake.FAILED))
     times = [entry.at for entry in state.log]
     assert times == sorted(times)
 
 
 def test_the_log_keeps_no_more_than_it_should() -> None:
     state = fresh()
-    for number in range(store.LOG_KEPT + 50):
+    for number in range(answers.LOG_KEPT + 50):
         health = fake.down("springs") if number % 2 else fake.healthy("springs")
-        state = store.probe_answered(state, health)
-    assert len(state.log) == store.LOG_KEPT
+        state = answers.probe_answered(state, health)
+    assert len(state.log) == answers.LOG_KEPT
 
 
 def test_a_source_that_comes_back_is_told_once() -> None:
     state = fresh()
     for health in (fake.down("springs"), fake.healthy("springs"), fake.healthy("springs")):
-        state = store.probe_answered(state, health)
+        state = answers.probe_answered(state, health)
     assert [entry.text for entry in state.log] == ["down", "healthy again"]
 
 
 def test_a_probe_of_an_unknown_connection_changes_nothing() -> None:
     state = fresh()
-    assert store.probe_answered(state, fake.healthy("elsewhere")) is state
+    assert answers.probe_answered(state, fake.healthy("elsewhere")) is state
 
 
 def test_a_probe_under_way_for_long_makes_its_own_row_stale_and_no_other() -> None:
     state = fresh()
     for info in fake.CONNECTIONS:
-        state = store.probe_answered(state, fake.healthy(info.name))
-    state = store.probe_started(state, "bodies", fake.before(12))
+        state = answers.probe_answered(state, fake.healthy(info.name))
+    state = answers.probe_started(state, "bodies", fake.before(12))
     words = [connections.standing(item, fake.NOW).word for item in state.connections]
     assert words == ["healthy", "no answer", "healthy", "healthy"]
     assert connections.overall(state, fake.NOW).word == "1 of 4 no answer"
@@ -243,42 +243,42 @@ def test_a_probe_under_way_for_long_makes_its_own_row_stale_and_no_other() -> No
 
 def test_latencies_are_kept_only_for_a_while() -> None:
     state = fresh()
-    for _ in range(store.LATENCIES_KEPT + 10):
-        state = store.probe_answered(state, fake.healthy("refills"))
-    assert len(state.connections[0].latencies) == store.LATENCIES_KEPT
+    for _ in range(answers.LATENCIES_KEPT + 10):
+        state = answers.probe_answered(state, fake.healthy("refills"))
+    assert len(state.connections[0].latencies) == answers.LATENCIES_KEPT
 
 
 def test_an_answer_removes_its_own_problem_only() -> None:
     error = ErrorInfo("unavailable", "gone")
-    state = store.failed(store.failed(fresh(), "quality", error), "plan", error)
-    state = store.answered(state, "quality", quality=fake.QUALITY)
+    state = answers.failed(answers.failed(fresh(), "quality", error), "plan", error)
+    state = answers.answered(state, "quality", quality=fake.QUALITY)
     assert state.problem("quality") is None
     assert state.problem("plan") == error
 
 
 def test_cancelling_ends_with_the_run() -> None:
-    state = progress.cancelling(begun())
+    state = runs.cancelling(begun())
     run = state.running_here()
     assert run is not None
     assert run.cancelling
     ended = RunDetail(replace(run.run, status="cancelled", finished_at=fake.NOW), ())
-    state = progress.run_seen(state, ended, fake.NOW, here=True)
+    state = runs.run_seen(state, ended, fake.NOW, here=True)
     shown = state.shown_run()
     assert shown is not None
     assert not shown.cancelling
 
 
 def test_a_connection_known_to_be_down_stays_down_while_it_is_asked_again() -> None:
-    state = store.probe_answered(fresh(), fake.down("bodies"))
-    state = store.probe_started(state, "bodies", fake.before(12))
+    state = answers.probe_answered(fresh(), fake.down("bodies"))
+    state = answers.probe_started(state, "bodies", fake.before(12))
     assert connections.standing(state.connections[1], fake.NOW).word == "down"
     assert connections.overall(state, fake.NOW).word == "1 of 4 down"
 
 
 def test_the_history_tells_the_end_of_a_run_that_nobody_could_watch() -> None:
-    state = progress.run_seen(fresh(), fake.RUNNING, fake.NOW)
+    state = runs.run_seen(fresh(), fake.RUNNING, fake.NOW)
     ended = replace(fake.RUNNING.run, status="failed", finished_at=fake.NOW)
-    state = store.history_read(state, (ended,))
+    state = answers.history_read(state, (ended,))
     run = state.shown_run()
     assert run is not None
     assert run.run == ended
@@ -290,4 +290,4 @@ def test_the_history_does_not_end_a_run_of_this_console() -> None:
     run = state.running_here()
     assert run is not None
     ended = replace(run.run, status="succeeded", finished_at=fake.NOW)
-    assert store.history_read(state, (ended,)).running_here() == run
+    assert answers.history_read(state, (ended,)).running_here() == run

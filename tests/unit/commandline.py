@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from elconsole.api import Engine
-from elconsole.cli import main
-from elconsole.cli_session import Parts
+from elconsole.cli.compose import Parts
+from elconsole.cli.main import main
+from elconsole.config.load import Settings
+from elconsole.core.results import Engine
 from elconsole.demo.plant import Plant
-from elconsole.settings import Settings
 from tests.fakes import FakeEngine
 
 if TYPE_CHECKING:
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.ui.console.options import ConsoleOptions
 
 
 @dataclass(frozen=True, slots=True)

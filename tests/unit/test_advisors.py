@@ -11,8 +11,8 @@ import pytest
 from elconsole.advisors.everything import advise
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.advisors.words import evidence_words
-from elconsole.api import Finding, QualityRow, QualityTable
-from elconsole.api_types import ErrorInfo, SchemaChange
+from elconsole.core.results import Finding, QualityRow, QualityTable
+from elconsole.core.types import ErrorInfo, SchemaChange
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from elconsole.api import (
+from elconsole.cli.compose import GlobalOptions, Parts, Session
+from elconsole.cli.setup import console_arguments
+from elconsole.core.errors import (
+    Cancelled,
+    ConfigurationError,
+    DemoUnavailable,
+    UsageError,
+    WarehouseUnavailable,
+)
+from elconsole.core.events import Emit
+from elconsole.core.results import (
     ErrorInfo,
     Finding,
     QualityReport,
@@ -26,16 +36,6 @@ from elconsole.api import (
     SyncRequest,
     TableDrift,
 )
-from elconsole.cli_session import GlobalOptions, Parts, Session
-from elconsole.cli_setup import console_arguments
-from elconsole.errors import (
-    Cancelled,
-    ConfigurationError,
-    DemoUnavailable,
-    UsageError,
-    WarehouseUnavailable,
-)
-from elconsole.events import Emit
 from tests.fakes import (
     DENIED,
     LOCKED,

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import typer.main
 
-from elconsole.cli_arguments import (
+from elconsole.cli.arguments import (
     COMMAND_VALUES,
     GLOBAL_FLAGS,
     GLOBAL_VALUES,
     global_options_first,
 )
-from elconsole.cli_commands import app
+from elconsole.cli.parser import app
 
 pytestmark = pytest.mark.unit
 

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import sys, threading
-from elconsole.cli import main
-from elconsole.cli_session import Parts
+from elconsole.cli.main import main
+from elconsole.cli.compose import Parts
 from tests.fakes import *
 
 class Reporting(FakeEngine):

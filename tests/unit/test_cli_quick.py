@@ -12,11 +12,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from elconsole import cli_commands, garbage
-from elconsole.cli_arguments import global_options_first
-from elconsole.cli_quick import read_quickly
-from elconsole.cli_session import GlobalOptions, Session
-from elconsole.cli_sync import SyncOptions
+from elconsole.cli import gc_pause, parser
+from elconsole.cli.arguments import global_options_first
+from elconsole.cli.compose import GlobalOptions, Session
+from elconsole.cli.quick import read_quickly
+from elconsole.cli.sync import SyncOptions
 
 pytestmark = pytest.mark.unit
 
@@ -51,9 +51,9 @@ def read_by_typer(arguments: list[str]) -> Seen:
         return 0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli_commands, "sync_command", sync)
-        patch.setattr(cli_commands, "open_dashboard", dashboard)
-        CliRunner().invoke(cli_commands.app, arguments)
+        patch.setattr(parser, "sync_command", sync)
+        patch.setattr(parser, "open_dashboard", dashboard)
+        CliRunner().invoke(parser.app, arguments)
     return seen
 
 
@@ -97,10 +97,10 @@ def test_completion_is_left_to_typer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_garbage_is_collected_again_once_the_start_is_over() -> None:
     before = gc.get_freeze_count()
-    garbage.wait()
+    gc_pause.wait()
     try:
         assert not gc.isenabled()
-        garbage.collect_again()
+        gc_pause.collect_again()
         assert gc.isenabled()
         assert gc.get_freeze_count() > before
     finally:

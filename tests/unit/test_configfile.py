@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from elconsole.configfile import TEMPLATE, effective, write_template
-from elconsole.errors import UsageError
-from elconsole.settings import Settings, load_settings
-from elconsole.settings_keys import problems, setting_paths
-from elconsole.settings_models import plant_values
+from elconsole.config.keys import problems, setting_paths
+from elconsole.config.load import Settings, load_settings
+from elconsole.config.models import plant_values
+from elconsole.config.template import TEMPLATE, effective, write_template
+from elconsole.core.errors import UsageError
 
 pytestmark = pytest.mark.unit
 

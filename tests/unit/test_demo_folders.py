@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from elconsole.demo import account, installation, plant, watch
+from elconsole.core.errors import DemoUnavailable
+from elconsole.demo import account, installation, plant, postmaster
 from elconsole.demo.account import Account
 from elconsole.demo.installation import Installation
 from elconsole.demo.supervisor import EmbeddedServer
-from elconsole.errors import DemoUnavailable
 
 pytestmark = pytest.mark.unit
 
@@ -120,8 +120,8 @@ def test_the_notice_is_one_line_with_a_command_to_paste(tmp_path: Path) -> None:
 def test_a_pid_file_of_another_process_is_forgotten(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     pid_file.write_text(f"{os.getpid()}\n{tmp_path}\n")
-    assert watch.running_postmaster(tmp_path, os.getuid()) == 0
-    watch.forget_foreign_pid(tmp_path, os.getuid())
+    assert postmaster.running_postmaster(tmp_path, os.getuid()) == 0
+    postmaster.forget_foreign_pid(tmp_path, os.getuid())
     assert not pid_file.exists()
 
 
@@ -130,5 +130,5 @@ def test_the_pid_file_of_a_dead_server_is_left_to_postgresql(tmp_path: Path) -> 
     ended.wait()
     pid_file = tmp_path / "postmaster.pid"
     pid_file.write_text(f"{ended.pid}\n{tmp_path}\n")
-    watch.forget_foreign_pid(tmp_path, os.getuid())
+    postmaster.forget_foreign_pid(tmp_path, os.getuid())
     assert pid_file.exists()

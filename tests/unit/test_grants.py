@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from elconsole.grants import (
+from elconsole.config.grants import (
     grants_sql,
     quote_identifier,
     quote_literal,
     source_grants,
     warehouse_grants,
 )
-from elconsole.settings import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.config.load import Settings, SourceSettings, TableSettings, WarehouseSettings
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from elconsole.api import ErrorInfo, RunDetail, SyncRequest
+from elconsole.core.results import ErrorInfo, RunDetail, SyncRequest
 from elconsole.headless.exit_codes import exit_code
 from tests.fakes import (
     DENIED,

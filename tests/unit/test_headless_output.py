@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elconsole.errors import ResultLost
-from elconsole.output import Output, encodable, is_terminal
+from elconsole.core.errors import ResultLost
+from elconsole.report.streams import Output, encodable, is_terminal
 
 pytestmark = pytest.mark.unit
 

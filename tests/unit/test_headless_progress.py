@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from elconsole.api import ErrorInfo, SyncRequest
-from elconsole.events import Event
+from elconsole.core.events import Event
+from elconsole.core.results import ErrorInfo, SyncRequest
 from elconsole.headless.live import LiveProgress
 from elconsole.headless.progress import PlainProgress, Progress, shown_fraction
 from elconsole.headless.sync import run_sync
-from elconsole.output import Output
+from elconsole.report.streams import Output
 from tests.fakes import DENIED, PEN_PLANT, FakeEngine, FakeTable, failing, unreachable
 
 pytestmark = pytest.mark.unit

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from elconsole.api_types import SchemaChange
-from elconsole.errors import ConfigurationError
-from elconsole.events import Event, SyncStarted
-from elconsole.hook_types import HookResult, HookTask
-from elconsole.hooks import (
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.events import Event, SyncStarted
+from elconsole.core.types import SchemaChange
+from elconsole.plugins.hooks import (
     QUEUED_EVENTS,
     HookFailed,
     Hooks,
@@ -26,7 +25,8 @@ from elconsole.hooks import (
     Veto,
     hookimpl,
 )
-from elconsole.hooks import __doc__ as documentation
+from elconsole.plugins.hooks import __doc__ as documentation
+from elconsole.plugins.types import HookResult, HookTask
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elconsole.humanize import age, bytes_size, cell_width, clean_text, rows, rows_exact, seconds
+from elconsole.core.humanize import (
+    age,
+    bytes_size,
+    cell_width,
+    clean_text,
+    rows,
+    rows_exact,
+    seconds,
+)
 
 pytestmark = pytest.mark.unit
 

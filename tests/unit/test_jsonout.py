@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from elconsole import jsonout
-from elconsole.api import (
+from elconsole.core.results import (
     AdviceReport,
     Finding,
     QualityRequest,
@@ -20,13 +19,14 @@ from elconsole.api import (
     SyncRequest,
     TableDrift,
 )
+from elconsole.report import documents
 from tests.fakes import DENIED, WAREHOUSE_DOWN, WIDENED, FakeEngine, failing, quality_row
 
 pytestmark = pytest.mark.unit
 
 
 def parsed(content: dict[str, Any]) -> dict[str, Any]:
-    text = jsonout.document(content)
+    text = documents.document(content)
     assert "\n" not in text
     result: dict[str, Any] = json.loads(text)
     return result
@@ -34,7 +34,7 @@ def parsed(content: dict[str, Any]) -> dict[str, Any]:
 
 def synced(engine: FakeEngine) -> dict[str, Any]:
     detail = engine.sync(SyncRequest(), emit=lambda event: None, stop=threading.Event())
-    return parsed(jsonout.sync(detail))
+    return parsed(documents.sync(detail))
 
 
 def test_sync_has_the_contract_s_keys() -> None:
@@ -78,21 +78,21 @@ def test_a_failed_table_carries_its_error() -> None:
 
 def test_times_are_utc_whatever_their_zone() -> None:
     zone = timezone(timedelta(hours=2))
-    assert jsonout.time(datetime(2025, 1, 1, 1, 0, tzinfo=zone)) == "2024-12-31T23:00:00Z"
-    assert jsonout.time(None) is None
+    assert documents.time(datetime(2025, 1, 1, 1, 0, tzinfo=zone)) == "2024-12-31T23:00:00Z"
+    assert documents.time(None) is None
 
 
 def test_runs_have_the_contract_s_keys() -> None:
     engine = FakeEngine()
     synced(engine)
-    assert parsed(jsonout.runs(engine.runs()))["runs"][0].keys() == {
+    assert parsed(documents.runs(engine.runs()))["runs"][0].keys() == {
         "run_id", "run_number", "status", "mode", "host", "pid", "started_at",
         "finished_at", "duration_seconds", "records_loaded", "tables_failed",
     }  # fmt: skip
 
 
 def test_check_has_the_contract_s_keys() -> None:
-    content = parsed(jsonout.check(FakeEngine(down={"springs": DENIED}).check()))
+    content = parsed(documents.check(FakeEngine(down={"springs": DENIED}).check()))
     assert {"name", "role", "status", "latency_ms", "server_version", "error"} <= content[
         "connections"
     ][0].keys()
@@ -106,7 +106,7 @@ def test_check_has_the_contract_s_keys() -> None:
 
 
 def test_quality_rates_are_fractions_and_periods_appear_only_when_asked() -> None:
-    content = parsed(jsonout.quality(FakeEngine().quality(QualityRequest())))
+    content = parsed(documents.quality(FakeEngine().quality(QualityRequest())))
     row = content["tables"][0]["rows"][0]
     assert {"value", "inspected", "passed", "failed", "pass_rate", "low", "high", "lcl",
             "ucl", "chart", "signal", "trend"} <= row.keys()  # fmt: skip
@@ -114,12 +114,12 @@ def test_quality_rates_are_fractions_and_periods_appear_only_when_asked() -> Non
     assert {"baseline", "notes", "error", "changed_rows"} <= content["tables"][0].keys()
     assert row["pass_rate"] == pytest.approx(53 / 56)
     assert "period" not in row
-    assert jsonout._quality_row(quality_row("x", 0, 0))["pass_rate"] is None
+    assert documents._quality_row(quality_row("x", 0, 0))["pass_rate"] is None
 
 
 def test_schema_and_reconcile_and_advise_have_the_contract_s_keys() -> None:
     drift = TableDrift(source="s", table="t", target="raw.t", changes=(WIDENED,))
-    schema = parsed(jsonout.schema(SchemaReport((drift,))))["tables"][0]
+    schema = parsed(documents.schema(SchemaReport((drift,))))["tables"][0]
     assert schema["changes"][0].keys() == {
         "column", "change", "source_type", "target_type", "action"
     }  # fmt: skip
@@ -127,15 +127,15 @@ def test_schema_and_reconcile_and_advise_have_the_contract_s_keys() -> None:
         source="s", table="t", target="raw.t", source_rows=2, target_rows=2, equal=False,
         different_keys=("[1]", "[2, \"a\"]", "odd"),
     )  # fmt: skip
-    reconciled = parsed(jsonout.reconcile(ReconcileReport((compared,))))["tables"][0]
+    reconciled = parsed(documents.reconcile(ReconcileReport((compared,))))["tables"][0]
     assert reconciled["different_keys"] == [[1], [2, "a"], "odd"]
     finding = Finding(advisor="a", subject="s", finding="f", evidence={"rows": 1}, command="c")
-    assert parsed(jsonout.advise(AdviceReport((finding,))))["findings"][0]["evidence"] == {
+    assert parsed(documents.advise(AdviceReport((finding,))))["findings"][0]["evidence"] == {
         "rows": 1
     }
 
 
 def test_a_command_that_failed_keeps_its_list_and_says_why() -> None:
-    content = parsed(jsonout.failure("runs", WAREHOUSE_DOWN))
+    content = parsed(documents.failure("runs", WAREHOUSE_DOWN))
     assert content["runs"] == []
     assert content["error"]["kind"] == "warehouse_unavailable"

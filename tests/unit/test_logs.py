@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elconsole.errors import UsageError
-from elconsole.logs import MASK, configure_logging, redact
+from elconsole.core.errors import UsageError
+from elconsole.observe.logs import MASK, configure_logging, redact
 
 pytestmark = pytest.mark.unit
 

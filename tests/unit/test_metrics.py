@@ -19,10 +19,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from elconsole.api import ConnectionHealth, QualityRow, QualityTable, TableRun
-from elconsole.api_types import ErrorInfo, SchemaChange
-from elconsole.errors import UsageError
-from elconsole.events import (
+from elconsole.core.errors import UsageError
+from elconsole.core.events import (
     DataExtracted,
     DataLoaded,
     QualitySignal,
@@ -31,7 +29,9 @@ from elconsole.events import (
     SyncStarted,
     TableFailed,
 )
-from elconsole.metrics import DEFINITIONS, Metrics
+from elconsole.core.results import ConnectionHealth, QualityRow, QualityTable, TableRun
+from elconsole.core.types import ErrorInfo, SchemaChange
+from elconsole.observe.metrics import DEFINITIONS, Metrics
 
 pytestmark = pytest.mark.unit
 
@@ -241,14 +241,14 @@ def test_an_event_that_can_not_be_counted_ends_nothing(caplog: pytest.LogCapture
 
 @pytest.mark.parametrize("name", ["grafana.json", "alerts.yml"])
 def test_every_metric_that_dashboard_and_alerts_name_exists(name: str) -> None:
-    text = (files("elconsole.monitoring") / name).read_text("utf-8")
+    text = (files("elconsole.observe.monitoring") / name).read_text("utf-8")
     named = set(re.findall(r"\belconsole_[a-z_]+", text))
     assert named
     assert named <= {one.name for one in DEFINITIONS}
 
 
 def test_the_dashboard_is_json_with_a_query_in_every_panel() -> None:
-    text = (files("elconsole.monitoring") / "grafana.json").read_text("utf-8")
+    text = (files("elconsole.observe.monitoring") / "grafana.json").read_text("utf-8")
     dashboard = json.loads(text)
     assert dashboard["title"] == "elconsole"
     assert all(panel["targets"][0]["expr"] for panel in dashboard["panels"])
@@ -264,7 +264,7 @@ def test_promtool_accepts_metrics_and_alert_rules(tmp_path: Path) -> None:
     assert metrics.write_file(file)
     for arguments, text in (
         (["metrics"], file.read_bytes()),
-        (["rules", str(files("elconsole.monitoring") / "alerts.yml")], b""),
+        (["rules", str(files("elconsole.observe.monitoring") / "alerts.yml")], b""),
     ):
         checked = subprocess.run(
             ["promtool", "check", *arguments], input=text, capture_output=True, timeout=60,

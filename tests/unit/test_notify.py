@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from elconsole.notify import Notifier, fetch, ping_address, run_command
+from elconsole.observe.notify import Notifier, fetch, ping_address, run_command
 
 pytestmark = pytest.mark.unit
 

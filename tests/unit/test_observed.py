@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from elconsole.api import RunDetail, SyncRequest
-from elconsole.errors import ConfigurationError
-from elconsole.events import Event
-from elconsole.metrics import Metrics
-from elconsole.notify import Notifier
-from elconsole.observed import ObservedEngine
-from elconsole.settings_models import NotifySettings
+from elconsole.config.models import NotifySettings
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.events import Event
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.observe.metrics import Metrics
+from elconsole.observe.notify import Notifier
+from elconsole.observe.observed import ObservedEngine
 from tests.fakes import FakeEngine
 
 pytestmark = pytest.mark.unit

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shewhart._rules import RULES
 
-from elconsole.quality import (
+from elconsole.quality.charts import (
     Limits,
     Reference,
     binomial_sigma,

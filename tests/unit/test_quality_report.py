@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elconsole.quality import Reference
-from elconsole.quality_report import (
+from elconsole.quality.charts import Reference
+from elconsole.quality.judge import (
     PeriodCount,
     period_rows,
     reference_of,

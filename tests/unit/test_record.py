@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from elconsole.record import record
+from elconsole.core.record import record
 
 Decorator = Callable[..., Any]
 

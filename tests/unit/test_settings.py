@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 import elconsole
-from elconsole.errors import ConfigurationError
-from elconsole.settings import (
+from elconsole.config.load import (
     LoadedSettings,
     QualitySettings,
     Settings,
@@ -30,6 +29,7 @@ from elconsole.settings import (
     load_settings,
     table_matches,
 )
+from elconsole.core.errors import ConfigurationError
 
 pytestmark = pytest.mark.unit
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from elconsole.errors import ConfigurationError
-from elconsole.settings import LoadedSettings, Settings, SourceSettings, load_settings
+from elconsole.config.load import LoadedSettings, Settings, SourceSettings, load_settings
+from elconsole.core.errors import ConfigurationError
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elconsole.ui.text import interval
+from elconsole.ui.words.text import interval
 
 
 @pytest.mark.parametrize(

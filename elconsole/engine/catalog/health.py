@@ -10,12 +10,12 @@ from typing import Literal
 import psycopg
 from psycopg.rows import class_row
 
-from elconsole.api import ConnectionHealth
-from elconsole.engine.catalog import SourceRelation, choose
-from elconsole.engine.faults import connection_error, error_info, table_error
-from elconsole.engine.pools import Pool, Session
-from elconsole.engine.statements import statement
-from elconsole.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError
+from elconsole.core.results import ConnectionHealth
+from elconsole.engine.catalog.source import SourceRelation, choose
+from elconsole.engine.connect.session import Pool, Session
+from elconsole.engine.connect.translate import connection_error, error_info, table_error
+from elconsole.engine.sql.statements import statement
 
 STANDBY_LAG_S = 60.0
 UNREADABLE = (

@@ -10,10 +10,10 @@ from operator import attrgetter
 import psycopg
 from psycopg.rows import class_row
 
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.statements import statement
-from elconsole.record import record
-from elconsole.settings_models import is_glob, table_matches
+from elconsole.config.models import is_glob, table_matches
+from elconsole.core.record import record
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.sql.statements import statement
 
 BASE_TABLE_KINDS = frozenset("rp")
 FIRST_USER_OID = 16384

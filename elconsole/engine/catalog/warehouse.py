@@ -12,12 +12,12 @@ from operator import attrgetter
 import psycopg
 from psycopg.rows import class_row
 
-from elconsole.engine.catalog import FIRST_USER_OID, MONEY_UNIT
-from elconsole.engine.migrations import ledger_version
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.statements import statement
-from elconsole.errors import ElconsoleError
-from elconsole.record import record
+from elconsole.core.errors import ElconsoleError
+from elconsole.core.record import record
+from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.schema import ledger_version
+from elconsole.engine.sql.statements import statement
 
 TableKey = tuple[str, str, str]
 """Source, schema and table name."""

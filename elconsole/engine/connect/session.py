@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from elconsole.api_types import Role
-from elconsole.engine.faults import TOO_MANY_STATE, connection_error
-from elconsole.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
-from elconsole.record import record
+from elconsole.core.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
+from elconsole.core.record import record
+from elconsole.core.types import Role
+from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error
 
 _RV = TypeVar("_RV")
 

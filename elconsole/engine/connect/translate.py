@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from elconsole.api_types import ErrorInfo, Role
-from elconsole.errors import (
+from elconsole.core.errors import (
     AccessRefused,
     DiskFull,
     ElconsoleError,
@@ -16,6 +15,7 @@ from elconsole.errors import (
     TransientFault,
     WarehouseUnavailable,
 )
+from elconsole.core.types import ErrorInfo, Role
 
 REFUSALS = (
     "password authentication failed",

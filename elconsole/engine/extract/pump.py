@@ -16,9 +16,9 @@ from psycopg import pq
 from psycopg.adapt import Transformer
 from psycopg.pq.abc import PGconn, PGresult
 
-from elconsole.engine.pools import Session
-from elconsole.errors import CountMismatch, Stalled, TransientFault
-from elconsole.record import record
+from elconsole.core.errors import CountMismatch, Stalled, TransientFault
+from elconsole.core.record import record
+from elconsole.engine.connect.session import Session
 
 BLOCK_BYTES = 256 * 1024
 TICK_S = 0.1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 
 RANGE_PAGES = 8192
 """64 MB of a table with pages of 8 kB: a minute even at one megabyte a second."""

@@ -8,21 +8,21 @@ from typing import Any
 
 from psycopg import sql
 
-from elconsole.engine.cursors import (
+from elconsole.core.errors import TransientFault
+from elconsole.core.record import record
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.extract.ranges import page_conditions
+from elconsole.engine.plan.cursors import (
     CursorRead,
     beyond_watermark,
     cursor_column,
     past,
     watermark_limit,
 )
-from elconsole.engine.drift import PlannedColumn
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.ranges import page_conditions
-from elconsole.engine.statements import statement
-from elconsole.engine.task import SALT_SETTING, TableTask, identifier
-from elconsole.engine.typeplan import copy_format
-from elconsole.errors import TransientFault
-from elconsole.record import record
+from elconsole.engine.plan.drift import PlannedColumn
+from elconsole.engine.plan.task import SALT_SETTING, TableTask, identifier
+from elconsole.engine.plan.types import copy_format
+from elconsole.engine.sql.statements import statement
 
 XID_MODULUS = 2**32
 XID_HALF = 2**31

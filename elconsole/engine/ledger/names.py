@@ -6,7 +6,7 @@ import codecs
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from elconsole.engine.state import TableKey
+from elconsole.engine.catalog.warehouse import TableKey
 
 NAME_BYTES = 63
 HASH_LETTERS = 8

@@ -13,14 +13,14 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from elconsole.api import RunDetail, RunSummary, TableRun
-from elconsole.api_types import ErrorInfo, SchemaChange
-from elconsole.engine.migrations import LOCK_CLASS, RUN_LOCK_CLASS, ledger_version
-from elconsole.engine.naming import assign_names, spell
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.state import TableKey, read_targets
-from elconsole.engine.statements import statement
-from elconsole.errors import UsageError
+from elconsole.core.errors import UsageError
+from elconsole.core.results import RunDetail, RunSummary, TableRun
+from elconsole.core.types import ErrorInfo, SchemaChange
+from elconsole.engine.catalog.warehouse import TableKey, read_targets
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.names import assign_names, spell
+from elconsole.engine.ledger.schema import LOCK_CLASS, RUN_LOCK_CLASS, ledger_version
+from elconsole.engine.sql.statements import statement
 
 CHANNEL = "elconsole"
 NAMES_LOCK = 1

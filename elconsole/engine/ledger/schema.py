@@ -5,18 +5,18 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.statements import statement
-from elconsole.errors import PermissionMissing, ServerUnsupported
+from elconsole.core.errors import PermissionMissing, ServerUnsupported
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.sql.statements import statement
 
 MIGRATIONS = (
-    "ledger_1",
-    "quality_tables",
-    "quality_signals",
-    "watermark_numbers",
-    "quality_counted",
-    "table_run_notes",
-    "ledger_comments",
+    "ledger/schema_1",
+    "quality/tables",
+    "quality/signals",
+    "ledger/watermark_numbers",
+    "quality/counted",
+    "ledger/table_run_notes",
+    "ledger/comments",
 )
 LOCK_CLASS = 0x656C6300
 """First key of every advisory lock of ours ("elc"); the last byte tells what is locked."""

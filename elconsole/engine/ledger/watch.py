@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 import psycopg
 from psycopg import sql
 
-from elconsole.api import RunDetail, RunSummary
-from elconsole.engine import ledger
-from elconsole.engine.faults import table_error
-from elconsole.engine.pools import Server, Session, open_session
-from elconsole.errors import Cancelled
+from elconsole.core.errors import Cancelled
+from elconsole.core.results import RunDetail, RunSummary
+from elconsole.engine.connect.session import Server, Session, open_session
+from elconsole.engine.connect.translate import table_error
+from elconsole.engine.ledger import runs
 
 POLL_EVERY_S = 2.0
 TICK_S = 0.25
@@ -27,12 +27,12 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
     except Cancelled:
         return
     try:
-        session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(ledger.CHANNEL)))
+        session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(runs.CHANNEL)))
         shown: dict[str, RunDetail] = {}
         done: RunSummary | None = None
         while not stop.is_set():
             going_on = [run_id for run_id, one in shown.items() if not _settled(one)]
-            found = ledger.read_newest(session, going_on, done)
+            found = runs.read_newest(session, going_on, done)
             for detail in found:
                 if shown.get(detail.run.run_id) != detail:
                     yield detail

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import psycopg
 
-from elconsole.engine import layout, merge
-from elconsole.engine.attempt import LoadContext, LoadResult
-from elconsole.engine.quality_daily import store_daily_counts
-from elconsole.engine.table_lock import TableLock
-from elconsole.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError
+from elconsole.engine.load import merge
+from elconsole.engine.load.context import LoadContext, LoadResult
+from elconsole.engine.publish import storage
+from elconsole.engine.publish.lock import TableLock
+from elconsole.engine.quality.daily import store_daily_counts
 
 ANALYZE_SHARE = 0.1
 
@@ -29,8 +30,8 @@ def tidy(
     rest = analyze(context, result)
     with contextlib.suppress(psycopg.Error, ElconsoleError):
         with session.attended(context.stall_timeout_s):
-            if old_leaf and layout.try_drop(
-                session, "; ".join([*unlock, layout.drop_leaf(old_leaf), *rest])
+            if old_leaf and storage.try_drop(
+                session, "; ".join([*unlock, storage.drop_leaf(old_leaf), *rest])
             ):
                 rest = []
             elif not old_leaf:
@@ -55,7 +56,7 @@ def analyze(context: LoadContext, result: LoadResult) -> list[str]:
         return []
     only = "ONLY " if context.warehouse.info.server_version >= 180000 else ""
     return [
-        f"ANALYZE {only}{layout.qualified(task.target_schema, task.target_name)}",
+        f"ANALYZE {only}{storage.qualified(task.target_schema, task.target_name)}",
         f"UPDATE elconsole.targets SET analyzed_rows = {result.row_count}"
         f" WHERE target_id = {target.target_id}",
     ]

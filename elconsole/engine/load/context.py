@@ -9,14 +9,14 @@ from datetime import datetime
 
 import psycopg
 
-from elconsole.api_types import Strategy
-from elconsole.engine.faults import table_error
-from elconsole.engine.pools import Session
-from elconsole.engine.quality_statements import QualityTarget
-from elconsole.engine.task import TableTask
-from elconsole.engine.transfer import Progress, Transferred
-from elconsole.hook_types import HookResult
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.core.types import Strategy
+from elconsole.engine.connect.session import Session
+from elconsole.engine.connect.translate import table_error
+from elconsole.engine.extract.pump import Progress, Transferred
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.quality.statements import QualityTarget
+from elconsole.plugins.types import HookResult
 
 
 class NotAtOnce(Exception):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import psycopg
 
-from elconsole.engine.attempt import LoadContext
-from elconsole.engine.faults import table_error
-from elconsole.engine.transfer import (
+from elconsole.core.errors import ElconsoleError
+from elconsole.engine.connect.translate import table_error
+from elconsole.engine.extract.pump import (
     Openings,
     Progress,
     SourceFault,
@@ -16,7 +16,7 @@ from elconsole.engine.transfer import (
     Transferred,
     transfer,
 )
-from elconsole.errors import ElconsoleError
+from elconsole.engine.load.context import LoadContext
 
 
 def ending(statements: list[str]) -> list[str]:

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import time
 
-from elconsole.engine import extract, layout, merge, records
-from elconsole.engine.attempt import (
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
+from elconsole.engine.extract import rows
+from elconsole.engine.extract.pump import Transferred
+from elconsole.engine.load import ledger_entry, merge
+from elconsole.engine.load.cleanup import analyze, known_flags, tidy
+from elconsole.engine.load.context import (
     LoadContext,
     LoadResult,
     hook_result,
     source_side,
 )
-from elconsole.engine.copying import copy, ending
-from elconsole.engine.pools import CATALOG_TIMEOUT_S
-from elconsole.engine.publish import commit
-from elconsole.engine.quality_daily import UnitCounting
-from elconsole.engine.table_lock import TableLock
-from elconsole.engine.tidy import analyze, known_flags, tidy
-from elconsole.engine.transfer import Transferred
+from elconsole.engine.load.copy import copy, ending
+from elconsole.engine.publish import storage
+from elconsole.engine.publish.commit import commit
+from elconsole.engine.publish.lock import TableLock
+from elconsole.engine.quality.daily import UnitCounting
 
 
-def merge_changes(context: LoadContext, snapshot: extract.Snapshot, lock: TableLock) -> LoadResult:
+def merge_changes(context: LoadContext, snapshot: rows.Snapshot, lock: TableLock) -> LoadResult:
     """Publish the changed rows, or only the watermark where there are none."""
     task, warehouse = context.task, context.warehouse
     target = merge.known_target(task)
     leaf = merge.leaf_of(task)
     sweeping = task.settings.deletes == "sweep"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
-    condition = extract.changed_since(task, snapshot)
+    condition = rows.changed_since(task, snapshot)
     with source_side(task):
-        statements = extract.copy_statements(context.source, task, snapshot, condition)
+        statements = rows.copy_statements(context.source, task, snapshot, condition)
     moved = copy(
         context,
         statements if sweeping else ending(statements),
-        layout.copy_into(merge.STAGE, task.columns),
+        storage.copy_into(merge.STAGE, task.columns),
         f"BEGIN; {merge.create_stage(task)}",
         lazy=True,
     )
@@ -44,7 +46,7 @@ def merge_changes(context: LoadContext, snapshot: extract.Snapshot, lock: TableL
         _end_snapshot(context)
     loading = time.monotonic()
     context.on_extracted(moved)
-    defaults = layout.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
+    defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
     wrote = merge.Merged(0, 0, 0, None)
     if moved.rows or keys:
         counting = _unit_counting(context, moved.rows)
@@ -80,7 +82,7 @@ def merge_changes(context: LoadContext, snapshot: extract.Snapshot, lock: TableL
     begun = moved.rows or keys or context.asks_before_publish
     closing = [
         *([] if begun else ["BEGIN"]),
-        records.table_records(context, snapshot, result),
+        ledger_entry.table_records(context, snapshot, result),
         "COMMIT",
     ]
     if known_flags(context, result) is not None and not analyze(context, result):
@@ -112,7 +114,7 @@ def _lost_nothing(context: LoadContext, leaf: str, *, staged: bool) -> bool:
     if task.strategy != "xmin" or task.settings.where:
         return False
     with source_side(task), source.attended(context.stall_timeout_s):
-        theirs = source.execute(extract.count_statement(task).encode()).fetchone()
+        theirs = source.execute(rows.count_statement(task).encode()).fetchone()
     with warehouse.attended(context.stall_timeout_s):
         ours = warehouse.execute(merge.count_statement(task, leaf, staged).encode()).fetchone()
     return theirs is not None and theirs == ours
@@ -123,15 +125,15 @@ def _end_snapshot(context: LoadContext) -> None:
         context.source.execute("COMMIT")
 
 
-def _copy_keys(context: LoadContext, snapshot: extract.Snapshot, *, begun: bool) -> Transferred:
+def _copy_keys(context: LoadContext, snapshot: rows.Snapshot, *, begun: bool) -> Transferred:
     task = context.task
     with source_side(task):
-        statements = extract.keys_statements(context.source, task, snapshot)
+        statements = rows.keys_statements(context.source, task, snapshot)
     create = merge.create_key_stage(task)
     return copy(
         context,
         ending(statements),
-        layout.copy_into(merge.KEYS, extract.key_columns(task)),
+        storage.copy_into(merge.KEYS, rows.key_columns(task)),
         create if begun else f"BEGIN; {create}",
         quiet=True,
     )

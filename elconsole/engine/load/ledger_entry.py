@@ -6,13 +6,14 @@ import time
 
 import psycopg
 
-from elconsole.engine import extract, merge
-from elconsole.engine.attempt import LoadContext, LoadResult
-from elconsole.engine.naming import spell
-from elconsole.engine.statements import statement
+from elconsole.engine.extract import rows
+from elconsole.engine.ledger.names import spell
+from elconsole.engine.load import merge
+from elconsole.engine.load.context import LoadContext, LoadResult
+from elconsole.engine.sql.statements import statement
 
 
-def table_records(context: LoadContext, snapshot: extract.Snapshot, result: LoadResult) -> str:
+def table_records(context: LoadContext, snapshot: rows.Snapshot, result: LoadResult) -> str:
     """SQL that writes watermark, target and table run: part of the publishing transaction."""
     task = context.task
     target = merge.known_target(task)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from elconsole.engine import extract
-from elconsole.engine.attempt import LoadContext, LoadResult, source_side, warehouse_side
-from elconsole.engine.incremental import merge_changes
-from elconsole.engine.pools import CATALOG_TIMEOUT_S
-from elconsole.engine.refresh import may_begin_at_once, refresh, refresh_at_once
-from elconsole.engine.table_lock import TableLock
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
+from elconsole.engine.extract import rows
+from elconsole.engine.load.context import LoadContext, LoadResult, source_side, warehouse_side
+from elconsole.engine.load.incremental import merge_changes
+from elconsole.engine.load.refresh import may_begin_at_once, refresh, refresh_at_once
+from elconsole.engine.publish.lock import TableLock
 
 LOG = logging.getLogger("elconsole.engine")
 
@@ -23,7 +23,7 @@ LOG = logging.getLogger("elconsole.engine")
 def load_table(context: LoadContext) -> LoadResult:
     """Load a table's new rows and move its watermark, or do neither.
 
-    Raises the `elconsole.errors` of whichever side failed, or NotAtOnce before it did
+    Raises the `elconsole.core.errors` of whichever side failed, or NotAtOnce before it did
     anything; on any error the sessions are left for the caller to throw away."""
     lock = TableLock(context.warehouse, context.task, context.run_id)
     with warehouse_side():
@@ -40,15 +40,15 @@ def load_table(context: LoadContext) -> LoadResult:
 def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
     with source_side(task):
-        snapshot = extract.begin_snapshot(source, task)
+        snapshot = rows.begin_snapshot(source, task)
         if task.settings.hash_columns and context.hash_salt:
-            extract.set_salt(source, context.hash_salt)
+            rows.set_salt(source, context.hash_salt)
         if task.follows_cursor:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
-            extract.check_continuity(task, snapshot, context.identity)
-        except extract.FullRefreshNeeded as reason:
+            rows.check_continuity(task, snapshot, context.identity)
+        except rows.FullRefreshNeeded as reason:
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":
@@ -56,10 +56,10 @@ def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     return merge_changes(context, snapshot, lock)
 
 
-def _with_cursor(context: LoadContext, snapshot: extract.Snapshot) -> extract.Snapshot:
+def _with_cursor(context: LoadContext, snapshot: rows.Snapshot) -> rows.Snapshot:
     task = context.task
     timeout_s = max(context.stall_timeout_s, CATALOG_TIMEOUT_S)
-    found = extract.read_cursor(context.source, task, snapshot, timeout_s)
+    found = rows.read_cursor(context.source, task, snapshot, timeout_s)
     if found.has_rows_ahead:
         LOG.warning(
             "%s.%s: rows whose %s lies in the future, or is infinite, are read at every sync",

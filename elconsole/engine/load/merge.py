@@ -9,17 +9,17 @@ from typing import Any
 
 import psycopg
 
-from elconsole.engine import layout
-from elconsole.engine.drift import METADATA
-from elconsole.engine.extract import key_columns
-from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.pools import Session
-from elconsole.engine.quality_daily import UnitCounting
-from elconsole.engine.state import Target
-from elconsole.engine.swap import prepare, swap
-from elconsole.engine.task import TableTask, identifier
-from elconsole.errors import PlanError
-from elconsole.record import record
+from elconsole.core.errors import PlanError
+from elconsole.core.record import record
+from elconsole.engine.catalog.warehouse import Target
+from elconsole.engine.connect.session import Session
+from elconsole.engine.extract.rows import key_columns
+from elconsole.engine.ledger.schema import STORAGE_SCHEMA
+from elconsole.engine.plan.drift import METADATA
+from elconsole.engine.plan.task import TableTask, identifier
+from elconsole.engine.publish import storage
+from elconsole.engine.publish.swap import prepare, swap
+from elconsole.engine.quality.daily import UnitCounting
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
@@ -52,7 +52,7 @@ def leaf_of(task: TableTask) -> str:
     """The table that carries the rows of `raw.t`."""
     if task.parent is None or task.parent.leaf_name is None:
         raise PlanError(f"{task.target_text} has no rows to merge into")
-    return layout.qualified(STORAGE_SCHEMA, task.parent.leaf_name)
+    return storage.qualified(STORAGE_SCHEMA, task.parent.leaf_name)
 
 
 def raw_types(task: TableTask) -> dict[str, str]:
@@ -69,20 +69,20 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
     drift = task.drift
     if drift is None or not (drift.added or drift.retyped):
         return
-    clauses = [f"ADD COLUMN {d}" for d in layout.column_definitions(drift.added, ())]
+    clauses = [f"ADD COLUMN {d}" for d in storage.column_definitions(drift.added, ())]
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
-    table = layout.qualified(task.target_schema, task.target_name)
+    table = storage.qualified(task.target_schema, task.target_name)
     prepare(session, task, "BEGIN", "")
     swap(session, task, f"ALTER TABLE {table} {', '.join(clauses)}", lock_wait_s)
 
 
 def create_stage(task: TableTask) -> str:
-    definitions = ", ".join(layout.column_definitions(task.columns, ()))
+    definitions = ", ".join(storage.column_definitions(task.columns, ()))
     return f"CREATE TEMPORARY TABLE elconsole_stage ({definitions}) ON COMMIT DROP"
 
 
 def create_key_stage(task: TableTask) -> str:
-    definitions = ", ".join(layout.column_definitions(key_columns(task), ()))
+    definitions = ", ".join(storage.column_definitions(key_columns(task), ()))
     return f"CREATE TEMPORARY TABLE elconsole_keys ({definitions}) ON COMMIT DROP"
 
 
@@ -215,7 +215,7 @@ def _write(
     if not looked_up:
         rows = f"{STAGE} AS seen ({', '.join(taken)})"
         condition = f" WHERE {_differs(task, 'excluded')}"
-    values = ", ".join([layout.raw_id_default(), *defaults.values(), *taken])
+    values = ", ".join([storage.raw_id_default(), *defaults.values(), *taken])
     key = ", ".join(identifier(name) for name in task.primary_key)
     assigned = [f"{name} = excluded.{name}" for name in names]
     nulled = [f"{name} = NULL" for name in _dropped_columns(task)]

@@ -6,12 +6,12 @@ import difflib
 import json
 from typing import TYPE_CHECKING
 
-from elconsole.engine.catalog import SourceColumn
-from elconsole.engine.drift import METADATA_PREFIX, PlannedColumn
-from elconsole.errors import PlanError
+from elconsole.core.errors import PlanError
+from elconsole.engine.catalog.source import SourceColumn
+from elconsole.engine.plan.drift import METADATA_PREFIX, PlannedColumn
 
 if TYPE_CHECKING:
-    from elconsole.settings_models import TableSettings
+    from elconsole.config.models import TableSettings
 
 
 def fingerprint(columns: tuple[SourceColumn, ...]) -> tuple[tuple[str, int, int], ...]:

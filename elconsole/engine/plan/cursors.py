@@ -7,10 +7,10 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 from psycopg import sql
 
-from elconsole.engine.drift import PlannedColumn
-from elconsole.engine.task import TableTask, identifier
-from elconsole.errors import PlanError
-from elconsole.record import record
+from elconsole.core.errors import PlanError
+from elconsole.core.record import record
+from elconsole.engine.plan.drift import PlannedColumn
+from elconsole.engine.plan.task import TableTask, identifier
 
 TIME_TYPES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 INTEGER_MINIMA = {21: -(2**15), 23: -(2**31), 20: -(2**63)}

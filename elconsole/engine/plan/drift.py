@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from elconsole.api_types import SchemaChange
-from elconsole.engine.state import RawColumn
-from elconsole.engine.typeplan import TypePlan
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.core.types import SchemaChange
+from elconsole.engine.catalog.warehouse import RawColumn
+from elconsole.engine.plan.types import TypePlan
 
 METADATA = (
     "_airbyte_raw_id",

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from elconsole.api import PlannedTable, SyncRequest, TableRun
-from elconsole.engine.catalog import SourceCatalog, SourceRelation, matches, read_source
-from elconsole.engine.cursors import cursor_notes
-from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.naming import assign_names, spell
-from elconsole.engine.plan import Planner, labels, missing_table
-from elconsole.engine.pools import Pool
-from elconsole.engine.selection import salt_mark
-from elconsole.engine.state import TableKey, Target, WarehouseState
-from elconsole.engine.task import Refused, TableTask
-from elconsole.engine.threads import side_by_side
-from elconsole.errors import Cancelled, ElconsoleError, UsageError
-from elconsole.record import record
-from elconsole.settings_models import is_glob, table_matches
+from elconsole.config.models import is_glob, table_matches
+from elconsole.core.errors import Cancelled, ElconsoleError, UsageError
+from elconsole.core.record import record
+from elconsole.core.results import PlannedTable, SyncRequest, TableRun
+from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches, read_source
+from elconsole.engine.catalog.warehouse import TableKey, Target, WarehouseState
+from elconsole.engine.connect.parallel import side_by_side
+from elconsole.engine.connect.session import Pool
+from elconsole.engine.connect.translate import error_info, table_error
+from elconsole.engine.ledger.names import assign_names, spell
+from elconsole.engine.plan.columns import salt_mark
+from elconsole.engine.plan.cursors import cursor_notes
+from elconsole.engine.plan.table import Planner, labels, missing_table
+from elconsole.engine.plan.task import Refused, TableTask
 
 if TYPE_CHECKING:
     import threading
 
-    from elconsole.settings_models import Settings, SourceSettings
+    from elconsole.config.models import Settings, SourceSettings
 
 
 @record(frozen=True, slots=True)

@@ -10,35 +10,35 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from elconsole.api_types import Mode, Strategy
-from elconsole.engine.catalog import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
-from elconsole.engine.drift import Drift, PlannedColumn
-from elconsole.engine.naming import can_spell
-from elconsole.engine.selection import (
-    choose_columns,
-    fingerprint,
-    primary_key_of,
-    selection_text,
-)
-from elconsole.engine.state import (
-    RawRelation,
-    TableKey,
-    Target,
-    WarehouseState,
-)
-from elconsole.engine.task import SALT_SETTING, Refused, TableTask, drift_of, identifier
-from elconsole.engine.typeplan import TEXT, TypePlan, plan_type
-from elconsole.errors import (
+from elconsole.core.errors import (
     ConfigurationError,
     ElconsoleError,
     PlanError,
     SchemaConflict,
     TargetTaken,
 )
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.core.types import Mode, Strategy
+from elconsole.engine.catalog.source import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
+from elconsole.engine.catalog.warehouse import (
+    RawRelation,
+    TableKey,
+    Target,
+    WarehouseState,
+)
+from elconsole.engine.ledger.names import can_spell
+from elconsole.engine.plan.columns import (
+    choose_columns,
+    fingerprint,
+    primary_key_of,
+    selection_text,
+)
+from elconsole.engine.plan.drift import Drift, PlannedColumn
+from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of, identifier
+from elconsole.engine.plan.types import TEXT, TypePlan, plan_type
 
 if TYPE_CHECKING:
-    from elconsole.settings_models import SourceSettings, TableSettings
+    from elconsole.config.models import SourceSettings, TableSettings
 
 MAX_COLUMNS = 1600
 RELATION_KINDS = {

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from elconsole.api_types import Mode, SchemaChange, Strategy
-from elconsole.engine.catalog import SourceRelation
-from elconsole.engine.drift import Drift, PlannedColumn, compare
-from elconsole.engine.state import RawColumn, RawRelation, TableKey, Target, Watermark
-from elconsole.errors import ElconsoleError
-from elconsole.record import record
+from elconsole.core.errors import ElconsoleError
+from elconsole.core.record import record
+from elconsole.core.types import Mode, SchemaChange, Strategy
+from elconsole.engine.catalog.source import SourceRelation
+from elconsole.engine.catalog.warehouse import RawColumn, RawRelation, TableKey, Target, Watermark
+from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
 
 if TYPE_CHECKING:
-    from elconsole.settings_models import TableSettings
+    from elconsole.config.models import TableSettings
 
 SALT_SETTING = "elconsole.hash_salt"
 """Session setting that carries the salt, so that it stands in no statement's text."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from elconsole.engine.catalog import SourceColumn, TypeFacts
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.engine.catalog.source import SourceColumn, TypeFacts
 
 NO_PORTABLE_BINARY = frozenset(
     {

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from elconsole.engine.layout import qualified
-from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.pools import Session
-from elconsole.engine.statements import statement
-from elconsole.engine.task import TableTask
-from elconsole.errors import TargetTaken
+from elconsole.core.errors import TargetTaken
+from elconsole.engine.connect.session import Session
+from elconsole.engine.ledger.schema import STORAGE_SCHEMA
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.publish.storage import qualified
+from elconsole.engine.sql.statements import statement
 
 NAMED = 5
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import psycopg
 
-from elconsole.engine.faults import server_words
-from elconsole.engine.migrations import LOCK_CLASS
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Pool, Session
-from elconsole.errors import Cancelled, ElconsoleError, Stalled, TransientFault
+from elconsole.core.errors import Cancelled, ElconsoleError, Stalled, TransientFault
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Pool, Session
+from elconsole.engine.connect.translate import server_words
+from elconsole.engine.ledger.schema import LOCK_CLASS
 
 TABLE_LOCK_CLASS = LOCK_CLASS + 2
 COMMIT_GRACE_S = 0.5

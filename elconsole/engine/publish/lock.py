@@ -9,14 +9,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from elconsole.engine.layout import leftovers_query, qualified
-from elconsole.engine.merge import known_target
-from elconsole.engine.migrations import RUN_LOCK_CLASS
-from elconsole.engine.pools import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.publish import TABLE_LOCK_CLASS
-from elconsole.engine.statements import statement
-from elconsole.engine.task import TableTask
-from elconsole.errors import ElconsoleError, TableLocked, TransientFault
+from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.schema import RUN_LOCK_CLASS
+from elconsole.engine.load.merge import known_target
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.publish.commit import TABLE_LOCK_CLASS
+from elconsole.engine.publish.storage import leftovers_query, qualified
+from elconsole.engine.sql.statements import statement
 
 DEAD_HOLDER_WAIT_S = 3.0
 """How long a killed client's session may take to notice: the server looks twice a second."""

@@ -16,13 +16,13 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from elconsole.engine.drift import PlannedColumn
-from elconsole.engine.migrations import STORAGE_SCHEMA
-from elconsole.engine.pools import Session
-from elconsole.engine.statements import statement
-from elconsole.engine.task import TableTask, identifier
-from elconsole.engine.typeplan import TypePlan, copy_format
-from elconsole.errors import SchemaConflict
+from elconsole.core.errors import SchemaConflict
+from elconsole.engine.connect.session import Session
+from elconsole.engine.ledger.schema import STORAGE_SCHEMA
+from elconsole.engine.plan.drift import PlannedColumn
+from elconsole.engine.plan.task import TableTask, identifier
+from elconsole.engine.plan.types import TypePlan, copy_format
+from elconsole.engine.sql.statements import statement
 
 PARTITION_KEY = "_airbyte_generation_id"
 FILLER = PlannedColumn("_elconsole_filler", "NULL::boolean", TypePlan("boolean", None, 16, -1), "")

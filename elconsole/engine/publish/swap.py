@@ -7,11 +7,11 @@ import time
 import psycopg
 from psycopg import sql
 
-from elconsole.engine.layout import dependents_error
-from elconsole.engine.pools import Session
-from elconsole.engine.publish import commit
-from elconsole.engine.task import TableTask
-from elconsole.errors import Cancelled, SwapBlocked
+from elconsole.core.errors import Cancelled, SwapBlocked
+from elconsole.engine.connect.session import Session
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.publish.commit import commit
+from elconsole.engine.publish.storage import dependents_error
 
 LOCK_TIMEOUT_MS = 150
 """How long new readers may queue behind a try: they wait while the lock is asked for."""

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from elconsole.engine.quality_statements import QualityTarget
-from elconsole.engine.statements import statement
-from elconsole.quality import Reference
-from elconsole.quality_report import PeriodCount, reference_of
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.engine.quality.statements import QualityTarget
+from elconsole.engine.sql.statements import statement
+from elconsole.quality.charts import Reference
+from elconsole.quality.judge import PeriodCount, reference_of
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from elconsole.api import Period
+    from elconsole.core.results import Period
 
 
 @record(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from elconsole.api import Period
-from elconsole.engine.quality_statements import (
+from elconsole.core.record import record
+from elconsole.core.results import Period
+from elconsole.engine.quality.statements import (
     NONE_VALUE,
     QualityTarget,
     counts_statement,
     hashing,
     periods_statement,
 )
-from elconsole.engine.statements import statement
-from elconsole.quality_report import PeriodCount
-from elconsole.record import record
+from elconsole.engine.sql.statements import statement
+from elconsole.quality.judge import PeriodCount
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from elconsole.engine.drift import METADATA
-from elconsole.engine.quality_statements import (
+from elconsole.core.record import record
+from elconsole.engine.plan.drift import METADATA
+from elconsole.engine.quality.statements import (
     HASHING,
     UNHASHING,
     QualityTarget,
@@ -20,8 +21,7 @@ from elconsole.engine.quality_statements import (
     hashing,
     read_columns,
 )
-from elconsole.engine.statements import statement
-from elconsole.record import record
+from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -1,4 +1,4 @@
-"""Pass rates read from the warehouse: servers count, `elconsole.quality` judges."""
+"""Pass rates read from the warehouse: servers count, `elconsole.quality.charts` judges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from elconsole.api import (
+from elconsole.core.errors import UsageError
+from elconsole.core.results import (
     ErrorInfo,
     Period,
     QualityReport,
@@ -19,24 +20,23 @@ from elconsole.api import (
     QualityTable,
     UnitsPage,
 )
-from elconsole.engine.quality_baselines import (
+from elconsole.engine.quality.baselines import (
     Baseline,
     frozen_reference,
     read_baseline,
     write_baseline,
 )
-from elconsole.engine.quality_counts import in_order, read_counts
-from elconsole.engine.quality_statements import (
+from elconsole.engine.quality.counts import in_order, read_counts
+from elconsole.engine.quality.statements import (
     QualityTarget,
     dimension_expression,
     has_time,
     passed_condition,
     read_columns,
 )
-from elconsole.engine.statements import statement
-from elconsole.errors import UsageError
-from elconsole.quality import Reference
-from elconsole.quality_report import (
+from elconsole.engine.sql.statements import statement
+from elconsole.quality.charts import Reference
+from elconsole.quality.judge import (
     RUN_RULES,
     TOTAL,
     UNORDERED_RULES,

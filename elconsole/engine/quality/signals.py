@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from elconsole.api import QualityReport, QualityRow, QualityTable
-from elconsole.engine.statements import statement
-from elconsole.events import QualitySignal
+from elconsole.core.events import QualitySignal
+from elconsole.core.results import QualityReport, QualityRow, QualityTable
+from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:
     from psycopg import Connection

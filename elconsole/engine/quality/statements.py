@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from psycopg import sql
 
-from elconsole.engine.statements import statement
-from elconsole.record import record
+from elconsole.core.record import record
+from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from elconsole.api import Period
+    from elconsole.core.results import Period
 
 NONE_VALUE = "(none)"
 """Stands for NULL among the values of a dimension."""

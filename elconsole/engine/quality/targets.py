@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.engine.quality_statements import QualityTarget
-from elconsole.engine.state import Target
+from elconsole.engine.catalog.warehouse import Target
+from elconsole.engine.quality.statements import QualityTarget
 
 if TYPE_CHECKING:
-    from elconsole.settings_models import Settings, TableSettings
+    from elconsole.config.models import Settings, TableSettings
 
 
 def quality_target(

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from elconsole.checks import CheckedTable, any_wanted, run_checks
-from elconsole.engine.layout import qualified
-from elconsole.engine.pools import Pool, Session
-from elconsole.engine.task import TableTask
-from elconsole.errors import CheckFailed, Vetoed
-from elconsole.hook_types import HookResult, HookTask
-from elconsole.record import record
+from elconsole.core.errors import CheckFailed, Vetoed
+from elconsole.core.record import record
+from elconsole.engine.connect.session import Pool, Session
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.publish.storage import qualified
+from elconsole.plugins.checks import CheckedTable, any_wanted, run_checks
+from elconsole.plugins.types import HookResult, HookTask
 
 if TYPE_CHECKING:
-    from elconsole.hooks import Hooks
-    from elconsole.settings_models import Settings
+    from elconsole.config.models import Settings
+    from elconsole.plugins.hooks import Hooks
 
 QUERY_TIMEOUT_S = 30
 """For a plug-in's query."""
@@ -35,7 +35,7 @@ def load_hooks(settings: Settings) -> Hooks | None:
 
     if not settings.plugins and not entry_points(group="elconsole"):
         return None
-    from elconsole.hooks import Hooks
+    from elconsole.plugins.hooks import Hooks
 
     return Hooks.load(settings.plugins)
 
@@ -82,7 +82,7 @@ def ask_before_publish(
     """Raise CheckFailed where a plug-in refuses the unpublished rows."""
     if hooks is None:
         return
-    from elconsole.hooks import RevocableQuery
+    from elconsole.plugins.hooks import RevocableQuery
 
     def run(text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         return query_only(session, text, parameters)
@@ -95,7 +95,7 @@ def ask_before_publish(
 
 @contextlib.contextmanager
 def _failing(about: HookTask) -> Iterator[None]:
-    from elconsole.hooks import HookFailed
+    from elconsole.plugins.hooks import HookFailed
 
     try:
         yield

@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 
-from elconsole.api import TableRun
-from elconsole.engine import ledger
-from elconsole.engine.pools import Server, Session, open_session
-from elconsole.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError
+from elconsole.core.results import TableRun
+from elconsole.engine.connect.session import Server, Session, open_session
+from elconsole.engine.ledger import runs
 
 LOG = logging.getLogger("elconsole.engine")
 REPORT_EVERY_S = 1.0
@@ -116,7 +116,7 @@ class LedgerWriter:
         self.book.put_back(changed)
 
     def _write_tables(self, changed: Sequence[TableRun]) -> None:
-        ledger.report_progress(self.session, self.run_id, changed)
+        runs.report_progress(self.session, self.run_id, changed)
 
     def _attempt(self, write: Callable[[], None], *, reopen: bool) -> bool:
         if self._left_behind.is_set():
@@ -125,7 +125,7 @@ class LedgerWriter:
             if reopen:
                 self.session.abandon()
                 self.session = open_session(self.server)
-                ledger.hold_run_lock(self.session, self.run_number)
+                runs.hold_run_lock(self.session, self.run_number)
             with self.session.within(WRITE_TIMEOUT_S):
                 write()
         except (psycopg.Error, ElconsoleError) as error:

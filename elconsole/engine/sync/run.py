@@ -17,14 +17,29 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from elconsole.api import RunDetail, RunSummary, SyncRequest, TableRun
-from elconsole.api_types import RunStatus, TableStatus
-from elconsole.engine import ledger
-from elconsole.engine.book import ENDED, LedgerWriter, RunBook
-from elconsole.engine.faults import error_info, table_error
-from elconsole.engine.migrations import prepare_warehouse
-from elconsole.engine.naming import can_spell
-from elconsole.engine.planning import (
+from elconsole.core.errors import (
+    Cancelled,
+    ElconsoleError,
+    ServerError,
+    UsageError,
+)
+from elconsole.core.events import (
+    Emit,
+    Event,
+    SyncCompleted,
+    SyncStarted,
+    TableFailed,
+)
+from elconsole.core.results import RunDetail, RunSummary, SyncRequest, TableRun
+from elconsole.core.types import RunStatus, TableStatus
+from elconsole.engine.catalog.warehouse import WarehouseState, read_state
+from elconsole.engine.connect.parallel import beside
+from elconsole.engine.connect.session import Pools, Session, open_session
+from elconsole.engine.connect.translate import error_info, table_error
+from elconsole.engine.ledger import runs
+from elconsole.engine.ledger.names import can_spell
+from elconsole.engine.ledger.schema import prepare_warehouse
+from elconsole.engine.plan.plan import (
     Survey,
     as_table_run,
     plan_tables,
@@ -32,28 +47,13 @@ from elconsole.engine.planning import (
     survey,
     unreachable,
 )
-from elconsole.engine.pools import Pools, Session, open_session
-from elconsole.engine.state import WarehouseState, read_state
-from elconsole.engine.table_runner import TableRunner
-from elconsole.engine.task import Refused, TableTask
-from elconsole.engine.threads import beside
-from elconsole.errors import (
-    Cancelled,
-    ElconsoleError,
-    ServerError,
-    UsageError,
-)
-from elconsole.events import (
-    Emit,
-    Event,
-    SyncCompleted,
-    SyncStarted,
-    TableFailed,
-)
+from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.sync.recorder import ENDED, LedgerWriter, RunBook
+from elconsole.engine.sync.table import TableRunner
 
 if TYPE_CHECKING:
-    from elconsole.hooks import Hooks
-    from elconsole.settings_models import Settings
+    from elconsole.config.models import Settings
+    from elconsole.plugins.hooks import Hooks
 
 LOG = logging.getLogger("elconsole.engine")
 CANCEL_GRACE_S = 1.0
@@ -119,13 +119,13 @@ class SyncRun:
     def _run(self, session: Session, found: Survey) -> RunDetail:
         prepare_warehouse(session, self.schema)
         session.stop = None
-        number = ledger.start_run(session, self.summary)
+        number = runs.start_run(session, self.summary)
         self.summary = replace(self.summary, run_number=number)
         self.identities = {name: c.identity for name, c in found.catalogs.items()}
         try:
             planned = self._plan(session, found)
             self.book = RunBook([as_table_run(one) for one in planned])
-            ledger.enter_tables(session, self.summary.run_id, self.book.tables())
+            runs.enter_tables(session, self.summary.run_id, self.book.tables())
         except BaseException:
             self._finish(session, "failed")
             raise
@@ -143,7 +143,7 @@ class SyncRun:
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
-        ledger.assign_targets(session, self.schema, keys)
+        runs.assign_targets(session, self.schema, keys)
         return plan_tables(self.settings, found, read_state(session, self.schema), self.request)
 
     def read_state(self) -> WarehouseState:
@@ -158,7 +158,7 @@ class SyncRun:
         self.summary = replace(self.summary, status=status, finished_at=_now())
         try:
             with session.within(CANCEL_GRACE_S if self.stop.is_set() else LEDGER_GRACE_S):
-                ledger.finish_run(session, self.summary)
+                runs.finish_run(session, self.summary)
         except (psycopg.Error, ElconsoleError) as error:
             LOG.warning("run %s: its end could not be written: %s", self.summary.run_id, error)
 

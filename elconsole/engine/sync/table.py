@@ -12,30 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from elconsole.api import QualityRequest
-from elconsole.api_types import TableStatus
-from elconsole.engine.attempt import LoadContext, LoadResult, NotAtOnce
-from elconsole.engine.load import load_table
-from elconsole.engine.merge import known_target
-from elconsole.engine.planning import plan_tables, select, survey
-from elconsole.engine.plugins import (
-    ask_before_extract,
-    ask_before_publish,
-    ask_checks,
-    asks_before_publish,
-    hook_task,
-)
-from elconsole.engine.pools import Session
-from elconsole.engine.publish import CommitInDoubt, was_published
-from elconsole.engine.quality import read_quality
-from elconsole.engine.quality_signals import raise_signals
-from elconsole.engine.quality_statements import QualityTarget
-from elconsole.engine.quality_targets import as_published, quality_target
-from elconsole.engine.table_lock import TargetMoved
-from elconsole.engine.task import Refused, TableTask
-from elconsole.engine.transfer import Transferred
-from elconsole.errors import Cancelled, ElconsoleError, TableLocked, Vetoed
-from elconsole.events import (
+from elconsole.core.errors import Cancelled, ElconsoleError, TableLocked, Vetoed
+from elconsole.core.events import (
     DataExtracted,
     DataLoaded,
     ProgressMade,
@@ -43,10 +21,32 @@ from elconsole.events import (
     TableEvent,
     TableStarted,
 )
-from elconsole.hook_types import HookResult, HookTask
+from elconsole.core.results import QualityRequest
+from elconsole.core.types import TableStatus
+from elconsole.engine.connect.session import Session
+from elconsole.engine.extract.pump import Transferred
+from elconsole.engine.load.context import LoadContext, LoadResult, NotAtOnce
+from elconsole.engine.load.load import load_table
+from elconsole.engine.load.merge import known_target
+from elconsole.engine.plan.plan import plan_tables, select, survey
+from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.publish.commit import CommitInDoubt, was_published
+from elconsole.engine.publish.lock import TargetMoved
+from elconsole.engine.quality.read import read_quality
+from elconsole.engine.quality.signals import raise_signals
+from elconsole.engine.quality.statements import QualityTarget
+from elconsole.engine.quality.targets import as_published, quality_target
+from elconsole.engine.sync.gates import (
+    ask_before_extract,
+    ask_before_publish,
+    ask_checks,
+    asks_before_publish,
+    hook_task,
+)
+from elconsole.plugins.types import HookResult, HookTask
 
 if TYPE_CHECKING:
-    from elconsole.engine.runner import SyncRun
+    from elconsole.engine.sync.run import SyncRun
 
 LOG = logging.getLogger("elconsole.engine")
 

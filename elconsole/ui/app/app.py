@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from elconsole.ui import messages, themes
-from elconsole.ui.listening import ListeningApp
-from elconsole.ui.logbook import LOGGER, LogbookHandler
-from elconsole.ui.options import ConsoleOptions
-from elconsole.ui.screens.dashboard import DashboardScreen
-from elconsole.ui.signals import SignalTrap
+from elconsole.ui.app.news import ListeningApp
+from elconsole.ui.console import messages, themes
+from elconsole.ui.console.log_handler import LOGGER, LogbookHandler
+from elconsole.ui.console.options import ConsoleOptions
+from elconsole.ui.console.signals import SignalTrap
+from elconsole.ui.pages.dashboard import DashboardScreen
 
 if TYPE_CHECKING:
-    from elconsole.ui.cells import Row
+    from elconsole.ui.words.cells import Row
 
 DEMO_CHOSEN = "demo"
 """What the app returns when the welcome screen's demo plant was chosen."""
@@ -35,14 +35,14 @@ def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
     def build() -> Screen[Any]:
         from importlib import import_module
 
-        screen: Screen[Any] = getattr(import_module(f"elconsole.ui.screens.{module}"), name)()
+        screen: Screen[Any] = getattr(import_module(f"elconsole.ui.pages.{module}"), name)()
         return screen
 
     return build
 
 
 def _commands() -> type[Any]:
-    from elconsole.ui.commands import ConsoleCommands
+    from elconsole.ui.app.palette import ConsoleCommands
 
     return ConsoleCommands
 
@@ -142,20 +142,20 @@ class ConsoleApp(ListeningApp):
 
     def action_help(self) -> None:
         """All keys of this place."""
-        from elconsole.ui.screens.help import HelpScreen
+        from elconsole.ui.dialogs.help import HelpScreen
 
         self.push_screen(HelpScreen(self.screen))
 
     def action_command_palette(self) -> None:
         """Every action by its name."""
-        from elconsole.ui.commands import Palette
+        from elconsole.ui.app.palette import Palette
 
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def action_advice(self) -> None:
         """What the advisors noticed."""
-        from elconsole.ui.screens.advice import AdviceScreen
+        from elconsole.ui.pages.advice import AdviceScreen
 
         self.push_screen(AdviceScreen())
 
@@ -180,13 +180,13 @@ class ConsoleApp(ListeningApp):
 
     def show_connection(self, name: str) -> None:
         """Open a connection."""
-        from elconsole.ui.screens.connection import ConnectionDialog
+        from elconsole.ui.dialogs.connection import ConnectionDialog
 
         self.push_screen(ConnectionDialog(name))
 
     def open_row(self, row: Row) -> None:
         """Open whatever a row stands for."""
-        from elconsole.ui.opening import screen_for
+        from elconsole.ui.app.links import screen_for
 
         screen = screen_for(row, self.shown_state)
         if screen is not None:
@@ -200,13 +200,13 @@ class ConsoleApp(ListeningApp):
 
     def on_grid_copy_asked(self, event: Any) -> None:
         """Copy the row."""
-        from elconsole.ui.clipboard import copy
+        from elconsole.ui.console.clipboard import copy
 
         copy(self, "\t".join(text for text in event.row.texts() if text))
 
     def on_grid_export_asked(self, event: Any) -> None:
         """Ask for the format, then write a file."""
-        from elconsole.ui.screens.export import ExportDialog
+        from elconsole.ui.dialogs.export import ExportDialog
 
         self.push_screen(ExportDialog(event.grid))
 
@@ -223,6 +223,6 @@ class ConsoleApp(ListeningApp):
 
 def run_console(options: ConsoleOptions) -> int:
     """Run the console until it is left; returns the exit code."""
-    from elconsole.ui.launch import run
+    from elconsole.ui.app.launch import run
 
     return run(options)

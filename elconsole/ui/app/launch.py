@@ -7,8 +7,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from elconsole.ui.app import DEMO_CHOSEN, ConsoleApp
-from elconsole.ui.options import ConsoleOptions
+from elconsole.ui.app.app import DEMO_CHOSEN, ConsoleApp
+from elconsole.ui.console.options import ConsoleOptions
 
 SYNC_GRACE_S = 1.5
 """How long the end waits for a cancelled sync to roll back and say so."""

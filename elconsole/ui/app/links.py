@@ -6,12 +6,12 @@ from typing import Any
 
 from textual.screen import Screen
 
-from elconsole.api import PlannedTable, RawTable, RunSummary
-from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Row
-from elconsole.ui.entries import LogEntry
-from elconsole.ui.state import ConnectionState, ConsoleState, TableProgress
+from elconsole.core.results import PlannedTable, RawTable, RunSummary
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.state.log import LogEntry
+from elconsole.ui.state.model import ConnectionState, ConsoleState, TableProgress
 from elconsole.ui.tables.quality import QualityItem
+from elconsole.ui.words.cells import Row
 
 
 def selection_of(row: Row) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[Any] | None:
     """The screen that shows a row in full; None where the row says all."""
     match row.data:
         case ConnectionState():
-            from elconsole.ui.screens.connection import ConnectionDialog
+            from elconsole.ui.dialogs.connection import ConnectionDialog
 
             return ConnectionDialog(row.data.info.name)
         case TableProgress(table=table) if table.error is not None and table.status != "succeeded":
@@ -41,7 +41,7 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[Any] | None:
         case RunSummary(run_id=run_id):
             return _run_screen(run_id)
         case QualityItem():
-            from elconsole.ui.screens.chart import ChartScreen
+            from elconsole.ui.pages.chart import ChartScreen
 
             return ChartScreen(row.data)
         case LogEntry(error=ErrorInfo() as error, subject=subject):
@@ -51,23 +51,23 @@ def screen_for(row: Row, state: ConsoleState) -> Screen[Any] | None:
         case LogEntry(subject=subject) if any(
             item.info.name == subject for item in state.connections
         ):
-            from elconsole.ui.screens.connection import ConnectionDialog
+            from elconsole.ui.dialogs.connection import ConnectionDialog
 
             return ConnectionDialog(subject)
         case PlannedTable():
-            from elconsole.ui.screens.drift import DriftDialog
+            from elconsole.ui.dialogs.drift import DriftDialog
 
             return DriftDialog(row.data)
     return None
 
 
 def _run_screen(run_id: str) -> Screen[Any]:
-    from elconsole.ui.screens.run import RunScreen
+    from elconsole.ui.pages.run import RunScreen
 
     return RunScreen(run_id)
 
 
 def _error_dialog(title: str, error: ErrorInfo) -> Screen[Any]:
-    from elconsole.ui.screens.dialogs import ErrorDialog
+    from elconsole.ui.dialogs.dialog import ErrorDialog
 
     return ErrorDialog(title, error)

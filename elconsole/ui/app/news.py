@@ -6,18 +6,19 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from elconsole.ui import messages, store
-from elconsole.ui.entries import said_of
-from elconsole.ui.logbook import LOGGER
-from elconsole.ui.screens.page import PageScreen
-from elconsole.ui.state import started
-from elconsole.ui.syncing import SyncingApp
+from elconsole.ui.app.syncing import SyncingApp
+from elconsole.ui.console import messages
+from elconsole.ui.console.log_handler import LOGGER
+from elconsole.ui.pages.page import PageScreen
+from elconsole.ui.state import answers
+from elconsole.ui.state.log import said_of
+from elconsole.ui.state.model import started
 from elconsole.ui.tables.connections import reason_in_short
 
 if TYPE_CHECKING:
-    from elconsole.api import ConnectionHealth, RunSummary
-    from elconsole.events import TableFailed
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.core.events import TableFailed
+    from elconsole.core.results import ConnectionHealth, RunSummary
+    from elconsole.ui.console.options import ConsoleOptions
 
 QUALITY_EVERY_S = 60.0
 
@@ -65,7 +66,7 @@ class ListeningApp(SyncingApp):
 
     def on_engine_refused(self, message: messages.EngineRefused) -> None:
         """Show why, and end with the error's exit code once it was read."""
-        from elconsole.ui.screens.dialogs import ErrorDialog
+        from elconsole.ui.dialogs.dialog import ErrorDialog
 
         def end(_: object) -> None:
             self.exit(return_code=message.exit_code)
@@ -85,7 +86,7 @@ class ListeningApp(SyncingApp):
 
     def on_probe_started(self, message: messages.ProbeStarted) -> None:
         """A connection is being asked: nothing to see unless it takes long."""
-        self.state = store.probe_started(self.state, message.name, message.at)
+        self.state = answers.probe_started(self.state, message.name, message.at)
 
     def on_probe_answered(self, message: messages.ProbeAnswered) -> None:
         """Fold a probe."""
@@ -93,7 +94,7 @@ class ListeningApp(SyncingApp):
         before = next(
             (c.health for c in self.state.connections if c.info.name == health.name), None
         )
-        self.fold(store.probe_answered(self.state, health))
+        self.fold(answers.probe_answered(self.state, health))
         was_down = before is not None and before.status == "down"
         if health.status == "down" and not was_down:
             reason = reason_in_short(health.error, health.name)
@@ -107,7 +108,7 @@ class ListeningApp(SyncingApp):
             if item.health is not None and item.health.status == "down":
                 self.background.hurry(f"probe-{item.info.name}")
         if health.role == "warehouse":
-            self.fold(store.solved(self.state, "watch"))
+            self.fold(answers.solved(self.state, "watch"))
             self.background.hurry("watch")
             self._read_anew()
 
@@ -119,7 +120,7 @@ class ListeningApp(SyncingApp):
                 return
             self._greeted = True
             if all(item.health is not None and item.health.status == "down" for item in states):
-                from elconsole.ui.screens.welcome import WelcomeScreen
+                from elconsole.ui.dialogs.welcome import WelcomeScreen
 
                 self.push_screen(WelcomeScreen(welcome))
                 return
@@ -127,14 +128,14 @@ class ListeningApp(SyncingApp):
 
     def on_run_seen(self, message: messages.RunSeen) -> None:
         """Fold a run, whoever runs it."""
-        from elconsole.ui.progress import run_seen
+        from elconsole.ui.state.runs import run_seen
 
         run = message.detail.run
         before = self.state.run(run.run_id)
         was_running = before is not None and before.running
         ended = run.status != "running" and (was_running or self._end_is_news(run))
         missed = self.state.problem("watch") is not None
-        self.fold(run_seen(store.solved(self.state, "watch"), message.detail, message.at))
+        self.fold(run_seen(answers.solved(self.state, "watch"), message.detail, message.at))
         if ended or missed:
             self._read_anew()
         if was_running and run.status == "failed" and before is not None and not before.here:
@@ -150,12 +151,12 @@ class ListeningApp(SyncingApp):
 
     def on_watch_broken(self, message: messages.WatchBroken) -> None:
         """The warehouse's row says it already; what is missed now is read afterwards."""
-        self.fold(store.failed(self.state, "watch", message.error))
+        self.fold(answers.failed(self.state, "watch", message.error))
 
     def on_event_seen(self, message: messages.EventSeen) -> None:
         """Fold an event of our own sync; failures and signals also pop up."""
-        from elconsole.events import QualitySignal, TableFailed
-        from elconsole.ui.progress import event_seen
+        from elconsole.core.events import QualitySignal, TableFailed
+        from elconsole.ui.state.runs import event_seen
 
         event = message.event
         self.fold(event_seen(self.state, event))
@@ -174,17 +175,17 @@ class ListeningApp(SyncingApp):
     def on_answered(self, message: messages.Answered) -> None:
         """Fold an answer."""
         if message.question == "runs":
-            self.fold(store.history_read(self.state, message.parts["history"]))
+            self.fold(answers.history_read(self.state, message.parts["history"]))
         else:
-            self.fold(store.answered(self.state, message.question, **message.parts))
+            self.fold(answers.answered(self.state, message.question, **message.parts))
 
     def on_unanswered(self, message: messages.Unanswered) -> None:
         """Fold the reason."""
-        self.fold(store.failed(self.state, message.question, message.error))
+        self.fold(answers.failed(self.state, message.question, message.error))
 
     def on_detail_read(self, message: messages.DetailRead) -> None:
         """Hand an answer to the screen that asked."""
-        from elconsole.ui.screens.detail import DetailScreen
+        from elconsole.ui.pages.detail import DetailScreen
 
         for screen in self.screen_stack:
             if isinstance(screen, DetailScreen):
@@ -196,7 +197,7 @@ class ListeningApp(SyncingApp):
 
     def on_logged(self, message: messages.Logged) -> None:
         """Fold a line of the program's log."""
-        self.fold(store.logged(self.state, message.entry))
+        self.fold(answers.logged(self.state, message.entry))
 
     def _read_quality(self) -> None:
         if not self.paused:

@@ -10,12 +10,12 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 from textual.worker import Worker
 
-from elconsole.api import SyncRequest
-from elconsole.ui.text import key_name, safe
-from elconsole.ui.widgets.bars import PAGES
+from elconsole.core.results import SyncRequest
+from elconsole.ui.pages.bars import PAGES
+from elconsole.ui.words.text import key_name, safe
 
 if TYPE_CHECKING:
-    from elconsole.ui.app import ConsoleApp
+    from elconsole.ui.app.app import ConsoleApp
 
 Command = tuple[str, str, Callable[[], Any]]
 """Title, what it does, the deed."""

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from elconsole.errors import EXIT_FAILED, EXIT_OK
-from elconsole.ui import messages
-from elconsole.ui.core import StateApp
-from elconsole.ui.options import ConsoleOptions
-from elconsole.ui.screens.page import PageScreen
+from elconsole.core.errors import EXIT_FAILED, EXIT_OK
+from elconsole.ui.console import messages
+from elconsole.ui.console.console import StateApp
+from elconsole.ui.console.options import ConsoleOptions
+from elconsole.ui.pages.page import PageScreen
 
 if TYPE_CHECKING:
-    from elconsole.api import SyncRequest
-    from elconsole.api_types import ErrorInfo
+    from elconsole.core.results import SyncRequest
+    from elconsole.core.types import ErrorInfo
 
 CANCEL_GRACE_S = 1.5
 """How long quitting waits for a cancelled sync to say that it has ended."""
@@ -80,7 +80,7 @@ class SyncingApp(StateApp):
         """Cancel our sync: the flag first, then every blocked call."""
         if self.sync_stop is None or self.questions.engine is None:
             return
-        from elconsole.ui.progress import cancelling
+        from elconsole.ui.state.runs import cancelling
 
         self.sync_stop.set()
         self.background.last(self.questions.engine.interrupt)
@@ -92,7 +92,7 @@ class SyncingApp(StateApp):
         grid = page.grid()
         if grid is None or page.focused is not grid:
             return ()
-        from elconsole.ui.opening import selection_of
+        from elconsole.ui.app.links import selection_of
 
         row = grid.row_under_cursor()
         return selection_of(row) if row is not None else ()
@@ -103,14 +103,14 @@ class SyncingApp(StateApp):
 
     def action_sync(self) -> None:
         """Sync everything, or what the cursor stands on."""
-        from elconsole.api import SyncRequest
+        from elconsole.core.results import SyncRequest
 
         self.start_sync(SyncRequest(selection=self.sync_target()))
 
     def action_full_refresh(self) -> None:
         """Ask, then read everything anew."""
-        from elconsole.api import SyncRequest
-        from elconsole.ui.screens.dialogs import RefreshDialog
+        from elconsole.core.results import SyncRequest
+        from elconsole.ui.dialogs.dialog import RefreshDialog
 
         if self._told_busy():
             return
@@ -134,7 +134,7 @@ class SyncingApp(StateApp):
 
     def on_sync_ended(self, message: messages.SyncEnded) -> None:
         """Our own sync returned: its result is the last word."""
-        from elconsole.ui.progress import run_seen
+        from elconsole.ui.state.runs import run_seen
 
         state = replace(self.state, starting=False)
         if message.detail is not None:
@@ -170,9 +170,9 @@ class SyncingApp(StateApp):
 
     def _say_not_started(self, error: ErrorInfo) -> None:
         """In the log, and in a dialog where somebody asked for the sync and none is open."""
-        from elconsole.ui import store
-        from elconsole.ui.entries import LogEntry, error_line
-        from elconsole.ui.screens.dialogs import ErrorDialog
+        from elconsole.ui.dialogs.dialog import ErrorDialog
+        from elconsole.ui.state import answers
+        from elconsole.ui.state.log import LogEntry, error_line
 
         title = "The sync could not start"
         entry = LogEntry(
@@ -184,7 +184,7 @@ class SyncingApp(StateApp):
             detail=error_line(error),
             error=error,
         )
-        self.fold(store.logged(self.state, entry))
+        self.fold(answers.logged(self.state, entry))
         if self._automatic or any(isinstance(item, ErrorDialog) for item in self.screen_stack):
             self.tell(title, error.message, "error")
         else:
@@ -195,7 +195,7 @@ class SyncingApp(StateApp):
         if self.sync_stop is None or not self._sync_goes_on():
             self.exit()
             return
-        from elconsole.ui.screens.dialogs import QuitDialog
+        from elconsole.ui.dialogs.dialog import QuitDialog
 
         self.push_screen(QuitDialog(), self._quit_chosen)
 
@@ -203,7 +203,7 @@ class SyncingApp(StateApp):
         """Whether quitting waits for an answer only because of the sync."""
         if len(self.screen_stack) < 2:
             return False
-        from elconsole.ui.screens.dialogs import QuitDialog
+        from elconsole.ui.dialogs.dialog import QuitDialog
 
         return isinstance(self.screen_stack[-1], QuitDialog)
 
@@ -224,7 +224,7 @@ class SyncingApp(StateApp):
             return
         self._plan_auto_sync()
         if self.sync_stop is None and self.wished is None:
-            from elconsole.api import SyncRequest
+            from elconsole.core.results import SyncRequest
 
             self.start_sync(SyncRequest(), automatic=True)
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from textual_serve.server import Server
 
-from elconsole.errors import UsageError
+from elconsole.core.errors import UsageError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -11,12 +11,13 @@ from textual.await_complete import AwaitComplete
 from textual.events import Event, Key
 from textual.timer import Timer
 
-from elconsole.ui import state, themes
-from elconsole.ui.background import Background
-from elconsole.ui.options import ConsoleOptions
-from elconsole.ui.questions import Questions
-from elconsole.ui.screens.page import PageScreen
-from elconsole.ui.typed import TypedKeys
+from elconsole.ui.console import themes
+from elconsole.ui.console.keys import TypedKeys
+from elconsole.ui.console.options import ConsoleOptions
+from elconsole.ui.console.questions import Questions
+from elconsole.ui.console.threads import Background
+from elconsole.ui.pages.page import PageScreen
+from elconsole.ui.state import model
 
 REPAINT_EVERY_S = 0.25
 SIZE_SETTLED_S = 0.15
@@ -31,7 +32,7 @@ class StateApp(App[str]):
         if self.no_color:
             self._filters = [*themes.without_colours(self._filters)]
         self.options = options
-        self.state = state.started(options.connections)
+        self.state = model.started(options.connections)
         """What is known."""
         self.shown_state = self.state
         """What is painted: the state, or what it was when the screen was frozen."""
@@ -90,7 +91,7 @@ class StateApp(App[str]):
         else:
             await super().on_event(event)
 
-    def fold(self, folded: state.ConsoleState) -> None:
+    def fold(self, folded: model.ConsoleState) -> None:
         """Take a new state and have it painted soon."""
         if folded is self.state:
             return
@@ -113,7 +114,7 @@ class StateApp(App[str]):
 
     def tell(self, title: str, words: str, severity: Any = "information") -> None:
         """A toast; the text is data, never markup."""
-        from elconsole.ui.text import safe
+        from elconsole.ui.words.text import safe
 
         self.notify(safe(words, 160), title=safe(title, 80), severity=severity, markup=False)
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from elconsole.ui.entries import Level, LogEntry
-from elconsole.ui.text import safe
+from elconsole.ui.state.log import Level, LogEntry
+from elconsole.ui.words.text import safe
 
 LOGGER = "elconsole"
 LONGEST_LINE = 2000

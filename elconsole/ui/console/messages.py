@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import ConnectionHealth, Engine, RunDetail
-    from elconsole.api_types import ErrorInfo
-    from elconsole.events import Event
-    from elconsole.ui.entries import LogEntry
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.core.events import Event
+    from elconsole.core.results import ConnectionHealth, Engine, RunDetail
+    from elconsole.core.types import ErrorInfo
+    from elconsole.ui.console.options import ConsoleOptions
+    from elconsole.ui.state.log import LogEntry
 
 
 class OptionsRead(Message):
@@ -92,7 +92,7 @@ class EventSeen(Message):
 
     def can_replace(self, message: Message) -> bool:
         """Progress of a table replaces older progress of the same table."""
-        from elconsole.events import ProgressMade
+        from elconsole.core.events import ProgressMade
 
         mine, other = self.event, getattr(message, "event", None)
         return (

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from elconsole.record import record
+from elconsole.core.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import ConnectionInfo, Engine, RunDetail, SyncRequest
+    from elconsole.core.results import ConnectionInfo, Engine, RunDetail, SyncRequest
 
 
 def utc_now() -> datetime:

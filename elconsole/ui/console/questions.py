@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from elconsole.errors import EXIT_FAILED, EXIT_OK, ElconsoleError
-from elconsole.ui import messages
-from elconsole.ui.background import Background, error_info
+from elconsole.core.errors import EXIT_FAILED, EXIT_OK, ElconsoleError
+from elconsole.ui.console import messages
+from elconsole.ui.console.threads import Background, error_info
 
 if TYPE_CHECKING:
     import threading
 
-    from elconsole.api import ConnectionInfo, Engine, SyncRequest
-    from elconsole.api_types import ErrorInfo
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.core.results import ConnectionInfo, Engine, SyncRequest
+    from elconsole.core.types import ErrorInfo
+    from elconsole.ui.console.options import ConsoleOptions
 
 LONGEST_BACKOFF_S = 20.0
 HISTORY_LIMIT = 200
@@ -72,7 +72,7 @@ class Questions:
             try:
                 health = self.engine.probe(info.name)
             except Exception as error:  # noqa: BLE001 - the one catch of this thread
-                from elconsole.api import ConnectionHealth
+                from elconsole.core.results import ConnectionHealth
 
                 health = ConnectionHealth(
                     name=info.name,
@@ -120,7 +120,7 @@ class Questions:
         engine = self.engine
         if engine is None:
             return
-        from elconsole.api import QualityRequest, SyncRequest
+        from elconsole.core.results import QualityRequest, SyncRequest
 
         work: dict[str, Callable[[], dict[str, object]]] = {
             "runs": lambda: {"history": engine.runs(HISTORY_LIMIT)},

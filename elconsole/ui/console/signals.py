@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from elconsole.ui.app import ConsoleApp
+    from elconsole.ui.app.app import ConsoleApp
 
 ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from elconsole.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError
 
 if TYPE_CHECKING:
-    from elconsole.api_types import ErrorInfo
+    from elconsole.core.types import ErrorInfo
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ Refused = Callable[["ErrorInfo"], Message]
 
 def error_info(error: BaseException) -> ErrorInfo:
     """Any exception as the value that is shown."""
-    from elconsole.api_types import ErrorInfo
+    from elconsole.core.types import ErrorInfo
 
     if isinstance(error, ElconsoleError):
         return ErrorInfo(error.kind, str(error), error.hint, error.sqlstate)

@@ -9,13 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from elconsole.ui.entries import said_of
-from elconsole.ui.screens.dialogs import Dialog, Foot
+from elconsole.ui.dialogs.dialog import Dialog, Foot
+from elconsole.ui.state.log import said_of
 from elconsole.ui.tables.connections import standing
-from elconsole.ui.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
+from elconsole.ui.words.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
 
 if TYPE_CHECKING:
-    from elconsole.ui.app import ConsoleApp
+    from elconsole.ui.app.app import ConsoleApp
 
 TONES = {"ok": "$success", "warn": "$warning", "bad": "$error", "dim": "$dim"}
 

@@ -15,16 +15,16 @@ from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import Static
 
-from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.entries import said_of, tables_text
-from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import count, safe, safe_lines, span_of
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.state.log import said_of, tables_text
+from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.row_cursor import MOVING
+from elconsole.ui.words.cells import Column, Row, Table, cell
+from elconsole.ui.words.text import count, safe, safe_lines, span_of
 
 if TYPE_CHECKING:
-    from elconsole.api import PlannedTable, RawTable
+    from elconsole.core.results import PlannedTable, RawTable
 
 Choice = tuple[str, str, str, str]
 """Key, answer, label, what it means."""
@@ -153,7 +153,7 @@ class ErrorDialog(Dialog):
 
     def action_copy_error(self) -> None:
         """Copy everything the dialog says."""
-        from elconsole.ui.clipboard import copy
+        from elconsole.ui.console.clipboard import copy
 
         error = self.error
         parts = [self.title_words, self._said, f"SQLSTATE {error.sqlstate}", error.hint]

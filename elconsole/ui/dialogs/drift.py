@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from elconsole.api import PlannedTable
-from elconsole.ui.screens.dialogs import Dialog, line
+from elconsole.core.results import PlannedTable
+from elconsole.ui.dialogs.dialog import Dialog, line
 from elconsole.ui.tables.schema import planned_words
-from elconsole.ui.text import safe, safe_lines
+from elconsole.ui.words.text import safe, safe_lines
 
 
 class DriftDialog(Dialog):

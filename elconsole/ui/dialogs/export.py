@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from textual.app import ComposeResult
 
-from elconsole.ui.cells import Column, Row
-from elconsole.ui.screens.dialogs import Dialog, line
+from elconsole.ui.dialogs.dialog import Dialog, line
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.words.cells import Column, Row
 
 
 def exported(columns: tuple[Column, ...]) -> dict[str, int]:
@@ -100,7 +100,7 @@ class ExportDialog(Dialog):
         self.dismiss(answer)
 
     def _write(self, form: str) -> None:
-        from elconsole.ui.app import ConsoleApp
+        from elconsole.ui.app.app import ConsoleApp
 
         grid = self._grid
         write = as_csv if form == "csv" else as_json

@@ -9,8 +9,8 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Static
 
-from elconsole.ui.screens.dialogs import Dialog, line
-from elconsole.ui.text import key_name
+from elconsole.ui.dialogs.dialog import Dialog, line
+from elconsole.ui.words.text import key_name
 
 
 def bound_keys(screen: Screen[Any]) -> list[tuple[str, str, str]]:

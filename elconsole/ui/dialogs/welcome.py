@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from elconsole.errors import ElconsoleError
-from elconsole.ui.background import error_info
-from elconsole.ui.options import Welcome
-from elconsole.ui.screens.dialogs import Dialog, ErrorDialog, line
-from elconsole.ui.text import safe
+from elconsole.core.errors import ElconsoleError
+from elconsole.ui.console.options import Welcome
+from elconsole.ui.console.threads import error_info
+from elconsole.ui.dialogs.dialog import Dialog, ErrorDialog, line
+from elconsole.ui.words.text import safe
 
 
 class WelcomeScreen(Dialog):
@@ -40,7 +40,7 @@ class WelcomeScreen(Dialog):
     def choose(self, answer: str) -> None:
         """Go that way; the welcome stays behind it."""
         if answer == "demo":
-            from elconsole.ui.app import DEMO_CHOSEN
+            from elconsole.ui.app.app import DEMO_CHOSEN
 
             self.app.exit(DEMO_CHOSEN)
         elif answer == "write":

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from elconsole.api import AdviceReport
-from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Cell, cell
-from elconsole.ui.entries import error_line
-from elconsole.ui.screens.detail import DetailScreen
-from elconsole.ui.text import safe
+from elconsole.core.results import AdviceReport
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.pages.detail import DetailScreen
+from elconsole.ui.state.log import error_line
 from elconsole.ui.widgets.lines import Lines
+from elconsole.ui.words.cells import Cell, cell
+from elconsole.ui.words.text import safe
 
 COMMAND_LETTERS = 4000
 """A command is run as it stands: it must not be cut where it is only long."""
@@ -62,7 +62,7 @@ class AdviceScreen(DetailScreen):
 
     def action_copy(self) -> None:
         """Copy everything that stands here, commands in full."""
-        from elconsole.ui.clipboard import copy
+        from elconsole.ui.console.clipboard import copy
 
         copy(self.app, "\n".join("".join(span.text for span in item) for item in self._lines))
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 
-from elconsole.ui.state import ConsoleState
+from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.connections import overall
-from elconsole.ui.text import clock, key_name, safe
 from elconsole.ui.widgets.line_bar import LineBar, Part
+from elconsole.ui.words.text import clock, key_name, safe
 
 if TYPE_CHECKING:
-    from elconsole.ui.app import ConsoleApp
-    from elconsole.ui.options import ConsoleOptions
+    from elconsole.ui.app.app import ConsoleApp
+    from elconsole.ui.console.options import ConsoleOptions
 
 PAGES: tuple[tuple[str, str], ...] = (
     ("dashboard", "Dashboard"),

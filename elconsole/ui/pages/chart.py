@@ -9,16 +9,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 
-from elconsole.api import Period, QualityReport, QualityRequest
-from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Table, cell
-from elconsole.ui.screens.detail import DetailScreen
+from elconsole.core.results import Period, QualityReport, QualityRequest
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.pages.detail import DetailScreen
 from elconsole.ui.tables import units
 from elconsole.ui.tables.quality import QualityItem
-from elconsole.ui.text import dimension_name, safe
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.widgets.plot import READING, Plot
+from elconsole.ui.words.cells import Table, cell
+from elconsole.ui.words.text import dimension_name, safe
 
 UNITS_LIMIT = 200
 PERIODS: tuple[Period, ...] = ("day", "shift", "batch", "hour")

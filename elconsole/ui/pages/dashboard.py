@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from elconsole.ui.cells import Table
-from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.pages.page import PageScreen
 from elconsole.ui.tables import activity, connections, quality_panels, raw, sync
-from elconsole.ui.text import clock, safe
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.line_bar import LineBar, Part
+from elconsole.ui.words.cells import Table
+from elconsole.ui.words.text import clock, safe
 
 
 class DashboardScreen(PageScreen):

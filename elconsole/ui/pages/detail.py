@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 
-from elconsole.api_types import ErrorInfo
-from elconsole.ui.screens.page import PageScreen
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.pages.page import PageScreen
 
 
 class DetailScreen(PageScreen):

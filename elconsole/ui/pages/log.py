@@ -7,11 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from elconsole.ui.cells import Table
-from elconsole.ui.entries import LEVELS, Level
-from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.pages.page import PageScreen
+from elconsole.ui.state.log import LEVELS, Level
 from elconsole.ui.tables import activity
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.words.cells import Table
 
 
 class LogScreen(PageScreen):

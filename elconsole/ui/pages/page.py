@@ -9,14 +9,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from elconsole.ui.widgets.bars import KeyBar, TopBar
+from elconsole.ui.pages.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from elconsole.ui.app import ConsoleApp
+    from elconsole.ui.app.app import ConsoleApp
 
 
 class PageScreen(Screen[None]):

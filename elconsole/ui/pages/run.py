@@ -6,15 +6,15 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from elconsole.api import RunDetail, RunSummary
-from elconsole.api_types import ErrorInfo
-from elconsole.ui.cells import Table
-from elconsole.ui.entries import run_name
-from elconsole.ui.screens.detail import DetailScreen
+from elconsole.core.results import RunDetail, RunSummary
+from elconsole.core.types import ErrorInfo
+from elconsole.ui.pages.detail import DetailScreen
+from elconsole.ui.state.log import run_name
 from elconsole.ui.tables import runs
-from elconsole.ui.text import safe
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
+from elconsole.ui.words.cells import Table
+from elconsole.ui.words.text import safe
 
 
 class RunScreen(DetailScreen):
@@ -101,7 +101,7 @@ class RunScreen(DetailScreen):
         """Open a table's error."""
         table = event.row.data
         if table is not None and table.error is not None:
-            from elconsole.ui.screens.dialogs import ErrorDialog
+            from elconsole.ui.dialogs.dialog import ErrorDialog
 
             self.app.push_screen(ErrorDialog(f"{table.source}.{table.table}", table.error))
         else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from elconsole.ui.cells import Table
-from elconsole.ui.screens.page import PageScreen
+from elconsole.ui.pages.page import PageScreen
 from elconsole.ui.tables import schema
 from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.words.cells import Table
 
 
 class SchemaScreen(PageScreen):

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.ui.state import ConnectionState, ConsoleState
+from elconsole.ui.state.model import ConnectionState, ConsoleState
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import ConnectionHealth, RunSummary
-    from elconsole.api_types import ErrorInfo
-    from elconsole.ui.entries import LogEntry
+    from elconsole.core.results import ConnectionHealth, RunSummary
+    from elconsole.core.types import ErrorInfo
+    from elconsole.ui.state.log import LogEntry
 
 LATENCIES_KEPT = 120
 LOG_KEPT = 2000
@@ -50,7 +50,7 @@ def probe_answered(state: ConsoleState, health: ConnectionHealth) -> ConsoleStat
         changed_at=health.checked_at if turned else before.changed_at,
     )
     state = _with_connection(state, health.name, lambda _: after)
-    from elconsole.ui import journal
+    from elconsole.ui.state import journal
 
     entry = journal.of_health(before.health, health, after.usual_ms(), before.changed_at)
     return logged(state, entry) if entry else state
@@ -61,7 +61,7 @@ def history_read(state: ConsoleState, runs: tuple[RunSummary, ...]) -> ConsoleSt
 
     It tells the end of runs that nobody could watch; our own run tells that itself.
     """
-    from elconsole.ui import journal
+    from elconsole.ui.state import journal
 
     ended = {run.run_id: run for run in runs if run.status != "running"}
     followed = tuple(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from elconsole.api import ConnectionHealth, RunDetail, RunSummary, TableRun
-from elconsole.events import (
+from elconsole.core.events import (
     DataExtracted,
     DataLoaded,
     Event,
@@ -16,8 +15,8 @@ from elconsole.events import (
     TableFailed,
     TableStarted,
 )
-from elconsole.ui.cells import Tone
-from elconsole.ui.entries import (
+from elconsole.core.results import ConnectionHealth, RunDetail, RunSummary, TableRun
+from elconsole.ui.state.log import (
     LogEntry,
     error_line,
     mode_text,
@@ -25,7 +24,8 @@ from elconsole.ui.entries import (
     started_by,
     tables_text,
 )
-from elconsole.ui.text import count, count_short, percent, safe, span_of
+from elconsole.ui.words.cells import Tone
+from elconsole.ui.words.text import count, count_short, percent, safe, span_of
 
 
 def of_event(event: Event) -> LogEntry | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from elconsole.record import record
-from elconsole.ui.cells import Tone
-from elconsole.ui.text import clock, safe
+from elconsole.core.record import record
+from elconsole.ui.words.cells import Tone
+from elconsole.ui.words.text import clock, safe
 
 if TYPE_CHECKING:
-    from elconsole.api import RunSummary
-    from elconsole.api_types import ErrorInfo
-    from elconsole.ui.state import ConsoleState
+    from elconsole.core.results import RunSummary
+    from elconsole.core.types import ErrorInfo
+    from elconsole.ui.state.model import ConsoleState
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.record import record
+from elconsole.core.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import (
+    from elconsole.core.results import (
         AdviceReport,
         ConnectionHealth,
         ConnectionInfo,
@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # the first frame needs none of them
         RunSummary,
         TableRun,
     )
-    from elconsole.api_types import ErrorInfo
-    from elconsole.ui.entries import LogEntry
+    from elconsole.core.types import ErrorInfo
+    from elconsole.ui.state.log import LogEntry
 
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled", "locked"})
 """The statuses of a table that will not change any more."""
@@ -114,7 +114,7 @@ class RunState:
 
     def detail(self) -> RunDetail:
         """The run as the engine's own result type."""
-        from elconsole.api import RunDetail
+        from elconsole.core.results import RunDetail
 
         return RunDetail(self.run, tuple(item.table for item in self.tables))
 

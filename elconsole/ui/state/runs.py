@@ -10,9 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
-from elconsole.api import RunDetail, RunSummary, TableRun
-from elconsole.api_types import TableStatus
-from elconsole.events import (
+from elconsole.core.events import (
     DataExtracted,
     DataLoaded,
     Event,
@@ -24,9 +22,11 @@ from elconsole.events import (
     TableFailed,
     TableStarted,
 )
-from elconsole.ui import journal
-from elconsole.ui.state import ENDED, ConsoleState, RunState, TableProgress
-from elconsole.ui.store import logged
+from elconsole.core.results import RunDetail, RunSummary, TableRun
+from elconsole.core.types import TableStatus
+from elconsole.ui.state import journal
+from elconsole.ui.state.answers import logged
+from elconsole.ui.state.model import ENDED, ConsoleState, RunState, TableProgress
 
 SAMPLES_KEPT = 12
 VALUES = attrgetter(*TableRun.__slots__)

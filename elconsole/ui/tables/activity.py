@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from elconsole.ui.cells import Column, Row, Span, Table, Tone, cell
-from elconsole.ui.entries import LEVELS, Level, LogEntry
-from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import moment, safe
+from elconsole.ui.state.log import LEVELS, Level, LogEntry
+from elconsole.ui.state.model import ConsoleState
+from elconsole.ui.words.cells import Column, Row, Span, Table, Tone, cell
+from elconsole.ui.words.text import moment, safe
 
 ACTIVITY_ROWS = 200
 LEVEL_TONES: dict[Level, Tone] = {

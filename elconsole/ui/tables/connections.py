@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.record import record
-from elconsole.ui.cells import Cell, Column, Row, Span, Table, Tone, cell
-from elconsole.ui.entries import error_line
-from elconsole.ui.state import ConnectionState, ConsoleState
-from elconsole.ui.text import NOTHING, clock, safe, size, spark, whole_seconds
+from elconsole.core.record import record
+from elconsole.ui.state.log import error_line
+from elconsole.ui.state.model import ConnectionState, ConsoleState
+from elconsole.ui.words.cells import Cell, Column, Row, Span, Table, Tone, cell
+from elconsole.ui.words.text import NOTHING, clock, safe, size, spark, whole_seconds
 
 if TYPE_CHECKING:
-    from elconsole.api_types import ErrorInfo
+    from elconsole.core.types import ErrorInfo
 
 STALE_AFTER_S = 3.0
 """A probe under way for longer than this makes its row stale."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elconsole.record import record
-from elconsole.ui.cells import Cell, Column, Row, Span, Tone, cell
-from elconsole.ui.entries import error_line
-from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import NOTHING, dimension_name, safe, spark
+from elconsole.core.record import record
+from elconsole.ui.state.log import error_line
+from elconsole.ui.state.model import ConsoleState
+from elconsole.ui.words.cells import Cell, Column, Row, Span, Tone, cell
+from elconsole.ui.words.text import NOTHING, dimension_name, safe, spark
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import QualityRow, QualityTable
+    from elconsole.core.results import QualityRow, QualityTable
 
 TREND_PERIODS = 14
 TROUBLE = "out of control"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from elconsole.api import QualityTable
-from elconsole.ui.cells import Column, Row, Table, Tone, cell
-from elconsole.ui.entries import unread_since
-from elconsole.ui.state import ConsoleState
+from elconsole.core.results import QualityTable
+from elconsole.ui.state.log import unread_since
+from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.quality import (
     ORIGIN,
     TREND_PERIODS,
@@ -26,7 +25,8 @@ from elconsole.ui.tables.quality import (
     unread,
     unreadable,
 )
-from elconsole.ui.text import (
+from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.words.text import (
     NOTHING,
     clock,
     count,

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.ui.cells import Column, Row, Table, Tone, cell
-from elconsole.ui.entries import unread_since
-from elconsole.ui.state import ConsoleState
+from elconsole.ui.state.log import unread_since
+from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.quality import (
     ORIGIN,
     TREND_PERIODS,
@@ -25,7 +24,8 @@ from elconsole.ui.tables.quality import (
     unread,
     unreadable,
 )
-from elconsole.ui.text import (
+from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.words.text import (
     count,
     dimension_name,
     interval,
@@ -37,7 +37,7 @@ from elconsole.ui.text import (
 )
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.api import QualityReport, QualityTable
+    from elconsole.core.results import QualityReport, QualityTable
 
 
 def split(report: QualityReport) -> tuple[tuple[QualityTable, ...], tuple[QualityTable, ...]]:

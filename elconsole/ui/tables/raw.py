@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.ui.cells import Column, Row, Table, cell
-from elconsole.ui.entries import unread_since
-from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import NOTHING, ago, count, safe, size
+from elconsole.ui.state.log import unread_since
+from elconsole.ui.state.model import ConsoleState
+from elconsole.ui.words.cells import Column, Row, Table, cell
+from elconsole.ui.words.text import NOTHING, ago, count, safe, size
 
 if TYPE_CHECKING:
-    from elconsole.api import RawTable
+    from elconsole.core.results import RawTable
 
 
 def panel(state: ConsoleState, now: datetime) -> Table:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from elconsole.api import RunDetail, RunSummary, TableRun
-from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.entries import error_text, mode_text, run_name, started_by, unread_since
-from elconsole.ui.state import ConsoleState
+from elconsole.core.results import RunDetail, RunSummary, TableRun
+from elconsole.ui.state.log import error_text, mode_text, run_name, started_by, unread_since
+from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.sync import MARKS
-from elconsole.ui.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
+from elconsole.ui.words.cells import Cell, Column, Row, Table, Tone, cell
+from elconsole.ui.words.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
 
 
 def rows_per_second(run: RunSummary) -> float | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from elconsole.api import PlannedTable
-from elconsole.api_types import SchemaChange
-from elconsole.ui.cells import Column, Row, Table, Tone, cell
-from elconsole.ui.entries import error_line, unread_since
-from elconsole.ui.state import ConsoleState
-from elconsole.ui.text import NOTHING, clock, count_short, safe
+from elconsole.core.results import PlannedTable
+from elconsole.core.types import SchemaChange
+from elconsole.ui.state.log import error_line, unread_since
+from elconsole.ui.state.model import ConsoleState
+from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.words.text import NOTHING, clock, count_short, safe
 
 COLUMNS = (
     Column("table / column", min_width=16, max_width=52),

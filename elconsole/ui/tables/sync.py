@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from elconsole.ui.cells import Cell, Column, Row, Table, Tone, cell
-from elconsole.ui.entries import error_line, mode_text, run_name, started_by
-from elconsole.ui.state import ConsoleState, RunState, TableProgress
-from elconsole.ui.text import (
+from elconsole.ui.state.log import error_line, mode_text, run_name, started_by
+from elconsole.ui.state.model import ConsoleState, RunState, TableProgress
+from elconsole.ui.words.cells import Cell, Column, Row, Table, Tone, cell
+from elconsole.ui.words.text import (
     ago,
     bar,
     clock,

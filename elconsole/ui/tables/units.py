@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from elconsole.api import QualityRow, UnitsPage
-from elconsole.ui.cells import Cell, Column, Row, Table, cell
+from elconsole.core.results import QualityRow, UnitsPage
 from elconsole.ui.tables.quality import arrow, judged_tone, judgement, rate_tone
-from elconsole.ui.text import NOTHING, bar, count, interval, percent, safe
+from elconsole.ui.words.cells import Cell, Column, Row, Table, cell
+from elconsole.ui.words.text import NOTHING, bar, count, interval, percent, safe
 
 UNINTERESTING = "_airbyte_"
 

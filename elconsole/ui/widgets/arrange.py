@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from elconsole.record import record
-from elconsole.ui.cells import Cell, Column, Row, Span, Table
+from elconsole.core.record import record
+from elconsole.ui.words.cells import Cell, Column, Row, Span, Table
 
 GAP = 2
 MEASURED_ROWS = 400

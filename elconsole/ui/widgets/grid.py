@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from elconsole.ui.arrange import GAP, Sort, cut, fitted, joined, shown, widths, wrapped_cell
-from elconsole.ui.cells import Cell, Row, Span, Table, cell
-from elconsole.ui.looks import look
+from elconsole.ui.widgets.arrange import GAP, Sort, cut, fitted, joined, shown, widths, wrapped_cell
+from elconsole.ui.widgets.looks import look
 from elconsole.ui.widgets.row_cursor import RowCursor
+from elconsole.ui.words.cells import Cell, Row, Span, Table, cell
 
 
 class Grid(RowCursor):

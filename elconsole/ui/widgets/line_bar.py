@@ -8,8 +8,8 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
-from elconsole.record import record
-from elconsole.ui.looks import look
+from elconsole.core.record import record
+from elconsole.ui.widgets.looks import look
 
 
 @record(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from elconsole.ui.arrange import wrapped_cell
-from elconsole.ui.cells import Cell, Row, Table
+from elconsole.ui.widgets.arrange import wrapped_cell
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.row_cursor import MOVING
+from elconsole.ui.words.cells import Cell, Row, Table
 
 
 class Lines(Grid, can_focus=False, inherit_bindings=False):

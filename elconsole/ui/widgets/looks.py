@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.style import Style
     from textual.widget import Widget
 
-    from elconsole.ui.core import StateApp
+    from elconsole.ui.console.console import StateApp
 
 LOOKS = {
     "plain": "$foreground",

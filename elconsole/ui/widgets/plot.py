@@ -12,10 +12,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from elconsole.api import QualityRow
-from elconsole.ui.cells import Span
-from elconsole.ui.looks import look
-from elconsole.ui.plotting import AXIS_WIDTH, chart, scale_for
+from elconsole.core.results import QualityRow
+from elconsole.ui.widgets.looks import look
+from elconsole.ui.widgets.plotting import AXIS_WIDTH, chart, scale_for
+from elconsole.ui.words.cells import Span
 
 READING = "Reading the periods…"
 """What stands in place of a chart until its periods are known."""

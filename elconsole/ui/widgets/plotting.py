@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elconsole.api import QualityRow
-from elconsole.record import record
-from elconsole.ui.cells import Span, Tone
-from elconsole.ui.text import percent
+from elconsole.core.record import record
+from elconsole.core.results import QualityRow
+from elconsole.ui.words.cells import Span, Tone
+from elconsole.ui.words.text import percent
 
 AXIS_WIDTH = 9
 POINT, SIGNAL_LOW, SIGNAL_HIGH, OPEN = "●", "▼", "▲", "○"

@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.scroll_view import ScrollView
 
-from elconsole.ui.arrange import GAP, Sort
-from elconsole.ui.cells import Row
+from elconsole.ui.widgets.arrange import GAP, Sort
+from elconsole.ui.words.cells import Row
 
 MOVING: list[BindingType] = [
     Binding("up,k", "move(-1)", "Up", show=False),

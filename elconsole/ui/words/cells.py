@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any, Literal
 
-from elconsole.record import record
+from elconsole.core.record import record
 
 Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
 """What a text means, never a colour: `looks` decides how each is painted."""

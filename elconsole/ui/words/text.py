@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
-from elconsole import humanize
-from elconsole.ui.cells import Cell, Span, Tone
+from elconsole.core import humanize
+from elconsole.ui.words.cells import Cell, Span, Tone
 
 SPARKS = "▁▂▃▄▅▆▇█"
 NOTHING = humanize.NOTHING

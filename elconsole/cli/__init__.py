@@ -1,0 +1,1 @@
+"""The command line: one parser, and a module a family of commands."""

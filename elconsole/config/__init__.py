@@ -1,0 +1,1 @@
+"""Settings: layers, models, keys, patterns, addresses, and the template of the file."""

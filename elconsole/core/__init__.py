@@ -1,0 +1,1 @@
+"""What every room may say: the engine's protocol, results, events, errors, types, words."""

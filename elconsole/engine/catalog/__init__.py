@@ -1,0 +1,1 @@
+"""What databases hold: a source's tables, the warehouse's, their health."""

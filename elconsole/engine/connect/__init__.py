@@ -1,0 +1,1 @@
+"""Sessions with servers: how they open, wait, fail and end."""

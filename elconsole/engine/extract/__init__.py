@@ -1,0 +1,1 @@
+"""Reading a source: snapshots, rows, ranges, and the pump between two servers."""

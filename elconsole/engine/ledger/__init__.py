@@ -1,0 +1,1 @@
+"""elconsole's own tables in the warehouse: runs, targets, watermarks."""

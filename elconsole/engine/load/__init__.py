@@ -1,0 +1,1 @@
+"""Writing a table's new rows, in full or by merging."""

@@ -1,0 +1,1 @@
+"""Making loaded rows visible: storage, swap, commit, locks."""

@@ -1,0 +1,1 @@
+"""Counting pass rates in the warehouse."""

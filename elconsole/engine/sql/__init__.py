@@ -1,0 +1,1 @@
+"""Fixed statements, quoting, and every name we give in a database."""

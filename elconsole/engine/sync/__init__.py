@@ -1,0 +1,1 @@
+"""A run: its tables on threads, its record, its plug-ins."""

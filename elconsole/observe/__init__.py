@@ -1,0 +1,1 @@
+"""What is told of a sync, and to whom: logs, metrics, notifications."""

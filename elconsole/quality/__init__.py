@@ -1,0 +1,1 @@
+"""Pass rates as arithmetic: control charts and their judgement, without a database."""

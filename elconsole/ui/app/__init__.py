@@ -1,0 +1,1 @@
+"""The app: its launch, its palette, its syncs and its news."""

@@ -1,0 +1,1 @@
+"""What stands below every page: state, threads, questions, keys, messages."""

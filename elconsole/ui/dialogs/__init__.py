@@ -1,0 +1,1 @@
+"""Questions and details over a page."""

@@ -1,0 +1,1 @@
+"""What the console knows: pure folds of events and answers."""

@@ -1,0 +1,1 @@
+"""How facts are worded and coloured in cells."""
