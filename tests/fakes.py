@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from elconsole.core.engine import StopFlag
 from elconsole.core.errors import UsageError
 from elconsole.core.events import (
     DataExtracted,
@@ -44,7 +45,6 @@ from elconsole.core.results import (
     RunSummary,
     SchemaChange,
     SchemaReport,
-    StopFlag,
     SyncRequest,
     TableDrift,
     TableRun,

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from elconsole.cli import gc_pause
 from elconsole.core import errors
-from elconsole.core.humanize import clean_text
 from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
 from elconsole.report.streams import Output, takes_escapes
 
 if TYPE_CHECKING:
     from elconsole.config.load import LoadedSettings
     from elconsole.config.models import Settings
-    from elconsole.core.results import Engine, ErrorInfo
+    from elconsole.core.engine import Engine
+    from elconsole.core.results import ErrorInfo
     from elconsole.demo.plant import Plant
     from elconsole.observe.logs import LogFormat
     from elconsole.ui.console.options import ConsoleOptions
@@ -72,7 +73,7 @@ def _load_settings(
 
 
 def _run_console(options: ConsoleOptions) -> int:
-    from elconsole.ui.app.app import run_console
+    from elconsole.ui.app.launch import run_console
 
     return run_console(options)
 
@@ -231,7 +232,7 @@ class Session:
         return "\n".join(clean_text(line) for line in self._redacted(text).splitlines())
 
     def _redacted(self, text: str) -> str:
-        from elconsole.observe.logs import redact
+        from elconsole.core.safe_text import redact
 
         return redact(text, self._secrets)
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from elconsole.cli.compose import Session
     from elconsole.config.load import LoadedSettings
     from elconsole.config.models import Settings
-    from elconsole.core.results import ConnectionInfo, Engine, RunDetail, SyncRequest
+    from elconsole.core.engine import Engine
+    from elconsole.core.results import ConnectionInfo, RunDetail, SyncRequest
     from elconsole.demo.plant import Plant
     from elconsole.ui.console.options import ConsoleOptions, Welcome
 

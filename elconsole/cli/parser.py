@@ -34,7 +34,7 @@ from elconsole.cli.sync import SyncOptions, open_dashboard, sync_command
 from elconsole.core import errors
 
 if TYPE_CHECKING:
-    from elconsole.core.results import Engine
+    from elconsole.core.engine import Engine
     from elconsole.report.streams import Output
 
 

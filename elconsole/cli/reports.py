@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from elconsole.core import errors
+from elconsole.core.engine import Engine
 from elconsole.core.results import (
-    Engine,
     QualityReport,
     QualityRequest,
     ReconciledTable,

@@ -37,15 +37,15 @@ def grants(session: Session) -> int:
 def config(session: Session) -> int:
     """Print every effective setting and where it came from, secrets masked."""
     from elconsole.config.template import effective
-    from elconsole.report import text
+    from elconsole.report.table import Column, table
 
-    columns = [text.Column(heading) for heading in ("setting", "value", "from")]
+    columns = [Column(heading) for heading in ("setting", "value", "from")]
     with session.loaded() as loaded:
         places = "\n".join(
             f"{'used' if path == loaded.config_file else 'looked for'}: {path}"
             for path in loaded.files
         )
-        session.output.result(f"{text.table(columns, effective(loaded))}\n\n{places}")
+        session.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
     return errors.EXIT_OK
 
 

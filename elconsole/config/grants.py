@@ -10,10 +10,9 @@ from elconsole.config.models import (
     SourceSettings,
     TableSettings,
     WarehouseSettings,
-    is_glob,
-    table_matches,
 )
-from elconsole.core.humanize import clean_text
+from elconsole.config.patterns import is_glob, table_matches
+from elconsole.core.safe_text import clean_text
 
 LEDGER_SCHEMA = "elconsole"
 STORAGE_SCHEMA = "elconsole_storage"

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from elconsole.config.models import Settings, SourceSettings, TableSettings, WarehouseSettings
-from elconsole.core.humanize import clean_text
 from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
 
 Key = tuple[str, ...]
 """The names from the root to a setting."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from elconsole.config.dsn import ADDRESS_KEYS
 from elconsole.config.keys import (
     Key,
     Leaf,
@@ -21,9 +22,9 @@ from elconsole.config.keys import (
     nearest,
     setting_paths,
 )
-from elconsole.config.models import ADDRESS_KEYS, Settings
+from elconsole.config.models import Settings
 from elconsole.core.errors import ConfigurationError
-from elconsole.core.humanize import clean_text
+from elconsole.core.safe_text import clean_text
 
 PREFIX = "ELCONSOLE_"
 FILE_NAME = "elconsole.toml"

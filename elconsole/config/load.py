@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from elconsole.config.defaults import plant_values
+from elconsole.config.dsn import DSN_SECRETS
 from elconsole.config.fields import duration_seconds
 from elconsole.config.keys import Key, Problem, dotted, nearest, problems
 from elconsole.config.layers import (
@@ -29,7 +31,6 @@ from elconsole.config.layers import (
     working_folder,
 )
 from elconsole.config.models import (
-    DSN_SECRETS,
     ChecksSettings,
     ConnectionSettings,
     NotifySettings,
@@ -38,14 +39,11 @@ from elconsole.config.models import (
     SourceSettings,
     TableSettings,
     WarehouseSettings,
-    is_glob,
-    plant_values,
-    table_matches,
 )
+from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.errors import ConfigurationError
-from elconsole.core.humanize import clean_text
 from elconsole.core.record import record
-from elconsole.observe.logs import redact
+from elconsole.core.safe_text import clean_text, redact
 
 __all__ = [
     "ChecksSettings",

@@ -8,12 +8,12 @@ the more specific of two blocks wins key by key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from elconsole.config.defaults import PLANT_QUALITY, plant_values
+from elconsole.config.dsn import ADDRESS_KEYS, DSN_SECRETS, _hosts_with_ports, parse_dsn
 from elconsole.config.fields import (
     Colour,
     Deletes,
@@ -33,23 +33,8 @@ from elconsole.config.fields import (
     Whole,
     duration_seconds,
 )
-from elconsole.core.humanize import clean_text
-
-ADDRESS_KEYS = ("host", "port", "dbname", "user", "password")
-"""What a `dsn` also says: a `dsn` discards these of lower layers."""
-
-DSN_SECRETS = frozenset(
-    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
-)
-"""The libpq keywords whose values are never shown."""
-
-PLANT_NAME = "pen plant"
-PLANT_QUALITY: Mapping[str, tuple[str, ...]] = {
-    "refills_production": ("line_id", "ink_color"),
-    "bodies_production": ("line_id", "material"),
-    "springs_production": ("line_id", "material"),
-}
-"""Dimensions of the pen plant's tables, wherever a table of that name is synced."""
+from elconsole.config.patterns import is_glob, table_matches
+from elconsole.core.safe_text import clean_text
 
 
 class _Model(BaseModel):
@@ -180,37 +165,6 @@ class ConnectionSettings(_Model):
         return clean_text(f"{place}/{database}".rstrip("/"))
 
 
-def _hosts_with_ports(hosts: str, ports: str) -> str:
-    host_list, port_list = hosts.split(","), ports.split(",")
-    if len(port_list) != len(host_list):
-        port_list = port_list[:1] * len(host_list)
-    pairs = zip(host_list, port_list, strict=True)
-    return ",".join(
-        f"[{host}]:{port or 5432}" if ":" in host else f"{host}:{port or 5432}"
-        for host, port in pairs
-    )
-
-
-def parse_dsn(dsn: str) -> dict[str, str]:
-    """Keywords of a connection string, by libpq's own parser.
-
-    Raises ValueError, without the string, where libpq can't read it.
-    """
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    parsed = None
-    # libpq quotes the offending part, which may be the password: its text goes no further.
-    with suppress(ProgrammingError, UnicodeError):
-        parsed = conninfo_to_dict(dsn)
-    if parsed is None:
-        raise ValueError(
-            "must be a connection string that libpq can read: "
-            "postgresql://USER:PASSWORD@HOST:PORT/DBNAME or host=… dbname=…"
-        )
-    return {key: str(value) for key, value in parsed.items() if value is not None}
-
-
 class WarehouseSettings(ConnectionSettings):
     """The database that receives the rows."""
 
@@ -271,23 +225,6 @@ class SourceSettings(ConnectionSettings):
 _SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes")
 
 
-def is_glob(pattern: str) -> bool:
-    """Whether a table pattern can name more than one table."""
-    return any(character in pattern for character in "*?[")
-
-
-def table_matches(pattern: str, schema: str, table: str) -> bool:
-    """Whether a name, a schema-qualified name or a glob names this table.
-
-    Case counts. A glob without a dot looks at the bare name, one with a dot at
-    `schema.name`, so that `pub*` does not take everything of `public`.
-    """
-    qualified = f"{schema}.{table}"
-    if pattern in (table, qualified):
-        return True
-    return is_glob(pattern) and fnmatchcase(qualified if "." in pattern else table, pattern)
-
-
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:
     merged, given = base.given(), block.given()
     if "columns" in given:
@@ -313,29 +250,6 @@ class NotifySettings(_Model):
     """Commands run after a run without a failure."""
     ping_url: WebAddress | None = None
     """URL fetched at a run's end; with `/start` at its start, with `/fail` after a failure."""
-
-
-def plant_values() -> dict[str, Any]:
-    """The default layer: the pen plant's four addresses, as docker-compose.yml runs them."""
-
-    def database(name: str, port: int) -> dict[str, Any]:
-        return {
-            "host": "localhost",
-            "port": port,
-            "dbname": name,
-            "user": f"{name}_user",
-            "password": f"{name}_password",
-        }
-
-    sources = {}
-    for name, port in (("refills", 5432), ("bodies", 5433), ("springs", 5434)):
-        table = f"{name}_production"
-        sources[name] = database(name, port) | {
-            "tables": [table],
-            "table": {table: {"quality": {"by": list(PLANT_QUALITY[table])}}},
-        }
-    warehouse = database("warehouse", 5435)
-    return {"name": PLANT_NAME, "warehouse": warehouse, "sources": sources}
 
 
 class Settings(_Model):

@@ -9,12 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from elconsole.config.dsn import DSN_SECRETS, parse_dsn
 from elconsole.config.keys import Key, dotted, keys_of
 from elconsole.config.load import LoadedSettings
-from elconsole.config.models import DSN_SECRETS, parse_dsn
 from elconsole.core.errors import UsageError
-from elconsole.core.humanize import clean_text
-from elconsole.observe.logs import MASK, redact
+from elconsole.core.safe_text import MASK, clean_text, redact
 
 TEMPLATE = """\
 # elconsole configuration (TOML).

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 
 NOTHING = "–"
@@ -11,16 +9,6 @@ NOTHING = "–"
 
 _ROW_UNITS = ("", "k", "M", "G", "T", "P")
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-
-# CSI, then OSC/DCS/SOS/PM/APC strings with or without their end, then two-byte escapes.
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]?"
-)
-_SPACES = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-_EMOJI_JOINERS = frozenset({"\u200d", "\ufe0e", "\ufe0f"})
 
 
 def rows(count: int | None) -> str:
@@ -91,54 +79,3 @@ def age(value: float | None) -> str:
         if whole < limit:
             return f"{whole // size} {unit} ago"
     return f"{whole // 86_400:,} d ago"
-
-
-def clean_text(value: object, limit: int | None = None) -> str:
-    """Foreign text fit for one line of a terminal.
-
-    Escape sequences, control, bidirectional and zero-width characters are removed,
-    line breaks and tabs become a space; what is wider than `limit` cells is cut and
-    ends in `…`. Markup is not touched: whoever renders must not interpret it.
-    """
-    if value is None:
-        return NOTHING
-    text = str(value)
-    # No cell needs more than a few characters: a megabyte is not worth the work.
-    most = len(text) if limit is None else max(limit, 1) * 32 + 1024
-    left_out = len(text) > most
-    text = _SPACES.sub(" ", _ESCAPES.sub("", text[:most]))
-    if not text.isascii() or not text.isprintable():
-        text = "".join(c for c in text if _visible(c))
-    return text if limit is None else _cut(text, limit, left_out)
-
-
-def _visible(character: str) -> bool:
-    if unicodedata.category(character) in _INVISIBLE or character in _EMOJI_JOINERS:
-        return False
-    # Fillers that take no ink, named by Unicode as letters.
-    return character not in "\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5"
-
-
-def cell_width(text: str) -> int:
-    """Terminal cells of a cleaned text: wide characters take two, combining marks none."""
-    return len(text) if text.isascii() else sum(map(_cells, text))
-
-
-def _cells(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
-
-
-def _cut(text: str, limit: int, left_out: bool) -> str:
-    if not left_out and cell_width(text) <= limit:
-        return text
-    if limit < 1:
-        return ""
-    used, kept = 0, []
-    for character in text:
-        used += _cells(character)
-        if used > limit - 1:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"

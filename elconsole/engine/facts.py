@@ -13,7 +13,7 @@ import psycopg
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
 from elconsole.core.results import QualityTable
-from elconsole.engine.connect.session import Pool
+from elconsole.engine.connect.pool import Pool
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.sql.statements import statement
 

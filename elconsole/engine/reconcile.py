@@ -23,12 +23,13 @@ from elconsole.core.types import Role
 from elconsole.engine.connect.session import Session
 from elconsole.engine.connect.translate import error_info, table_error
 from elconsole.engine.extract import rows as extract
+from elconsole.engine.extract.snapshot import begin_snapshot, set_salt
 from elconsole.engine.plan.drift import PlannedColumn
-from elconsole.engine.plan.task import Refused, TableTask, identifier
-from elconsole.engine.publish.storage import qualified
+from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.sql.quoting import identifier, qualified
 
 if TYPE_CHECKING:
-    from elconsole.engine.connect.session import Pools
+    from elconsole.engine.connect.pool import Pools
 
 BATCH_ROWS = 200_000
 """Keys held in memory at once while differing buckets are compared."""
@@ -140,9 +141,9 @@ def _compare(
             target = _target_side(warehouse, task, stall_timeout_s)
             target_sums = target.sums()
         with _speaking(task.source, "source"):
-            extract.begin_snapshot(source, task)
+            begin_snapshot(source, task)
             if task.settings.hash_columns and hash_salt:
-                extract.set_salt(source, hash_salt)
+                set_salt(source, hash_salt)
             origin = _source_side(source, task, stall_timeout_s)
             source_sums = origin.sums()
         differences = _differences(origin, target, source_sums, target_sums)

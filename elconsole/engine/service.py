@@ -13,15 +13,21 @@ import psycopg
 from psycopg.rows import class_row
 
 from elconsole.core import results
+from elconsole.core.engine import StopFlag
 from elconsole.core.errors import UsageError
 from elconsole.core.events import Emit
-from elconsole.engine.catalog.warehouse import read_state, read_targets
+from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import side_by_side
-from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Pool, Pools, Server, Session
+from elconsole.engine.connect.pool import Pool, Pools
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.connect.translate import error_info, table_error
 from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
-from elconsole.engine.plan.plan import as_planned_table, plan_tables, select, survey
+from elconsole.engine.ledger.targets import read_targets
+from elconsole.engine.plan.plan import plan_tables
+from elconsole.engine.plan.results import as_planned_table
+from elconsole.engine.plan.survey import select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
@@ -39,7 +45,7 @@ LEDGER_SESSIONS = 4
 
 
 class PostgresEngine:
-    """Implements `results.Engine` on PostgreSQL. Opens no connection until it is asked."""
+    """Implements `Engine` on PostgreSQL. Opens no connection until it is asked."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -105,7 +111,7 @@ class PostgresEngine:
         return results.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
 
     def sync(
-        self, request: results.SyncRequest, *, emit: Emit, stop: results.StopFlag
+        self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag
     ) -> results.RunDetail:
         hooks = load_hooks(self.settings)
         self._running.add(stop)
@@ -121,7 +127,7 @@ class PostgresEngine:
         for stop in tuple(self._running):
             stop.set()
 
-    def watch(self, stop: results.StopFlag) -> Iterator[results.RunDetail]:
+    def watch(self, stop: StopFlag) -> Iterator[results.RunDetail]:
         from elconsole.engine.ledger.watch import watch_runs
 
         return watch_runs(self._pools.warehouse.server, stop)
@@ -191,9 +197,7 @@ class PostgresEngine:
             )
         )
 
-    def reconcile(
-        self, selection: tuple[str, ...], *, stop: results.StopFlag
-    ) -> results.ReconcileReport:
+    def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> results.ReconcileReport:
         from elconsole.engine.reconcile import reconcile_tables
 
         planned = self._planned(results.SyncRequest(selection), stop)
@@ -224,7 +228,7 @@ class PostgresEngine:
         return results.AdviceReport(advise(facts), unasked)
 
     def _planned(
-        self, request: results.SyncRequest, stop: results.StopFlag | None = None
+        self, request: results.SyncRequest, stop: StopFlag | None = None
     ) -> list[TableTask | Refused]:
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)

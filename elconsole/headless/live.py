@@ -25,8 +25,9 @@ from elconsole.core.events import (
     TableFailed,
     TableStarted,
 )
-from elconsole.core.humanize import clean_text, rows, rows_exact, seconds
+from elconsole.core.humanize import rows, rows_exact, seconds
 from elconsole.core.results import RunDetail
+from elconsole.core.safe_text import clean_text
 from elconsole.headless.progress import shown_fraction, tell_failures
 from elconsole.report import text
 from elconsole.report.streams import Output

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
+from elconsole.core.engine import StopFlag
 from elconsole.core.errors import EXIT_SIGINT, EXIT_SIGTERM
-from elconsole.core.results import StopFlag
 
 Result = TypeVar("Result")
 

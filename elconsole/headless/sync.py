@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from elconsole.core import errors
-from elconsole.core.results import Engine, PlanReport, ReconcileReport, StopFlag, SyncRequest
+from elconsole.core.engine import Engine, StopFlag
+from elconsole.core.results import PlanReport, ReconcileReport, SyncRequest
 from elconsole.headless.exit_codes import exit_code, report_exit_code
 from elconsole.headless.progress import PlainProgress, Progress
 from elconsole.headless.signals import StopSignals, stoppable

@@ -5,61 +5,17 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import re
 import sys
-import urllib.parse
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
+from elconsole.core.safe_text import Redactor
+
 LogFormat = Literal["text", "json"]
 
 LOGGER = "elconsole"
-MASK = "**********"
-
-_URI_PASSWORD = re.compile(r"(?<=://)([^\s:/@?#]*):(\S*)@")
-_KEYWORD_PASSWORD = re.compile(
-    r"(?i)((?:password|passwd|client_secret|scram_client_key|scram_server_key|hash_salt)"
-    r"[\"']?\s*[=:]\s*)"
-    r"('(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|[^\s,;&)}\]]+)"
-)
-_SHORTEST_ANYWHERE = 4
-"""Known secrets shorter than this are masked only as whole words, and single characters
-not at all: logs would be unreadable, and their gaps would tell the password."""
-
-
-class Redactor:
-    """Masks known secrets, `password=…` and `scheme://user:…@host` in any text."""
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        # Longest first, so that a secret inside another leaves no rest of it.
-        spellings = sorted({s for secret in secrets for s in _spellings(secret)}, key=len)
-        alternatives = [
-            re.escape(s) if len(s) >= _SHORTEST_ANYWHERE else rf"(?<!\w){re.escape(s)}(?!\w)"
-            for s in reversed(spellings)
-            if len(s) > 1
-        ]
-        self._known = re.compile("|".join(alternatives)) if alternatives else None
-
-    def __call__(self, text: str) -> str:
-        """The text without them."""
-        if self._known:
-            text = self._known.sub(MASK, text)
-        text = _URI_PASSWORD.sub(rf"\1:{MASK}@", text)
-        return _KEYWORD_PASSWORD.sub(rf"\1{MASK}", text)
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """A text without passwords: the known ones, `password=…`, and `scheme://user:…@host`."""
-    return Redactor(secrets)(text)
-
-
-def _spellings(secret: str) -> set[str]:
-    """A secret as it may appear: plain, in repr, in JSON, percent-encoded."""
-    encoded = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    quoted = {urllib.parse.quote(secret, safe="", errors="replace")}
-    return {secret, repr(secret)[1:-1]} | encoded | quoted
 
 
 class RedactingFormatter(logging.Formatter):

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import IO, Any, Literal, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from elconsole.core.humanize import clean_text
+from elconsole.core.safe_text import clean_text
 
 LOG = logging.getLogger("elconsole.notify")
 DEFAULT_TIMEOUT_S = 10.0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elconsole.core import results
+from elconsole.core.engine import Engine, StopFlag
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.events import Emit, Event, QualitySignal
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class ObservedEngine:
-    """Implements `results.Engine` by another one, and passes on what it sees."""
+    """Implements `Engine` by another one, and passes on what it sees."""
 
     def __init__(
         self,
-        engine: results.Engine,
+        engine: Engine,
         *,
         metrics: Metrics | None = None,
         metrics_file: Path | None = None,
@@ -37,7 +38,7 @@ class ObservedEngine:
         self._notifier = notifier
 
     def sync(
-        self, request: results.SyncRequest, *, emit: Emit, stop: results.StopFlag
+        self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag
     ) -> results.RunDetail:
         signals: list[QualitySignal] = []
 
@@ -84,7 +85,7 @@ class ObservedEngine:
             ]
         )
 
-    def _write(self, stop: results.StopFlag) -> None:
+    def _write(self, stop: StopFlag) -> None:
         if self._metrics is None or self._metrics_file is None:
             return
         if not stop.is_set():
@@ -121,7 +122,7 @@ class ObservedEngine:
     def interrupt(self) -> None:
         self._engine.interrupt()
 
-    def watch(self, stop: results.StopFlag) -> Iterator[results.RunDetail]:
+    def watch(self, stop: StopFlag) -> Iterator[results.RunDetail]:
         return self._engine.watch(stop)
 
     def runs(self, limit: int = 20) -> tuple[results.RunSummary, ...]:
@@ -144,9 +145,7 @@ class ObservedEngine:
     def schema(self) -> results.SchemaReport:
         return self._engine.schema()
 
-    def reconcile(
-        self, selection: tuple[str, ...], *, stop: results.StopFlag
-    ) -> results.ReconcileReport:
+    def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> results.ReconcileReport:
         return self._engine.reconcile(selection, stop=stop)
 
     def advise(self) -> results.AdviceReport:

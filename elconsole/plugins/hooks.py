@@ -31,7 +31,7 @@ import pluggy
 
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.events import Event
-from elconsole.core.humanize import clean_text
+from elconsole.core.safe_text import clean_text
 from elconsole.core.types import SchemaChange
 from elconsole.plugins.types import HookResult, HookTask, QueryOnly
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from elconsole.core.humanize import NOTHING, clean_text, rows_exact
+from elconsole.core.humanize import NOTHING, rows_exact
 from elconsole.core.results import QualityReport, QualityRow, QualityTable, ReconcileReport
-from elconsole.report.text import Column, moment, table
+from elconsole.core.safe_text import clean_text
+from elconsole.report.table import Column, table
+from elconsole.report.text import moment
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"

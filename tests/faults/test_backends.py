@@ -14,7 +14,8 @@ import pytest
 from psycopg import sql
 
 from elconsole.engine.connect.session import Session
-from elconsole.engine.extract import rows
+from elconsole.engine.extract.snapshot import begin_snapshot, opening
+from elconsole.engine.load import load, refresh
 from elconsole.engine.plan.task import TableTask
 from tests.faults.conftest import (
     ROWS,
@@ -106,7 +107,6 @@ def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
     begin(pair, "full" if mode == "at_once" else mode)
     if mode == "at_once":
         pair.configure({"t": {"mode": "full"}})
-    opening = rows.opening
     changed: list[str] = ["ALTER TABLE t ADD COLUMN late int DEFAULT 3"]
 
     def after_a_change(task: TableTask) -> sql.Composed:
@@ -114,7 +114,7 @@ def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
             pair.source.sql(changed.pop())
         return opening(task)
 
-    monkeypatch.setattr(rows, "opening", after_a_change)
+    monkeypatch.setattr(refresh, "opening", after_a_change)
     table = only(pair.run().tables)
     assert (table.status, table.attempts) == ("succeeded", 2)
     assert pair.raw("id, v, late") == pair.rows("id, v, late")
@@ -128,7 +128,6 @@ def test_a_table_made_anew_while_a_sync_plans_is_planned_once_more(
     where = {} if mode == "at_once" else {"where": "true"}
     pair.configure({"t": {"mode": "incremental" if mode == "incremental" else "full", **where}})
     pair.sync()
-    opening = rows.opening
     changed: list[str] = [
         "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (2, 'new')"
     ]
@@ -138,7 +137,7 @@ def test_a_table_made_anew_while_a_sync_plans_is_planned_once_more(
             pair.source.sql(changed.pop())
         return opening(task)
 
-    monkeypatch.setattr(rows, "opening", after_a_change)
+    monkeypatch.setattr(refresh, "opening", after_a_change)
     table = pair.sync()
     assert (table.attempts, table.strategy) == (2, "full")
     assert pair.raw("id, v") == [(2, "new")]
@@ -149,7 +148,6 @@ def test_a_table_stays_as_the_snapshot_shows_it_until_it_is_copied(
     pair: Pair, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(pair, mode)
-    begin_snapshot = rows.begin_snapshot
     refused: list[bool] = []
 
     def then_a_change(*arguments: Any) -> Any:
@@ -159,7 +157,7 @@ def test_a_table_stays_as_the_snapshot_shows_it_until_it_is_copied(
         refused.append(True)
         return snapshot
 
-    monkeypatch.setattr(rows, "begin_snapshot", then_a_change)
+    monkeypatch.setattr(load, "begin_snapshot", then_a_change)
     pair.sync()
     assert refused == [True]
 

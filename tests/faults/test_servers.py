@@ -13,6 +13,7 @@ import pytest
 
 from elconsole.demo.account import server_account
 from elconsole.engine.extract import rows
+from elconsole.engine.extract.snapshot import Snapshot
 from elconsole.engine.plan.task import TableTask
 from tests.faults.conftest import Background, begin, closed_gate, only, until
 from tests.pairs import Pair
@@ -168,7 +169,7 @@ def test_a_server_at_rest_is_not_scanned_and_loses_nothing(
     changed_since = rows.changed_since
     conditions: list[str] = []
 
-    def noted(task: TableTask, snapshot: rows.Snapshot) -> str:
+    def noted(task: TableTask, snapshot: Snapshot) -> str:
         conditions.append(changed_since(task, snapshot))
         return conditions[-1]
 

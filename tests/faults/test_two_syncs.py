@@ -11,9 +11,10 @@ import pytest
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.engine.catalog import warehouse
 from elconsole.engine.connect.session import Session
-from elconsole.engine.publish.commit import TABLE_LOCK_CLASS
+from elconsole.engine.ledger.targets import read_targets
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.service import PostgresEngine
+from elconsole.engine.sql.names import TABLE_LOCK_CLASS
 from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
 from tests.pairs import Pair
 
@@ -115,7 +116,6 @@ def test_a_table_published_while_another_sync_plans_is_no_strangers(
     pair.source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
     pair.configure()
     other = PostgresEngine(pair.settings())
-    read_targets = warehouse.read_targets
     first: list[RunDetail] = []
 
     def read_then_be_overtaken(session: Session, schema: str) -> Any:

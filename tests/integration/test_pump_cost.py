@@ -11,7 +11,8 @@ import pytest
 
 from elconsole.core.errors import CountMismatch
 from elconsole.core.types import Role
-from elconsole.engine.connect.session import Server, Session, open_session
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.session import Session, open_session
 from elconsole.engine.extract.pump import BLOCK_BYTES, Transferred, transfer
 from tests.conftest import MakeDatabase
 from tests.postgres import Database

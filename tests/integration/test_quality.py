@@ -13,7 +13,8 @@ import pytest
 
 from elconsole.core.errors import UsageError
 from elconsole.core.results import QualityReport, QualityRequest, QualityRow, QualityTable
-from elconsole.engine.connect.session import Server, open_session
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.session import open_session
 from elconsole.engine.ledger.schema import prepare_warehouse
 from elconsole.engine.quality.daily import store_daily_counts
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality

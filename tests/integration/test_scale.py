@@ -18,7 +18,9 @@ from elconsole.config.models import Settings
 from elconsole.core.errors import Cancelled, ElconsoleError
 from elconsole.core.results import RunDetail, SyncRequest, TableRun
 from elconsole.core.types import ErrorInfo
-from elconsole.engine.connect.session import Pool, Server, Session, open_session
+from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.session import Session, open_session
 from elconsole.engine.extract.pump import BLOCK_BYTES
 from elconsole.engine.ledger import runs
 from elconsole.engine.ledger.schema import prepare_warehouse

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from elconsole.config.load import ConnectionSettings, load_settings
-from elconsole.engine.connect.session import UNLESS_REFUSED
+from elconsole.engine.connect.server import UNLESS_REFUSED
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database, PostgresServer
 

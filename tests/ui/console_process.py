@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from elconsole.core.engine import Engine, StopFlag
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.events import Emit
-from elconsole.core.results import Engine, RunDetail, StopFlag, SyncRequest
-from elconsole.ui.app.app import ConsoleApp, run_console
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.app.launch import run_console
 from elconsole.ui.console.options import ConsoleOptions, Welcome
 from tests.ui import fake_engine as fake
 

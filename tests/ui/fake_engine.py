@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from elconsole.core.engine import StopFlag
 from elconsole.core.errors import ElconsoleError, WarehouseUnavailable
 from elconsole.core.events import (
     DataExtracted,
@@ -37,7 +38,6 @@ from elconsole.core.results import (
     RunDetail,
     RunSummary,
     SchemaReport,
-    StopFlag,
     SyncRequest,
     TableRun,
     UnitsPage,

@@ -8,8 +8,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from elconsole.core.engine import StopFlag
 from elconsole.core.events import Emit
-from elconsole.core.results import RunDetail, StopFlag, SyncRequest
+from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.core.types import RunStatus
 from elconsole.ui.app.app import ConsoleApp
 from tests.ui import fake_engine as fake

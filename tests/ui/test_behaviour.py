@@ -16,9 +16,9 @@ from textual.widgets import Input, Static
 
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.results import SyncRequest
-from elconsole.ui.app.app import DEMO_CHOSEN, ConsoleApp
+from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console.messages import ProbeStarted
-from elconsole.ui.console.options import Welcome
+from elconsole.ui.console.options import DEMO_CHOSEN, Welcome
 from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog, RefreshDialog
 from elconsole.ui.dialogs.help import bound_keys
 from elconsole.ui.dialogs.welcome import WelcomeScreen

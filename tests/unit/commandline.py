@@ -15,7 +15,7 @@ import pytest
 from elconsole.cli.compose import Parts
 from elconsole.cli.main import main
 from elconsole.config.load import Settings
-from elconsole.core.results import Engine
+from elconsole.core.engine import Engine
 from elconsole.demo.plant import Plant
 from tests.fakes import FakeEngine
 

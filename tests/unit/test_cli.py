@@ -16,6 +16,7 @@ import pytest
 
 from elconsole.cli.compose import GlobalOptions, Parts, Session
 from elconsole.cli.setup import console_arguments
+from elconsole.core.engine import StopFlag
 from elconsole.core.errors import (
     Cancelled,
     ConfigurationError,
@@ -32,7 +33,6 @@ from elconsole.core.results import (
     ReconciledTable,
     ReconcileReport,
     RunDetail,
-    StopFlag,
     SyncRequest,
     TableDrift,
 )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from elconsole.config.defaults import plant_values
 from elconsole.config.keys import problems, setting_paths
 from elconsole.config.load import Settings, load_settings
-from elconsole.config.models import plant_values
 from elconsole.config.template import TEMPLATE, effective, write_template
 from elconsole.core.errors import UsageError
 

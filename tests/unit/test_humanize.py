@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elconsole.core.humanize import (
-    age,
-    bytes_size,
-    cell_width,
-    clean_text,
-    rows,
-    rows_exact,
-    seconds,
-)
+from elconsole.core.humanize import age, bytes_size, rows, rows_exact, seconds
+from elconsole.core.safe_text import cell_width, clean_text
 
 pytestmark = pytest.mark.unit
 

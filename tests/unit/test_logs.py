@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elconsole.core.errors import UsageError
-from elconsole.observe.logs import MASK, configure_logging, redact
+from elconsole.core.safe_text import MASK, redact
+from elconsole.observe.logs import configure_logging
 
 pytestmark = pytest.mark.unit
 

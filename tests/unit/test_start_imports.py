@@ -69,7 +69,9 @@ def imported_by_a_sync(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     file.write_text(f"retries = 0\n[warehouse]\n{nowhere}[sources.refills]\n{nowhere}")
     file.chmod(0o600)
     arguments = ("--headless", "-c", str(file), "sync")
-    engine = "import elconsole.engine.service, elconsole.engine.load.load, elconsole.engine.quality.read"
+    engine = (
+        "import elconsole.engine.service, elconsole.engine.load.load, elconsole.engine.quality.read"
+    )
     return imported(
         f"{engine}, elconsole.cli; elconsole.cli.main()", *arguments, code=3,
         setting="import psycopg; before = set(sys.modules)",

@@ -13,7 +13,8 @@ from psycopg.rows import class_row
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.results import ConnectionHealth
 from elconsole.engine.catalog.source import SourceRelation, choose
-from elconsole.engine.connect.session import Pool, Session
+from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.session import Session
 from elconsole.engine.connect.translate import connection_error, error_info, table_error
 from elconsole.engine.sql.statements import statement
 

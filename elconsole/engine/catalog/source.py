@@ -10,7 +10,7 @@ from operator import attrgetter
 import psycopg
 from psycopg.rows import class_row
 
-from elconsole.config.models import is_glob, table_matches
+from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.record import record
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.sql.statements import statement

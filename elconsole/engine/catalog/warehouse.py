@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field
-from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
@@ -16,11 +15,10 @@ from elconsole.core.errors import ElconsoleError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.schema import ledger_version
+from elconsole.engine.ledger.targets import Target, read_targets
 from elconsole.engine.sql.statements import statement
-
-TableKey = tuple[str, str, str]
-"""Source, schema and table name."""
 
 
 @record(frozen=True, slots=True)
@@ -50,47 +48,6 @@ class RawRelation:
     """Columns of the leaf's primary key."""
     other_partition: str | None = None
     """A partition that is not our leaf."""
-
-
-@record(frozen=True, slots=True)
-class Watermark:
-    """How far a raw table has read its source."""
-
-    snapshot: str
-    snapshot_xmin: int
-    extracted_at: datetime
-    cursor_column: str | None
-    cursor_value: str | None
-    source_oid: int
-    leaf_oids: tuple[int, ...]
-    system_identifier: str | None
-    timeline: int | None
-    selection: str
-    source_columns: tuple[str, ...]
-    source_numbers: tuple[int, ...]
-    """`attnum` of each of them."""
-    run_id: str
-    """The run that wrote it."""
-
-
-@record(frozen=True, slots=True)
-class Target:
-    """A row of `elconsole.targets`, with its watermark."""
-
-    target_id: int
-    key: TableKey
-    name: str
-    generation: int
-    row_count: int | None
-    analyzed_rows: int | None
-    last_synced_at: datetime | None
-    content_run_id: str | None
-    """The run that last changed its rows."""
-    units_passed: int | None
-    units_failed: int | None
-    units_version: str | None
-    """What the stored daily counts were counted from."""
-    watermark: Watermark | None
 
 
 @record(frozen=True, slots=True)
@@ -151,69 +108,3 @@ def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, R
         oid: {column.name: column for column in columns}
         for oid, columns in groupby(rows, key=attrgetter("relation"))
     }
-
-
-def read_targets(session: Session, schema: str) -> dict[TableKey, Target]:
-    rows = session.execute(statement("targets"), [schema]).fetchall()
-    found = (_target(*row) for row in rows)
-    return {target.key: target for target in found}
-
-
-def _target(
-    target_id: int,
-    source: str,
-    source_schema: str,
-    source_table: str,
-    name: str,
-    generation: int,
-    row_count: int | None,
-    analyzed_rows: int | None,
-    last_synced_at: datetime | None,
-    content_run_id: str | None,
-    units_passed: int | None,
-    units_failed: int | None,
-    units_version: str | None,
-    snapshot: str | None,
-    snapshot_xmin: int,
-    extracted_at: datetime,
-    cursor_column: str | None,
-    cursor_value: str | None,
-    source_oid: int,
-    leaf_oids: list[int],
-    system_identifier: str | None,
-    timeline: int | None,
-    selection: str,
-    source_columns: list[str],
-    source_numbers: list[int],
-    run_id: str,
-) -> Target:
-    watermark = snapshot and Watermark(
-        snapshot,
-        snapshot_xmin,
-        extracted_at,
-        cursor_column,
-        cursor_value,
-        source_oid,
-        tuple(leaf_oids),
-        system_identifier,
-        timeline,
-        selection,
-        tuple(source_columns),
-        tuple(source_numbers),
-        run_id,
-    )
-    key = (source, source_schema, source_table)
-    return Target(
-        target_id,
-        key,
-        name,
-        generation,
-        row_count,
-        analyzed_rows,
-        last_synced_at,
-        content_run_id,
-        units_passed,
-        units_failed,
-        units_version,
-        watermark or None,
-    )

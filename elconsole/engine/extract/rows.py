@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
-from psycopg import sql
-
-from elconsole.core.errors import TransientFault
-from elconsole.core.record import record
-from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.ranges import page_conditions
+from elconsole.engine.extract.snapshot import FullRefreshNeeded, Snapshot
 from elconsole.engine.plan.cursors import (
     CursorRead,
     beyond_watermark,
@@ -20,99 +15,11 @@ from elconsole.engine.plan.cursors import (
     watermark_limit,
 )
 from elconsole.engine.plan.drift import PlannedColumn
-from elconsole.engine.plan.task import SALT_SETTING, TableTask, identifier
+from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import copy_format
-from elconsole.engine.sql.statements import statement
+from elconsole.engine.sql.quoting import identifier
 
 XID_MODULUS = 2**32
-XID_HALF = 2**31
-
-
-class SchemaMoved(TransientFault):
-    """The table changed between planning and reading; plan it again."""
-
-    kind = "schema_moved"
-
-
-class FullRefreshNeeded(Exception):
-    """What the source's snapshot shows makes an incremental read unsafe."""
-
-
-@record(frozen=True, slots=True)
-class Snapshot:
-    """A source's state at one instant, which the rows of a load are read from."""
-
-    text: str
-    xmin: int
-    xmax: int
-    taken_at: datetime
-    leaf_oids: tuple[int, ...]
-    pages: int = 0
-    """Size of the table or of its largest partition; 0 where it can't be read in parts."""
-    cursor_value: str | None = None
-    """Highest cursor within the snapshot, as exact text."""
-
-
-def begin_snapshot(session: Session, task: TableTask) -> Snapshot:
-    """Open the read-only transaction and pin the table. Raises SchemaMoved where the table
-    is not the planned one any more."""
-    with session.within(CATALOG_TIMEOUT_S):
-        cursor = session.execute(opening(task))
-        while cursor.nextset():
-            pass
-        return read_snapshot(task, cursor.fetchone())
-
-
-def opening(task: TableTask) -> sql.Composed:
-    """Statements that open the transaction, pin the table and select its snapshot."""
-    relation = sql.Identifier(task.relation.schema, task.relation.name)
-    begin = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;")
-    if task.relation.is_base_table and task.relation.is_readable:
-        pin = sql.SQL("LOCK TABLE {}{} IN ACCESS SHARE MODE;").format(_only(task), relation)
-    else:
-        pin = sql.SQL("SELECT FROM {} LIMIT 0;").format(relation)
-    read = sql.SQL(statement("source_snapshot")).format(oid=sql.Literal(task.relation.oid))
-    return begin + pin + read
-
-
-def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
-    """The answer to `opening`; raises SchemaMoved where the table is not the planned one."""
-    if row is None:
-        raise SchemaMoved(f"{task.source}.{task.label} is gone", hint="sync again")
-    text, xmin, xmax, taken_at, columns, leaf_oids, unmoved, pages = row
-    found = tuple((str(name), int(oid), int(typmod)) for name, oid, typmod in columns or ())
-    if found != task.fingerprint or not unmoved:
-        raise SchemaMoved(
-            f"{task.source}.{task.label} changed while the sync was being planned",
-            hint="sync again",
-        )
-    return Snapshot(text, xmin, xmax, taken_at, tuple(leaf_oids or ()), pages or 0)
-
-
-def set_salt(session: Session, salt: str) -> None:
-    """Give the session the salt of hashed columns, as a bound value."""
-    with session.within(CATALOG_TIMEOUT_S):
-        session.execute("SELECT set_config(%s, %s, true)", [SALT_SETTING, salt])
-
-
-def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, int] | None) -> None:
-    """Raise FullRefreshNeeded where the watermark says nothing about this source any more."""
-    mark = task.watermark
-    if mark is None:
-        raise FullRefreshNeeded("no watermark")
-    if identity and mark.system_identifier and mark.system_identifier != identity[0]:
-        raise FullRefreshNeeded("the source is another cluster than at the last sync")
-    if identity and mark.timeline and mark.timeline != identity[1]:
-        raise FullRefreshNeeded(
-            "the source was restored or failed over since the last sync"
-            f" (timeline {mark.timeline}, now {identity[1]})"
-        )
-    if mark.snapshot_xmin > snapshot.xmax:
-        raise FullRefreshNeeded(
-            "the source's transaction counter went back since the last sync (restored?)"
-        )
-    if snapshot.xmax - mark.snapshot_xmin >= XID_HALF:
-        raise FullRefreshNeeded("the last sync is more than 2^31 transactions ago")
 
 
 def copy_whole(task: TableTask) -> str:
@@ -171,10 +78,6 @@ def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
 def from_clause(task: TableTask) -> str:
     relation = f"{identifier(task.relation.schema)}.{identifier(task.relation.name)}"
     return f"ONLY {relation}" if task.relation.kind == "r" else relation
-
-
-def _only(task: TableTask) -> sql.SQL:
-    return sql.SQL("ONLY " if task.relation.kind == "r" else "")
 
 
 def _where(task: TableTask, *further: str | None) -> str:

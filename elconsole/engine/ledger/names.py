@@ -6,8 +6,6 @@ import codecs
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from elconsole.engine.catalog.warehouse import TableKey
-
 NAME_BYTES = 63
 HASH_LETTERS = 8
 
@@ -79,3 +77,7 @@ def _digest(text: str) -> str:
     import hashlib  # which loads OpenSSL
 
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LETTERS]
+
+
+TableKey = tuple[str, str, str]
+"""Source, schema and table name."""

@@ -16,14 +16,12 @@ from psycopg.types.json import Jsonb
 from elconsole.core.errors import UsageError
 from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.core.types import ErrorInfo, SchemaChange
-from elconsole.engine.catalog.warehouse import TableKey, read_targets
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.ledger.names import assign_names, spell
-from elconsole.engine.ledger.schema import LOCK_CLASS, RUN_LOCK_CLASS, ledger_version
+from elconsole.engine.ledger.names import spell
+from elconsole.engine.ledger.schema import ledger_version
+from elconsole.engine.sql.names import CHANNEL, RUN_LOCK_CLASS
 from elconsole.engine.sql.statements import statement
 
-CHANNEL = "elconsole"
-NAMES_LOCK = 1
 ABANDONED = ErrorInfo(
     "abandoned",
     "the process that ran this sync died",
@@ -56,29 +54,6 @@ def start_run(session: Session, run: RunSummary) -> int:
 def hold_run_lock(session: Session, run_number: int) -> None:
     """Show the run as alive while this session is."""
     session.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647])
-
-
-def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> None:
-    """Give every table that has none its target, for good."""
-    with session.within(CATALOG_TIMEOUT_S):
-        known = read_targets(session, schema)
-        if all(key in known for key in keys):
-            return
-        with session.transaction():
-            session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK])
-            taken = {key: target.name for key, target in read_targets(session, schema).items()}
-            newcomers = [key for key in keys if key not in taken]
-            names = assign_names(newcomers, taken)
-            session.execute(
-                "INSERT INTO elconsole.targets (source, source_schema, source_table,"
-                " target_schema, target_table)"
-                " SELECT source, source_schema, source_table, %s, target_table"
-                " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
-                " AS t (source, source_schema, source_table, target_table)",
-                [schema]
-                + [[key[part] for key in newcomers] for part in range(3)]
-                + [[names[key] for key in newcomers]],
-            )
 
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:

@@ -7,6 +7,7 @@ from psycopg import sql
 
 from elconsole.core.errors import PermissionMissing, ServerUnsupported
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.sql.names import LOCK_CLASS, STORAGE_SCHEMA
 from elconsole.engine.sql.statements import statement
 
 MIGRATIONS = (
@@ -18,10 +19,6 @@ MIGRATIONS = (
     "ledger/table_run_notes",
     "ledger/comments",
 )
-LOCK_CLASS = 0x656C6300
-"""First key of every advisory lock of ours ("elc"); the last byte tells what is locked."""
-RUN_LOCK_CLASS = LOCK_CLASS + 3
-STORAGE_SCHEMA = "elconsole_storage"
 
 
 def ledger_version(session: Session) -> int:

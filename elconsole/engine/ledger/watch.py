@@ -11,9 +11,11 @@ from psycopg import sql
 
 from elconsole.core.errors import Cancelled
 from elconsole.core.results import RunDetail, RunSummary
-from elconsole.engine.connect.session import Server, Session, open_session
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.session import Session, open_session
 from elconsole.engine.connect.translate import table_error
 from elconsole.engine.ledger import runs
+from elconsole.engine.sql.names import CHANNEL
 
 POLL_EVERY_S = 2.0
 TICK_S = 0.25
@@ -27,7 +29,7 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
     except Cancelled:
         return
     try:
-        session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(runs.CHANNEL)))
+        session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
         shown: dict[str, RunDetail] = {}
         done: RunSummary | None = None
         while not stop.is_set():

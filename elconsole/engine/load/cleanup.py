@@ -9,11 +9,12 @@ from dataclasses import replace
 import psycopg
 
 from elconsole.core.errors import ElconsoleError
-from elconsole.engine.load import merge
 from elconsole.engine.load.context import LoadContext, LoadResult
+from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.quality.daily import store_daily_counts
+from elconsole.engine.sql.quoting import qualified
 
 ANALYZE_SHARE = 0.1
 
@@ -40,7 +41,7 @@ def tidy(
                 session.execute("; ".join(rest).encode())
         lock.held = lock.held and not unlock
         if flags is None and context.quality is not None:
-            content = merge.known_target(context.task).content_run_id
+            content = known_target(context.task).content_run_id
             version = context.run_id if result.changed else content
             flags = store_daily_counts(session, context.quality.of_content(version))
     return replace(result, quality_flags=flags or {})
@@ -50,13 +51,13 @@ def analyze(context: LoadContext, result: LoadResult) -> list[str]:
     """SQL for the planner's statistics of the parent, where so many rows changed.
 
     Autovacuum sees to the leaf, but never to a partitioned parent."""
-    task, target = context.task, merge.known_target(context.task)
+    task, target = context.task, known_target(context.task)
     before = target.analyzed_rows
     if before is not None and abs(result.row_count - before) <= ANALYZE_SHARE * max(before, 1):
         return []
     only = "ONLY " if context.warehouse.info.server_version >= 180000 else ""
     return [
-        f"ANALYZE {only}{storage.qualified(task.target_schema, task.target_name)}",
+        f"ANALYZE {only}{qualified(task.target_schema, task.target_name)}",
         f"UPDATE elconsole.targets SET analyzed_rows = {result.row_count}"
         f" WHERE target_id = {target.target_id}",
     ]
@@ -65,7 +66,7 @@ def analyze(context: LoadContext, result: LoadResult) -> list[str]:
 def known_flags(context: LoadContext, result: LoadResult) -> Mapping[str, int] | None:
     """Units passed and failed: as the merge counted them, or as they were. None: to count,
     since rows or what a unit is changed."""
-    target = merge.known_target(context.task)
+    target = known_target(context.task)
     if context.quality is None or result.quality_flags:
         return result.quality_flags
     # Without a version they were too many combinations to store, and still are.

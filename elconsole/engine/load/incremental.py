@@ -7,6 +7,7 @@ import time
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.pump import Transferred
+from elconsole.engine.extract.snapshot import Snapshot
 from elconsole.engine.load import ledger_entry, merge
 from elconsole.engine.load.cleanup import analyze, known_flags, tidy
 from elconsole.engine.load.context import (
@@ -16,16 +17,17 @@ from elconsole.engine.load.context import (
     source_side,
 )
 from elconsole.engine.load.copy import copy, ending
+from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.commit import commit
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.quality.daily import UnitCounting
 
 
-def merge_changes(context: LoadContext, snapshot: rows.Snapshot, lock: TableLock) -> LoadResult:
+def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> LoadResult:
     """Publish the changed rows, or only the watermark where there are none."""
     task, warehouse = context.task, context.warehouse
-    target = merge.known_target(task)
+    target = known_target(task)
     leaf = merge.leaf_of(task)
     sweeping = task.settings.deletes == "sweep"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
@@ -95,7 +97,7 @@ def merge_changes(context: LoadContext, snapshot: rows.Snapshot, lock: TableLock
 def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | None:
     """How to keep the daily counts; None where there are none of the rows as they stand, or
     where so many change that one scan is cheaper."""
-    target, quality = merge.known_target(context.task), context.quality
+    target, quality = known_target(context.task), context.quality
     if quality is None or not merge.are_few(context.task, rows_staged):
         return None
     counted = quality.of_content(target.content_run_id).stored_version
@@ -125,7 +127,7 @@ def _end_snapshot(context: LoadContext) -> None:
         context.source.execute("COMMIT")
 
 
-def _copy_keys(context: LoadContext, snapshot: rows.Snapshot, *, begun: bool) -> Transferred:
+def _copy_keys(context: LoadContext, snapshot: Snapshot, *, begun: bool) -> Transferred:
     task = context.task
     with source_side(task):
         statements = rows.keys_statements(context.source, task, snapshot)

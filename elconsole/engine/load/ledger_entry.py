@@ -6,17 +6,17 @@ import time
 
 import psycopg
 
-from elconsole.engine.extract import rows
+from elconsole.engine.extract.snapshot import Snapshot
 from elconsole.engine.ledger.names import spell
-from elconsole.engine.load import merge
 from elconsole.engine.load.context import LoadContext, LoadResult
+from elconsole.engine.plan.task import known_target
 from elconsole.engine.sql.statements import statement
 
 
-def table_records(context: LoadContext, snapshot: rows.Snapshot, result: LoadResult) -> str:
+def table_records(context: LoadContext, snapshot: Snapshot, result: LoadResult) -> str:
     """SQL that writes watermark, target and table run: part of the publishing transaction."""
     task = context.task
-    target = merge.known_target(task)
+    target = known_target(task)
     cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
     system_identifier, timeline = context.identity or (None, None)
     bind = psycopg.ClientCursor(context.warehouse).mogrify

@@ -12,6 +12,13 @@ from dataclasses import replace
 
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.extract import rows
+from elconsole.engine.extract.snapshot import (
+    FullRefreshNeeded,
+    Snapshot,
+    begin_snapshot,
+    check_continuity,
+    set_salt,
+)
 from elconsole.engine.load.context import LoadContext, LoadResult, source_side, warehouse_side
 from elconsole.engine.load.incremental import merge_changes
 from elconsole.engine.load.refresh import may_begin_at_once, refresh, refresh_at_once
@@ -40,15 +47,15 @@ def load_table(context: LoadContext) -> LoadResult:
 def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
     with source_side(task):
-        snapshot = rows.begin_snapshot(source, task)
+        snapshot = begin_snapshot(source, task)
         if task.settings.hash_columns and context.hash_salt:
-            rows.set_salt(source, context.hash_salt)
+            set_salt(source, context.hash_salt)
         if task.follows_cursor:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
-            rows.check_continuity(task, snapshot, context.identity)
-        except rows.FullRefreshNeeded as reason:
+            check_continuity(task, snapshot, context.identity)
+        except FullRefreshNeeded as reason:
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":
@@ -56,7 +63,7 @@ def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     return merge_changes(context, snapshot, lock)
 
 
-def _with_cursor(context: LoadContext, snapshot: rows.Snapshot) -> rows.Snapshot:
+def _with_cursor(context: LoadContext, snapshot: Snapshot) -> Snapshot:
     task = context.task
     timeout_s = max(context.stall_timeout_s, CATALOG_TIMEOUT_S)
     found = rows.read_cursor(context.source, task, snapshot, timeout_s)

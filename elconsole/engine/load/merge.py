@@ -11,15 +11,14 @@ import psycopg
 
 from elconsole.core.errors import PlanError
 from elconsole.core.record import record
-from elconsole.engine.catalog.warehouse import Target
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.rows import key_columns
-from elconsole.engine.ledger.schema import STORAGE_SCHEMA
-from elconsole.engine.plan.drift import METADATA
-from elconsole.engine.plan.task import TableTask, identifier
+from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
+from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
+from elconsole.engine.sql.quoting import identifier, qualified
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
@@ -41,18 +40,11 @@ class Merged:
     """Units `passed` and `failed` of the table now; None where they are still to be counted."""
 
 
-def known_target(task: TableTask) -> Target:
-    """The task's target; it has one from the moment the run assigned the names."""
-    if task.target is None:
-        raise PlanError(f"{task.source}.{task.label} has no target yet")
-    return task.target
-
-
 def leaf_of(task: TableTask) -> str:
     """The table that carries the rows of `raw.t`."""
     if task.parent is None or task.parent.leaf_name is None:
         raise PlanError(f"{task.target_text} has no rows to merge into")
-    return storage.qualified(STORAGE_SCHEMA, task.parent.leaf_name)
+    return qualified(STORAGE_SCHEMA, task.parent.leaf_name)
 
 
 def raw_types(task: TableTask) -> dict[str, str]:
@@ -71,7 +63,7 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
         return
     clauses = [f"ADD COLUMN {d}" for d in storage.column_definitions(drift.added, ())]
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
-    table = storage.qualified(task.target_schema, task.target_name)
+    table = qualified(task.target_schema, task.target_name)
     prepare(session, task, "BEGIN", "")
     swap(session, task, f"ALTER TABLE {table} {', '.join(clauses)}", lock_wait_s)
 

@@ -8,9 +8,9 @@ import time
 from elconsole.core.record import record
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.pump import Openings, Rows, Transferred
+from elconsole.engine.extract.snapshot import Snapshot, opening, read_snapshot
 from elconsole.engine.ledger.names import leaf_name
-from elconsole.engine.ledger.schema import STORAGE_SCHEMA
-from elconsole.engine.load import ledger_entry, merge
+from elconsole.engine.load import ledger_entry
 from elconsole.engine.load.cleanup import tidy
 from elconsole.engine.load.context import (
     LoadContext,
@@ -20,10 +20,12 @@ from elconsole.engine.load.context import (
     source_side,
 )
 from elconsole.engine.load.copy import copy, copy_part, ending
-from elconsole.engine.plan.task import TableTask
+from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import adopt, storage
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.publish.swap import prepare, swap
+from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.quoting import qualified
 
 
 def may_begin_at_once(context: LoadContext) -> bool:
@@ -39,19 +41,19 @@ def may_begin_at_once(context: LoadContext) -> bool:
 def refresh_at_once(context: LoadContext, lock: TableLock) -> LoadResult:
     """One message to either server, and one wait for both, until rows flow."""
     task, leaf = context.task, NewLeaf.of(context.task)
-    found: list[rows.Snapshot] = []
+    found: list[Snapshot] = []
 
     def on_target(answers: list[Rows]) -> None:
         if not lock.taken_by(answers) or lock.leftovers:
             raise NotAtOnce
 
     def on_source(answers: list[Rows]) -> None:
-        found.append(rows.read_snapshot(task, answers[-1][0]))
+        found.append(read_snapshot(task, answers[-1][0]))
 
     (copy_out,) = ending([rows.copy_whole(task)])
     moved = copy_part(
         context,
-        f"{rows.opening(task).as_string(context.source)}; {copy_out}",
+        f"{opening(task).as_string(context.source)}; {copy_out}",
         f"{lock.question}; {leaf.create}; {leaf.copy_in}",
         context.on_progress,
         openings=Openings(on_target, on_source),
@@ -59,7 +61,7 @@ def refresh_at_once(context: LoadContext, lock: TableLock) -> LoadResult:
     return _publish_leaf(context, found[0], lock, leaf, moved)
 
 
-def refresh(context: LoadContext, snapshot: rows.Snapshot, lock: TableLock) -> LoadResult:
+def refresh(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> LoadResult:
     """One question after the other, as the snapshot's answers tell."""
     leaf = NewLeaf.of(context.task)
     for leftover in lock.leftovers:
@@ -80,10 +82,10 @@ class NewLeaf:
 
     @classmethod
     def of(cls, task: TableTask) -> NewLeaf:
-        target = merge.known_target(task)
+        target = known_target(task)
         generation = target.generation + 1
         name = leaf_name(target.target_id, generation, task.target_name, os.urandom(3).hex())
-        return cls(task, generation, storage.qualified(STORAGE_SCHEMA, name))
+        return cls(task, generation, qualified(STORAGE_SCHEMA, name))
 
     @property
     def create(self) -> str:
@@ -96,12 +98,12 @@ class NewLeaf:
 
 def _publish_leaf(
     context: LoadContext,
-    snapshot: rows.Snapshot,
+    snapshot: Snapshot,
     lock: TableLock,
     leaf: NewLeaf,
     moved: Transferred,
 ) -> LoadResult:
-    task, warehouse, target = context.task, context.warehouse, merge.known_target(context.task)
+    task, warehouse, target = context.task, context.warehouse, known_target(context.task)
     loading = time.monotonic()
     context.on_extracted(moved)
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, leaf.generation)
@@ -109,7 +111,7 @@ def _publish_leaf(
         finish = storage.finish_leaf(task, leaf.table, defaults)
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
-    parent = storage.qualified(task.target_schema, task.target_name)
+    parent = qualified(task.target_schema, task.target_name)
     ddl = storage.exchange(task, parent, leaf.table)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:

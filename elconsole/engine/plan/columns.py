@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from elconsole.core.errors import PlanError
 from elconsole.engine.catalog.source import SourceColumn
-from elconsole.engine.plan.drift import METADATA_PREFIX, PlannedColumn
+from elconsole.engine.plan.drift import PlannedColumn
+from elconsole.engine.sql.names import METADATA_PREFIX
 
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings

@@ -10,7 +10,8 @@ from psycopg import sql
 from elconsole.core.errors import PlanError
 from elconsole.core.record import record
 from elconsole.engine.plan.drift import PlannedColumn
-from elconsole.engine.plan.task import TableTask, identifier
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.sql.quoting import identifier
 
 TIME_TYPES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 INTEGER_MINIMA = {21: -(2**15), 23: -(2**31), 20: -(2**63)}

@@ -9,14 +9,7 @@ from elconsole.core.record import record
 from elconsole.core.types import SchemaChange
 from elconsole.engine.catalog.warehouse import RawColumn
 from elconsole.engine.plan.types import TypePlan
-
-METADATA = (
-    "_airbyte_raw_id",
-    "_airbyte_extracted_at",
-    "_airbyte_meta",
-    "_airbyte_generation_id",
-)
-METADATA_PREFIX = "_airbyte_"
+from elconsole.engine.sql.names import METADATA
 
 VARCHAR, NUMERIC, TEXT, VARBIT = 1043, 1700, 25, 1562
 INTEGERS = (21, 23, 20)

@@ -20,13 +20,9 @@ from elconsole.core.errors import (
 from elconsole.core.record import record
 from elconsole.core.types import Mode, Strategy
 from elconsole.engine.catalog.source import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
-from elconsole.engine.catalog.warehouse import (
-    RawRelation,
-    TableKey,
-    Target,
-    WarehouseState,
-)
-from elconsole.engine.ledger.names import can_spell
+from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
+from elconsole.engine.ledger.names import TableKey, can_spell
+from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     choose_columns,
     fingerprint,
@@ -34,8 +30,9 @@ from elconsole.engine.plan.columns import (
     selection_text,
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
-from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of, identifier
+from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of
 from elconsole.engine.plan.types import TEXT, TypePlan, plan_type
+from elconsole.engine.sql.quoting import identifier
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings, TableSettings

@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
-from elconsole.core.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.types import Mode, SchemaChange, Strategy
 from elconsole.engine.catalog.source import SourceRelation
-from elconsole.engine.catalog.warehouse import RawColumn, RawRelation, TableKey, Target, Watermark
+from elconsole.engine.catalog.warehouse import RawColumn, RawRelation
+from elconsole.engine.ledger.names import TableKey
+from elconsole.engine.ledger.targets import Target, Watermark
 from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
 
 if TYPE_CHECKING:
@@ -106,10 +106,6 @@ class Refused:
     error: ElconsoleError
 
 
-def identifier(name: str) -> str:
-    return sql.Identifier(name).as_string()
-
-
 def drift_of(
     columns: tuple[PlannedColumn, ...],
     raw: Mapping[str, RawColumn],
@@ -122,3 +118,10 @@ def drift_of(
     mark = target.watermark if target else None
     known = dict(zip_longest(mark.source_columns, mark.source_numbers)) if mark else {}
     return compare(columns, raw, full=full, known_columns=known)
+
+
+def known_target(task: TableTask) -> Target:
+    """The task's target; it has one from the moment the run assigned the names."""
+    if task.target is None:
+        raise PlanError(f"{task.source}.{task.label} has no target yet")
+    return task.target

@@ -11,9 +11,9 @@ from psycopg import sql
 
 from elconsole.core.errors import TargetTaken
 from elconsole.engine.connect.session import Session
-from elconsole.engine.ledger.schema import STORAGE_SCHEMA
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.publish.storage import qualified
+from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.quoting import qualified
 from elconsole.engine.sql.statements import statement
 
 NAMED = 5

@@ -13,11 +13,11 @@ from collections.abc import Callable
 import psycopg
 
 from elconsole.core.errors import Cancelled, ElconsoleError, Stalled, TransientFault
-from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Pool, Session
+from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.connect.translate import server_words
-from elconsole.engine.ledger.schema import LOCK_CLASS
+from elconsole.engine.sql.names import TABLE_LOCK_CLASS
 
-TABLE_LOCK_CLASS = LOCK_CLASS + 2
 COMMIT_GRACE_S = 0.5
 """How long a COMMIT under way may still answer after the run was stopped."""
 POLL_S = 0.2

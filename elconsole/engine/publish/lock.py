@@ -11,11 +11,10 @@ from psycopg import sql
 
 from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.ledger.schema import RUN_LOCK_CLASS
-from elconsole.engine.load.merge import known_target
-from elconsole.engine.plan.task import TableTask
-from elconsole.engine.publish.commit import TABLE_LOCK_CLASS
-from elconsole.engine.publish.storage import leftovers_query, qualified
+from elconsole.engine.plan.task import TableTask, known_target
+from elconsole.engine.publish.storage import leftovers_query
+from elconsole.engine.sql.names import RUN_LOCK_CLASS, TABLE_LOCK_CLASS
+from elconsole.engine.sql.quoting import qualified
 from elconsole.engine.sql.statements import statement
 
 DEAD_HOLDER_WAIT_S = 3.0

@@ -18,10 +18,11 @@ from psycopg import sql
 
 from elconsole.core.errors import SchemaConflict
 from elconsole.engine.connect.session import Session
-from elconsole.engine.ledger.schema import STORAGE_SCHEMA
 from elconsole.engine.plan.drift import PlannedColumn
-from elconsole.engine.plan.task import TableTask, identifier
+from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
+from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.quoting import identifier, qualified
 from elconsole.engine.sql.statements import statement
 
 PARTITION_KEY = "_airbyte_generation_id"
@@ -33,10 +34,6 @@ PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
 )
-
-
-def qualified(schema: str, name: str) -> str:
-    return f"{identifier(schema)}.{identifier(name)}"
 
 
 def raw_id_default() -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from elconsole.core.record import record
-from elconsole.engine.plan.drift import METADATA
 from elconsole.engine.quality.statements import (
     HASHING,
     UNHASHING,
@@ -21,6 +20,7 @@ from elconsole.engine.quality.statements import (
     hashing,
     read_columns,
 )
+from elconsole.engine.sql.names import METADATA
 from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.engine.catalog.warehouse import Target
+from elconsole.engine.ledger.targets import Target
 from elconsole.engine.quality.statements import QualityTarget
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import psycopg
 
 from elconsole.core.errors import CheckFailed, Vetoed
 from elconsole.core.record import record
-from elconsole.engine.connect.session import Pool, Session
+from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.publish.storage import qualified
+from elconsole.engine.sql.quoting import qualified
 from elconsole.plugins.checks import CheckedTable, any_wanted, run_checks
 from elconsole.plugins.types import HookResult, HookTask
 

@@ -34,21 +34,19 @@ from elconsole.core.results import RunDetail, RunSummary, SyncRequest, TableRun
 from elconsole.core.types import RunStatus, TableStatus
 from elconsole.engine.catalog.warehouse import WarehouseState, read_state
 from elconsole.engine.connect.parallel import beside
-from elconsole.engine.connect.session import Pools, Session, open_session
+from elconsole.engine.connect.pool import Pools
+from elconsole.engine.connect.session import Session, open_session
 from elconsole.engine.connect.translate import error_info, table_error
 from elconsole.engine.ledger import runs
 from elconsole.engine.ledger.names import can_spell
 from elconsole.engine.ledger.schema import prepare_warehouse
-from elconsole.engine.plan.plan import (
-    Survey,
-    as_table_run,
-    plan_tables,
-    select,
-    survey,
-    unreachable,
-)
+from elconsole.engine.ledger.targets import assign_targets
+from elconsole.engine.plan.plan import plan_tables, unreachable
+from elconsole.engine.plan.results import as_table_run
+from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
-from elconsole.engine.sync.recorder import ENDED, LedgerWriter, RunBook
+from elconsole.engine.sync.ledger_writer import LedgerWriter
+from elconsole.engine.sync.recorder import ENDED, RunBook
 from elconsole.engine.sync.table import TableRunner
 
 if TYPE_CHECKING:
@@ -143,7 +141,7 @@ class SyncRun:
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
-        runs.assign_targets(session, self.schema, keys)
+        assign_targets(session, self.schema, keys)
         return plan_tables(self.settings, found, read_state(session, self.schema), self.request)
 
     def read_state(self) -> WarehouseState:

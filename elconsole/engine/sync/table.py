@@ -27,9 +27,9 @@ from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.pump import Transferred
 from elconsole.engine.load.context import LoadContext, LoadResult, NotAtOnce
 from elconsole.engine.load.load import load_table
-from elconsole.engine.load.merge import known_target
-from elconsole.engine.plan.plan import plan_tables, select, survey
-from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.plan.plan import plan_tables
+from elconsole.engine.plan.survey import select, survey
+from elconsole.engine.plan.task import Refused, TableTask, known_target
 from elconsole.engine.publish.commit import CommitInDoubt, was_published
 from elconsole.engine.publish.lock import TargetMoved
 from elconsole.engine.quality.read import read_quality

@@ -24,8 +24,6 @@ from elconsole.ui.pages.dashboard import DashboardScreen
 if TYPE_CHECKING:
     from elconsole.ui.words.cells import Row
 
-DEMO_CHOSEN = "demo"
-"""What the app returns when the welcome screen's demo plant was chosen."""
 WRITING = frozenset({"sync", "full_refresh", "cancel_sync", "freeze_baseline"})
 
 
@@ -219,10 +217,3 @@ class ConsoleApp(ListeningApp):
         self.background.end()
         logging.getLogger(LOGGER).removeHandler(self._logbook)
         super().exit(*args, **kwargs)
-
-
-def run_console(options: ConsoleOptions) -> int:
-    """Run the console until it is left; returns the exit code."""
-    from elconsole.ui.app.launch import run
-
-    return run(options)

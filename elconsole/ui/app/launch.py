@@ -6,9 +6,10 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from elconsole.ui.app.app import DEMO_CHOSEN, ConsoleApp
-from elconsole.ui.console.options import ConsoleOptions
+from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.console.options import DEMO_CHOSEN, ConsoleOptions
 
 SYNC_GRACE_S = 1.5
 """How long the end waits for a cancelled sync to roll back and say so."""
@@ -58,3 +59,14 @@ def write_crash(error: BaseException, folder: Path, now: datetime) -> Path | Non
         sys.stderr.write(text)
         return None
     return path
+
+
+if TYPE_CHECKING:
+    pass
+
+
+def run_console(options: ConsoleOptions) -> int:
+    """Run the console until it is left; returns the exit code."""
+    from elconsole.ui.app.launch import run
+
+    return run(options)

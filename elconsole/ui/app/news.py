@@ -11,9 +11,9 @@ from elconsole.ui.console import messages
 from elconsole.ui.console.log_handler import LOGGER
 from elconsole.ui.pages.page import PageScreen
 from elconsole.ui.state import answers
-from elconsole.ui.state.log import said_of
 from elconsole.ui.state.model import started
 from elconsole.ui.tables.connections import reason_in_short
+from elconsole.ui.words.wording import said_of
 
 if TYPE_CHECKING:
     from elconsole.core.events import TableFailed

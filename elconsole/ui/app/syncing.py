@@ -172,7 +172,8 @@ class SyncingApp(StateApp):
         """In the log, and in a dialog where somebody asked for the sync and none is open."""
         from elconsole.ui.dialogs.dialog import ErrorDialog
         from elconsole.ui.state import answers
-        from elconsole.ui.state.log import LogEntry, error_line
+        from elconsole.ui.state.log import LogEntry
+        from elconsole.ui.words.wording import error_line
 
         title = "The sync could not start"
         entry = LogEntry(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:  # the first frame needs none of them
+    from elconsole.core.engine import Engine
     from elconsole.core.events import Event
-    from elconsole.core.results import ConnectionHealth, Engine, RunDetail
+    from elconsole.core.results import ConnectionHealth, RunDetail
     from elconsole.core.types import ErrorInfo
     from elconsole.ui.console.options import ConsoleOptions
     from elconsole.ui.state.log import LogEntry

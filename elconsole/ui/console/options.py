@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from elconsole.core.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.core.results import ConnectionInfo, Engine, RunDetail, SyncRequest
+    from elconsole.core.engine import Engine
+    from elconsole.core.results import ConnectionInfo, RunDetail, SyncRequest
 
 
 def utc_now() -> datetime:
@@ -72,3 +73,10 @@ class ConsoleOptions:
     def completed(self) -> ConsoleOptions:
         """The full options; raises ConfigurationError."""
         return self if self.read is None else self.read()
+
+
+if TYPE_CHECKING:
+    pass
+
+DEMO_CHOSEN = "demo"
+"""What the app returns when the welcome screen's demo plant was chosen."""

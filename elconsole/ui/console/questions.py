@@ -13,7 +13,8 @@ from elconsole.ui.console.threads import Background, error_info
 if TYPE_CHECKING:
     import threading
 
-    from elconsole.core.results import ConnectionInfo, Engine, SyncRequest
+    from elconsole.core.engine import Engine
+    from elconsole.core.results import ConnectionInfo, SyncRequest
     from elconsole.core.types import ErrorInfo
     from elconsole.ui.console.options import ConsoleOptions
 

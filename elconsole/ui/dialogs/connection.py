@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from elconsole.ui.dialogs.dialog import Dialog, Foot
-from elconsole.ui.state.log import said_of
 from elconsole.ui.tables.connections import standing
 from elconsole.ui.words.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
+from elconsole.ui.words.wording import said_of
 
 if TYPE_CHECKING:
     from elconsole.ui.app.app import ConsoleApp

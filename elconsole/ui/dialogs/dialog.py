@@ -16,12 +16,12 @@ from textual.style import Style
 from textual.widgets import Static
 
 from elconsole.core.types import ErrorInfo
-from elconsole.ui.state.log import said_of, tables_text
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.row_cursor import MOVING
 from elconsole.ui.words.cells import Column, Row, Table, cell
 from elconsole.ui.words.text import count, safe, safe_lines, span_of
+from elconsole.ui.words.wording import said_of, tables_text
 
 if TYPE_CHECKING:
     from elconsole.core.results import PlannedTable, RawTable

@@ -40,7 +40,7 @@ class WelcomeScreen(Dialog):
     def choose(self, answer: str) -> None:
         """Go that way; the welcome stays behind it."""
         if answer == "demo":
-            from elconsole.ui.app.app import DEMO_CHOSEN
+            from elconsole.ui.console.options import DEMO_CHOSEN
 
             self.app.exit(DEMO_CHOSEN)
         elif answer == "write":

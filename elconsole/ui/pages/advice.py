@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from elconsole.core.results import AdviceReport
 from elconsole.core.types import ErrorInfo
 from elconsole.ui.pages.detail import DetailScreen
-from elconsole.ui.state.log import error_line
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.words.cells import Cell, cell
 from elconsole.ui.words.text import safe
+from elconsole.ui.words.wording import error_line
 
 COMMAND_LETTERS = 4000
 """A command is run as it stands: it must not be cut where it is only long."""

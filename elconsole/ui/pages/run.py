@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from elconsole.core.results import RunDetail, RunSummary
 from elconsole.core.types import ErrorInfo
 from elconsole.ui.pages.detail import DetailScreen
-from elconsole.ui.state.log import run_name
 from elconsole.ui.tables import runs
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.words.cells import Table
 from elconsole.ui.words.text import safe
+from elconsole.ui.words.wording import run_name
 
 
 class RunScreen(DetailScreen):

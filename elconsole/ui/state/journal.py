@@ -16,16 +16,10 @@ from elconsole.core.events import (
     TableStarted,
 )
 from elconsole.core.results import ConnectionHealth, RunDetail, RunSummary, TableRun
-from elconsole.ui.state.log import (
-    LogEntry,
-    error_line,
-    mode_text,
-    run_name,
-    started_by,
-    tables_text,
-)
+from elconsole.ui.state.log import LogEntry
 from elconsole.ui.words.cells import Tone
 from elconsole.ui.words.text import count, count_short, percent, safe, span_of
+from elconsole.ui.words.wording import error_line, mode_text, run_name, started_by, tables_text
 
 
 def of_event(event: Event) -> LogEntry | None:

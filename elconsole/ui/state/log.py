@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from elconsole.core.record import record
 from elconsole.ui.words.cells import Tone
-from elconsole.ui.words.text import clock, safe
 
 if TYPE_CHECKING:
-    from elconsole.core.results import RunSummary
     from elconsole.core.types import ErrorInfo
-    from elconsole.ui.state.model import ConsoleState
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
@@ -40,55 +37,3 @@ class LogEntry:
     def source(self) -> str:
         """The connection it is about, where it is about one."""
         return self.subject.split(".", 1)[0]
-
-
-def run_name(number: int | None) -> str:
-    """How a run is called on the screen."""
-    return f"run {number}" if number is not None else "run without number"
-
-
-def started_by(run: RunSummary) -> str:
-    """Who runs it and where: `cron@etl-01`."""
-    who = "@".join(part for part in (run.user, run.host) if part)
-    return safe(who, 60) if who else "this console"
-
-
-def tables_text(number: int) -> str:
-    """`1 table`, `3 tables`."""
-    return f"{number} table" if number == 1 else f"{number} tables"
-
-
-def mode_text(mode: str) -> str:
-    """How a run's mode is called."""
-    return "full refresh" if mode == "full" else "sync"
-
-
-def said_of(subject: str, words: str) -> str:
-    """An error's words without the name that stands before them on the screen already."""
-    for name in (subject, subject.split(".", 1)[0]):
-        if name:
-            words = words.removeprefix(f"{name}: ")
-    return words
-
-
-def error_line(error: ErrorInfo | None, subject: str = "") -> str:
-    """An error in one line, with the server's code, to stand after its subject's name."""
-    if error is None:
-        return ""
-    words = safe(said_of(subject, error.message))
-    return words + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
-
-
-def unread_since(state: ConsoleState, question: str, at: datetime | None = None) -> str:
-    """That what is shown is old, since when and why; empty where it is the last answer."""
-    error = state.problem(question)
-    if error is None:
-        return ""
-    since = f"since {clock(at)}" if at is not None else "again"
-    return f"not read {since}: {error_line(error)}"
-
-
-def error_text(error: ErrorInfo, subject: str) -> str:
-    """An error at length, as one paragraph after its subject's name."""
-    words = safe(said_of(subject, error.message), 4000)
-    return words + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")

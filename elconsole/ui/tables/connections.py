@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from elconsole.core.record import record
-from elconsole.ui.state.log import error_line
 from elconsole.ui.state.model import ConnectionState, ConsoleState
 from elconsole.ui.words.cells import Cell, Column, Row, Span, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, clock, safe, size, spark, whole_seconds
+from elconsole.ui.words.wording import error_line
 
 if TYPE_CHECKING:
     from elconsole.core.types import ErrorInfo

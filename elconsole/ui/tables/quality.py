@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from elconsole.core.record import record
-from elconsole.ui.state.log import error_line
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.words.cells import Cell, Column, Row, Span, Tone, cell
 from elconsole.ui.words.text import NOTHING, dimension_name, safe, spark
+from elconsole.ui.words.wording import error_line
 
 if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.core.results import QualityRow, QualityTable

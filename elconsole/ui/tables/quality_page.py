@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from elconsole.core.results import QualityTable
-from elconsole.ui.state.log import unread_since
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.quality import (
     ORIGIN,
@@ -25,6 +24,7 @@ from elconsole.ui.tables.quality import (
     unread,
     unreadable,
 )
+from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import (
     NOTHING,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.ui.state.log import unread_since
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.quality import (
     ORIGIN,
@@ -24,6 +23,7 @@ from elconsole.ui.tables.quality import (
     unread,
     unreadable,
 )
+from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import (
     count,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from elconsole.ui.state.log import unread_since
 from elconsole.ui.state.model import ConsoleState
+from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Column, Row, Table, cell
 from elconsole.ui.words.text import NOTHING, ago, count, safe, size
 

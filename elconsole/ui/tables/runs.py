@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from elconsole.core.results import RunDetail, RunSummary, TableRun
-from elconsole.ui.state.log import error_text, mode_text, run_name, started_by, unread_since
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.sync import MARKS
+from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Cell, Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
+from elconsole.ui.words.wording import error_text, mode_text, run_name, started_by
 
 
 def rows_per_second(run: RunSummary) -> float | None:

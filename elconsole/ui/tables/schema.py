@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from elconsole.core.results import PlannedTable
 from elconsole.core.types import SchemaChange
-from elconsole.ui.state.log import error_line, unread_since
 from elconsole.ui.state.model import ConsoleState
+from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, clock, count_short, safe
+from elconsole.ui.words.wording import error_line
 
 COLUMNS = (
     Column("table / column", min_width=16, max_width=52),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from elconsole.ui.state.log import error_line, mode_text, run_name, started_by
 from elconsole.ui.state.model import ConsoleState, RunState, TableProgress
 from elconsole.ui.words.cells import Cell, Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import (
@@ -18,6 +17,7 @@ from elconsole.ui.words.text import (
     span_of,
     whole_seconds,
 )
+from elconsole.ui.words.wording import error_line, mode_text, run_name, started_by
 
 MARKS: dict[str, tuple[str, Tone]] = {
     "succeeded": ("✓", "ok"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from elconsole.core import humanize
+from elconsole.core.safe_text import clean_text
 from elconsole.ui.words.cells import Cell, Span, Tone
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -34,12 +35,12 @@ def key_name(key: str) -> str:
 
 def safe(text: str | None, limit: int = 300) -> str:
     """Text of a server as one harmless line of at most `limit` characters."""
-    return humanize.clean_text(text, limit)
+    return clean_text(text, limit)
 
 
 def safe_lines(text: str, limit: int = 4000) -> str:
     """Text of a server with its line breaks, each line harmless."""
-    lines = [humanize.clean_text(line) for line in text[:limit].splitlines()]
+    lines = [clean_text(line) for line in text[:limit].splitlines()]
     cut = "…" if len(text) > limit else ""
     return "\n".join(lines).rstrip() + cut
 

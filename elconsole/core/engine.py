@@ -1,0 +1,89 @@
+"""`Engine`: all that a terminal, a command or a test may ask of the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Protocol
+
+from elconsole.core.events import Emit
+from elconsole.core.results import (
+    AdviceReport,
+    CheckReport,
+    ConnectionHealth,
+    ConnectionInfo,
+    PlanReport,
+    QualityReport,
+    QualityRequest,
+    RawTable,
+    ReconcileReport,
+    RunDetail,
+    RunSummary,
+    SchemaReport,
+    SyncRequest,
+    UnitsPage,
+)
+
+StopFlag = threading.Event
+"""Set it from any thread to cancel; the sync ends within a second, rolled back."""
+
+
+class Engine(Protocol):
+    """The engine, as seen from above. One object serves many threads at once."""
+
+    def connections(self) -> tuple[ConnectionInfo, ...]:
+        """Sources in the settings' order, then the warehouse. No I/O."""
+
+    def probe(self, name: str) -> ConnectionHealth:
+        """Ask one connection how it is; never raises for what the server does."""
+
+    def check(self) -> CheckReport:
+        """Probe all connections at once and list the raw tables."""
+
+    def plan(self, request: SyncRequest) -> PlanReport:
+        """What `sync` would do. Writes nothing."""
+
+    def sync(self, request: SyncRequest, *, emit: Emit, stop: StopFlag) -> RunDetail:
+        """Run to the end. A table's failure, or an unreachable database, is in the
+        result; raises only for a wrong request."""
+
+    def interrupt(self) -> None:
+        """Free every blocked call of a running sync; thread-safe, idempotent.
+        Set the stop flag first."""
+
+    def watch(self, stop: StopFlag) -> Iterator[RunDetail]:
+        """Yield the newest run at once, then each run's new state as it changes,
+        whoever runs it; ends within a second after `stop` is set. Reads only.
+        Raises DatabaseUnavailable when the warehouse goes away."""
+
+    def runs(self, limit: int = 20) -> tuple[RunSummary, ...]:
+        """History, newest first."""
+
+    def run(self, run_id: str) -> RunDetail:
+        """One run by its id, a unique prefix of it, or its number."""
+
+    def raw_tables(self) -> tuple[RawTable, ...]:
+        """Every table the engine published."""
+
+    def quality(self, request: QualityRequest) -> QualityReport:
+        """Pass rates per dimension."""
+
+    def failed_units(
+        self, source: str, table: str, dimension: str, value: str, limit: int = 200
+    ) -> UnitsPage:
+        """The newest failed units of one dimension value."""
+
+    def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
+        """Keep the present periods as the reference; returns the new version."""
+
+    def schema(self) -> SchemaReport:
+        """Drift between each source table and its raw table."""
+
+    def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> ReconcileReport:
+        """Compare source and raw content."""
+
+    def advise(self) -> AdviceReport:
+        """What the advisors found."""
+
+    def close(self) -> None:
+        """Close every idle connection."""

@@ -1,0 +1,129 @@
+"""Sessions kept for their next user, one pool a server."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+
+from psycopg.pq import TransactionStatus
+
+from elconsole.core.errors import Cancelled, ElconsoleError
+from elconsole.core.record import record
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.session import STOP_POLL_S, Session, _is_readable, open_session
+from elconsole.engine.connect.translate import TOO_MANY_STATE
+
+
+class Pool:
+    """Sessions of one server, opened on demand and kept for the next user."""
+
+    def __init__(self, server: Server, size: int) -> None:
+        self.server = server
+        self._idle: list[Session] = []
+        self._lock = threading.Lock()
+        self._came_back = threading.Condition(self._lock)
+        self._lent: list[int] = []
+        """The threads that have a session, once for each."""
+        self._size = size
+        self._closed = False
+
+    @contextlib.contextmanager
+    def session(self, stop: threading.Event | None = None) -> Iterator[Session]:
+        """Lend a session; one that comes back broken or mid-transaction is thrown away.
+
+        Where the server takes no more connections, whoever has a stop flag waits for a
+        session of this pool to come back."""
+        session = self._lend(stop)
+        session.stop = stop
+        session.deadline = None
+        try:
+            try:
+                yield session
+            except BaseException:
+                # It may hold an advisory lock or settings of what failed.
+                session.abandon()
+                raise
+            self._give_back(session)
+        finally:
+            with self._lock:
+                self._lent.remove(threading.get_ident())
+                self._came_back.notify()
+
+    def _lend(self, stop: threading.Event | None) -> Session:
+        while True:
+            try:
+                session = self._take() or open_session(self.server, stop=stop)
+            except ElconsoleError as error:
+                full = error.sqlstate == TOO_MANY_STATE
+                if not full or stop is None or not self._wait_for_another(stop):
+                    raise
+            else:
+                with self._lock:
+                    self._lent.append(threading.get_ident())
+                return session
+
+    def _wait_for_another(self, stop: threading.Event) -> bool:
+        """Wait until a session came back; False where none will, or only this thread's own.
+
+        The second one of a thread is not waited for: all may want one, and none give any."""
+        with self._lock:
+            while not self._idle:
+                if not self._lent or threading.get_ident() in self._lent:
+                    return False
+                came_back = self._came_back.wait(STOP_POLL_S)
+                if stop.is_set():
+                    raise Cancelled("the sync was stopped")
+                if came_back:
+                    return True
+        return True
+
+    def _take(self) -> Session | None:
+        with self._lock:
+            while self._idle:
+                session = self._idle.pop()
+                if not session.closed and not _was_dropped(session):
+                    return session
+        return None
+
+    def _give_back(self, session: Session) -> None:
+        status = session.pgconn.transaction_status
+        with self._lock:
+            keep = (
+                not self._closed
+                and status == TransactionStatus.IDLE
+                and len(self._idle) < self._size
+            )
+            if keep:
+                session.stop = None
+                self._idle.append(session)
+        if not keep:
+            session.abandon()
+
+    def close(self) -> None:
+        """Close the idle sessions; those on loan close when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.abandon()
+
+
+@record(frozen=True, slots=True)
+class Pools:
+    """Every database of the settings, by name; the warehouse apart."""
+
+    sources: Mapping[str, Pool]
+    warehouse: Pool
+
+    def close(self) -> None:
+        for pool in (*self.sources.values(), self.warehouse):
+            pool.close()
+
+
+def _was_dropped(session: Session) -> bool:
+    """Whether the server hung up meanwhile: an idle socket that is readable holds an EOF."""
+    if not _is_readable(session):
+        return False
+    session.abandon()
+    return True

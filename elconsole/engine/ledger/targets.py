@@ -1,0 +1,142 @@
+"""Which raw table each source table has, for good, and how far its rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from elconsole.core.record import record
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.names import TableKey, assign_names
+from elconsole.engine.sql.names import LOCK_CLASS, NAMES_LOCK
+from elconsole.engine.sql.statements import statement
+
+
+def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> None:
+    """Give every table that has none its target, for good."""
+    with session.within(CATALOG_TIMEOUT_S):
+        known = read_targets(session, schema)
+        if all(key in known for key in keys):
+            return
+        with session.transaction():
+            session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK])
+            taken = {key: target.name for key, target in read_targets(session, schema).items()}
+            newcomers = [key for key in keys if key not in taken]
+            names = assign_names(newcomers, taken)
+            session.execute(
+                "INSERT INTO elconsole.targets (source, source_schema, source_table,"
+                " target_schema, target_table)"
+                " SELECT source, source_schema, source_table, %s, target_table"
+                " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
+                " AS t (source, source_schema, source_table, target_table)",
+                [schema]
+                + [[key[part] for key in newcomers] for part in range(3)]
+                + [[names[key] for key in newcomers]],
+            )
+
+
+@record(frozen=True, slots=True)
+class Watermark:
+    """How far a raw table has read its source."""
+
+    snapshot: str
+    snapshot_xmin: int
+    extracted_at: datetime
+    cursor_column: str | None
+    cursor_value: str | None
+    source_oid: int
+    leaf_oids: tuple[int, ...]
+    system_identifier: str | None
+    timeline: int | None
+    selection: str
+    source_columns: tuple[str, ...]
+    source_numbers: tuple[int, ...]
+    """`attnum` of each of them."""
+    run_id: str
+    """The run that wrote it."""
+
+
+@record(frozen=True, slots=True)
+class Target:
+    """A row of `elconsole.targets`, with its watermark."""
+
+    target_id: int
+    key: TableKey
+    name: str
+    generation: int
+    row_count: int | None
+    analyzed_rows: int | None
+    last_synced_at: datetime | None
+    content_run_id: str | None
+    """The run that last changed its rows."""
+    units_passed: int | None
+    units_failed: int | None
+    units_version: str | None
+    """What the stored daily counts were counted from."""
+    watermark: Watermark | None
+
+
+def read_targets(session: Session, schema: str) -> dict[TableKey, Target]:
+    rows = session.execute(statement("targets"), [schema]).fetchall()
+    found = (_target(*row) for row in rows)
+    return {target.key: target for target in found}
+
+
+def _target(
+    target_id: int,
+    source: str,
+    source_schema: str,
+    source_table: str,
+    name: str,
+    generation: int,
+    row_count: int | None,
+    analyzed_rows: int | None,
+    last_synced_at: datetime | None,
+    content_run_id: str | None,
+    units_passed: int | None,
+    units_failed: int | None,
+    units_version: str | None,
+    snapshot: str | None,
+    snapshot_xmin: int,
+    extracted_at: datetime,
+    cursor_column: str | None,
+    cursor_value: str | None,
+    source_oid: int,
+    leaf_oids: list[int],
+    system_identifier: str | None,
+    timeline: int | None,
+    selection: str,
+    source_columns: list[str],
+    source_numbers: list[int],
+    run_id: str,
+) -> Target:
+    watermark = snapshot and Watermark(
+        snapshot,
+        snapshot_xmin,
+        extracted_at,
+        cursor_column,
+        cursor_value,
+        source_oid,
+        tuple(leaf_oids),
+        system_identifier,
+        timeline,
+        selection,
+        tuple(source_columns),
+        tuple(source_numbers),
+        run_id,
+    )
+    key = (source, source_schema, source_table)
+    return Target(
+        target_id,
+        key,
+        name,
+        generation,
+        row_count,
+        analyzed_rows,
+        last_synced_at,
+        content_run_id,
+        units_passed,
+        units_failed,
+        units_version,
+        watermark or None,
+    )

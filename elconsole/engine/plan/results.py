@@ -1,0 +1,71 @@
+"""Plans in the protocol's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from elconsole.core.errors import Cancelled
+from elconsole.core.results import PlannedTable, TableRun
+from elconsole.engine.connect.translate import error_info
+from elconsole.engine.plan.task import Refused, TableTask
+
+if TYPE_CHECKING:
+    pass
+
+
+def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
+    if isinstance(planned, Refused):
+        return PlannedTable(
+            source=planned.source,
+            table=planned.label,
+            target=planned.target,
+            mode=planned.mode,
+            strategy=planned.strategy,
+            error=error_info(planned.error),
+        )
+    return PlannedTable(
+        source=planned.source,
+        table=planned.label,
+        target=planned.target_text,
+        mode=planned.mode,
+        strategy=planned.strategy,
+        watermark=_watermark_text(planned),
+        rows_estimated=planned.rows_estimated,
+        schema_changes=planned.changes,
+        notes=planned.notes,
+        new=planned.parent is None,
+    )
+
+
+def _watermark_text(task: TableTask) -> str | None:
+    mark = task.watermark
+    if task.strategy == "full" or mark is None:
+        return None
+    if task.strategy == "cursor":
+        return f"{mark.cursor_column} > {mark.cursor_value}"
+    return f"xmin ≥ {mark.snapshot_xmin} ({mark.extracted_at:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def as_table_run(planned: TableTask | Refused) -> TableRun:
+    """The table as it enters the ledger: pending, or failed before it began."""
+    if isinstance(planned, Refused):
+        return TableRun(
+            source=planned.source,
+            table=planned.label,
+            target=planned.target,
+            mode=planned.mode,
+            strategy=planned.strategy,
+            status="cancelled" if isinstance(planned.error, Cancelled) else "failed",
+            error=error_info(planned.error),
+        )
+    return TableRun(
+        source=planned.source,
+        table=planned.label,
+        target=planned.target_text,
+        mode=planned.mode,
+        strategy=planned.strategy,
+        status="pending",
+        rows_estimated=planned.rows_estimated,
+        schema_changes=planned.changes,
+        notes=planned.notes,
+    )

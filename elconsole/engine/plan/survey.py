@@ -1,0 +1,139 @@
+"""What a request selects, and what the sources hold of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from elconsole.core.errors import ElconsoleError, UsageError
+from elconsole.core.record import record
+from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches, read_source
+from elconsole.engine.connect.parallel import side_by_side
+from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.translate import table_error
+from elconsole.engine.ledger.names import TableKey
+
+if TYPE_CHECKING:
+    import threading
+
+    from elconsole.config.models import Settings, SourceSettings
+
+
+@record(frozen=True, slots=True)
+class Selected:
+    """One source of a request, and the patterns that name its tables; none means all."""
+
+    name: str
+    settings: SourceSettings
+    patterns: tuple[str, ...]
+
+
+@record(frozen=True, slots=True)
+class Survey:
+    """What the sources hold, or why one could not be asked."""
+
+    selected: tuple[Selected, ...]
+    catalogs: Mapping[str, SourceCatalog]
+    failures: Mapping[str, ElconsoleError]
+    relations: Mapping[str, tuple[SourceRelation, ...]] = field(default_factory=dict)
+    """Per source, the relations to sync."""
+
+    def keys(self) -> list[TableKey]:
+        return [
+            (source, relation.schema, relation.name)
+            for source, relations in self.relations.items()
+            for relation in relations
+        ]
+
+
+def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]:
+    """Read `SOURCE[.TABLE]` arguments; raises UsageError for a source that isn't there."""
+    if not settings.sources:
+        raise UsageError(
+            "no source is configured", hint="add a [sources.NAME] block; `elconsole init` helps"
+        )
+    if not selection:
+        return tuple(Selected(name, source, ()) for name, source in settings.sources.items())
+    patterns: dict[str, list[str]] = {}
+    whole: set[str] = set()
+    for argument in selection:
+        name, dot, table = argument.partition(".")
+        if name not in settings.sources:
+            near = difflib.get_close_matches(name, settings.sources, n=1)
+            listed = ", ".join(settings.sources)
+            raise UsageError(
+                f"there is no source {name}",
+                hint=f"did you mean {near[0]}?" if near else f"the sources are {listed}",
+            )
+        patterns.setdefault(name, []).extend([table] if table else [])
+        if not dot or not table:
+            whole.add(name)
+    return tuple(
+        Selected(name, settings.sources[name], () if name in whole else tuple(tables))
+        for name, tables in patterns.items()
+    )
+
+
+def survey(
+    selected: tuple[Selected, ...],
+    pools: Mapping[str, Pool],
+    stop: threading.Event | None = None,
+) -> Survey:
+    """Introspect the sources side by side; one that fails does not hold the others up."""
+    read = _guarded(pools, stop)
+    outcomes = side_by_side((partial(read, one) for one in selected), "survey")
+    catalogs = {
+        one.name: found
+        for one, found in zip(selected, outcomes, strict=True)
+        if isinstance(found, SourceCatalog)
+    }
+    failures = {
+        one.name: found
+        for one, found in zip(selected, outcomes, strict=True)
+        if isinstance(found, ElconsoleError)
+    }
+    relations = {
+        one.name: _chosen(one, catalogs[one.name]) for one in selected if one.name in catalogs
+    }
+    return Survey(selected, catalogs, failures, relations)
+
+
+def _guarded(
+    pools: Mapping[str, Pool], stop: threading.Event | None
+) -> Callable[[Selected], SourceCatalog | ElconsoleError]:
+    def read(one: Selected) -> SourceCatalog | ElconsoleError:
+        try:
+            with pools[one.name].session(stop) as session:
+                return read_source(session, one.settings.tables, one.settings.exclude)
+        except ElconsoleError as error:
+            return error
+        except psycopg.Error as error:
+            return table_error(error, one.name, "source")
+
+    return read
+
+
+def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]:
+    if not one.patterns:
+        return catalog.relations
+    for pattern in one.patterns:
+        named = any(matches(relation, pattern) for relation in catalog.relations)
+        if not named and pattern not in catalog.missing:
+            known = [relation.name for relation in catalog.relations]
+            near = difflib.get_close_matches(pattern, known, n=1)
+            raise UsageError(
+                f"no table of {one.name} that settings select matches {pattern}",
+                hint=f"did you mean {one.name}.{near[0]}?"
+                if near
+                else f"`elconsole --headless sync {one.name} --dry-run` lists them",
+            )
+    return tuple(
+        relation
+        for relation in catalog.relations
+        if any(matches(relation, pattern) for pattern in one.patterns)
+    )
