@@ -26,8 +26,8 @@ class PastLoad:
 
     finished_at: datetime
     strategy: Strategy
-    rows_extracted: int
-    rows_loaded: int
+    rows_read: int
+    rows_written: int
     rows_deleted: int = 0
     bytes: int = 0
     extract_seconds: float = 0.0
@@ -101,7 +101,7 @@ def interval_s(loads: Sequence[PastLoad]) -> float:
 
 def rows_per_day(table: TableFacts) -> float | None:
     """How fast the table grows, by its full loads."""
-    return _growth_per_day(table, lambda load: load.rows_loaded)
+    return _growth_per_day(table, lambda load: load.rows_written)
 
 
 def bytes_per_day(table: TableFacts) -> float | None:

@@ -50,7 +50,7 @@ def _scan_bound(table: TableFacts) -> Iterator[Finding]:
         return
     rows = table.rows or 1
     seconds = median(load.extract_seconds for load in recent)
-    changed = median(load.rows_extracted for load in recent)
+    changed = median(load.rows_read for load in recent)
     if seconds >= SLOW_S and changed < _FEW_CHANGES * rows:
         yield Finding(
             advisor="load optimizer",
@@ -87,17 +87,17 @@ def _should_be_incremental(table: TableFacts) -> Iterator[Finding]:
         return
     seconds = median(load.duration_seconds for load in recent)
     grown = [
-        abs(after.rows_loaded - before.rows_loaded) / max(before.rows_loaded, 1)
+        abs(after.rows_written - before.rows_written) / max(before.rows_written, 1)
         for after, before in pairwise(recent)
     ]
     if seconds >= SLOW_S and max(grown) < _FEW_CHANGES:
         yield Finding(
             advisor="load optimizer",
             subject=table.name,
-            finding=f"each full refresh reads {recent[0].rows_extracted:,} rows in {seconds:.0f} s"
+            finding=f"each full refresh reads {recent[0].rows_read:,} rows in {seconds:.0f} s"
             f" and the table grows by at most {max(grown):.1%}: incremental reads what changed",
             evidence={
-                "rows": recent[0].rows_loaded,
+                "rows": recent[0].rows_written,
                 "duration_seconds": seconds,
                 "largest_growth": max(grown),
                 "primary_key": list(table.primary_key),

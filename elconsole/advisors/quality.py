@@ -60,7 +60,7 @@ def _unusual_load(table: TableFacts) -> Iterator[Finding]:
     newest = table.loads[0]
     before = [load for load in table.loads[1:] if load.strategy == newest.strategy]
     measured: tuple[tuple[str, Callable[[PastLoad], float]], ...] = (
-        ("rows extracted", lambda load: float(load.rows_extracted)),
+        ("rows extracted", lambda load: float(load.rows_read)),
         ("seconds", lambda load: load.duration_seconds),
     )
     for name, value in measured:

@@ -39,7 +39,7 @@ def _idle_syncs(table: TableFacts) -> Iterator[Finding]:
     recent = [load for load in table.loads[:20] if load.strategy != "full"]
     if len(recent) < 2 * ENOUGH_RUNS:
         return
-    idle = [load for load in recent if not load.rows_loaded and not load.rows_deleted]
+    idle = [load for load in recent if not load.rows_written and not load.rows_deleted]
     interval = interval_s(recent)
     if len(idle) >= 0.8 * len(recent) and interval > 0:
         calmer = interval * len(recent) / max(1, len(recent) - len(idle))
@@ -80,9 +80,9 @@ def _outgrowing(table: TableFacts) -> Iterator[Finding]:
     if table.mode != "full" or not interval or not growth or growth <= 0:
         return
     seconds = median(load.duration_seconds for load in full[:3])
-    if seconds < SLOW_S or seconds > _MOST_CHANGES * interval or not full[0].rows_loaded:
+    if seconds < SLOW_S or seconds > _MOST_CHANGES * interval or not full[0].rows_written:
         return
-    rows = full[0].rows_loaded
+    rows = full[0].rows_written
     days = (_MOST_CHANGES * interval * rows / seconds - rows) / growth
     if days <= _DAYS_AHEAD:
         calmer = 4 * seconds
@@ -126,7 +126,7 @@ def _should_be_full(table: TableFacts) -> Iterator[Finding]:
     if table.mode != "incremental" or len(recent) < 3 or not is_large(table):
         return
     rows = table.rows or 1
-    changed = min(load.rows_loaded for load in recent)
+    changed = min(load.rows_written for load in recent)
     if changed > _MOST_CHANGES * rows:
         yield Finding(
             advisor="sync scheduler",

@@ -65,7 +65,7 @@ class ProgressMade(TableEvent):
 
     kind: ClassVar[str] = "progress"
 
-    rows_total: int
+    rows_read: int
     bytes_total: int
     rows_estimated: int | None
 
@@ -76,7 +76,7 @@ class DataExtracted(TableEvent):
 
     kind: ClassVar[str] = "data_extracted"
 
-    rows_total: int
+    rows_read: int
     bytes_total: int
     extract_seconds: float
     columns: tuple[str, ...]
@@ -90,8 +90,8 @@ class DataLoaded(TableEvent):
 
     mode: Mode
     strategy: Strategy
-    rows_extracted: int
-    rows_total: int
+    rows_read: int
+    rows_written: int
     """Rows written to the raw table."""
     rows_deleted: int
     bytes_total: int
@@ -148,8 +148,8 @@ class SyncCompleted(Event):
 
     run_number: int | None
     status: RunStatus
-    records_extracted: int
-    records_loaded: int
+    rows_read: int
+    rows_written: int
     bytes_total: int
     tables_failed: int
     duration_seconds: float

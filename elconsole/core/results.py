@@ -81,9 +81,9 @@ class TableRun:
     mode: Mode
     strategy: Strategy
     status: TableStatus
-    records_extracted: int = 0
-    records_loaded: int = 0
-    records_deleted: int = 0
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_deleted: int = 0
     bytes: int = 0
     rows_estimated: int | None = None
     started_at: datetime | None = None
@@ -112,8 +112,8 @@ class RunSummary:
     started_at: datetime
     finished_at: datetime | None = None
     duration_seconds: float | None = None
-    records_extracted: int = 0
-    records_loaded: int = 0
+    rows_read: int = 0
+    rows_written: int = 0
     bytes: int = 0
     tables_total: int = 0
     tables_failed: int = 0

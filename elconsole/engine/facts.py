@@ -110,8 +110,8 @@ def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:
             PastLoad(
                 finished_at=row[1],
                 strategy=row[2],
-                rows_extracted=row[3],
-                rows_loaded=row[4],
+                rows_read=row[3],
+                rows_written=row[4],
                 rows_deleted=row[5],
                 bytes=row[6],
                 extract_seconds=row[7],

@@ -109,13 +109,13 @@ class LiveProgress:
                 line.status, line.style = "reading", "cyan"
                 line.estimate, line.began_s = event.rows_estimated, time.monotonic()
             case ProgressMade():
-                line.rows, line.estimate = event.rows_total, event.rows_estimated
+                line.rows, line.estimate = event.rows_read, event.rows_estimated
                 line.fraction = shown_fraction(line.fraction, line.rows, line.estimate)
             case DataExtracted():
-                line.rows, line.status = event.rows_total, "publishing"
+                line.rows, line.status = event.rows_read, "publishing"
             case DataLoaded():
                 line.rows, line.fraction, line.took_s = (
-                    event.rows_total,
+                    event.rows_written,
                     1.0,
                     event.duration_seconds,
                 )

@@ -291,7 +291,7 @@ class Metrics:
                 changes.inc(len(event.changes))
             case DataExtracted():
                 table = (event.source, event.table)
-                self._metric("elconsole_rows_extracted_total", *table).inc(event.rows_total)
+                self._metric("elconsole_rows_extracted_total", *table).inc(event.rows_read)
                 self._metric("elconsole_extracted_bytes_total", *table).inc(event.bytes_total)
             case DataLoaded():
                 self._loaded(event, at)
@@ -319,7 +319,7 @@ class Metrics:
             "elconsole_table_last_sync_succeeded",
             lambda labels: labels == (event.source, UNKNOWN_TABLES),
         )
-        self._metric("elconsole_rows_loaded_total", *table).inc(event.rows_total)
+        self._metric("elconsole_rows_loaded_total", *table).inc(event.rows_written)
         self._metric("elconsole_rows_deleted_total", *table).inc(event.rows_deleted)
         self._metric("elconsole_table_last_success_timestamp_seconds", *table).set(at)
         self._metric("elconsole_table_last_sync_succeeded", *table).set(1)

@@ -30,11 +30,21 @@ class HookTask:
 class HookResult:
     """What was loaded and is not yet visible."""
 
-    rows_extracted: int
-    rows_loaded: int
+    rows_read: int
+    rows_written: int
     """Rows of the unpublished table: all of them, or the changed ones of an incremental sync."""
     bytes: int
     extract_seconds: float
+
+    @property
+    def rows_extracted(self) -> int:
+        """`rows_read`, by the name that plug-ins of version 0.1 use."""
+        return self.rows_read
+
+    @property
+    def rows_loaded(self) -> int:
+        """`rows_written`, by the name that plug-ins of version 0.1 use."""
+        return self.rows_written
 
 
 class QueryOnly(Protocol):

@@ -79,8 +79,8 @@ def sync(detail: RunDetail) -> Document:
         "started_at": time(run.started_at),
         "finished_at": time(run.finished_at),
         "duration_seconds": _seconds(run.duration_seconds),
-        "records_extracted": run.records_extracted,
-        "records_loaded": run.records_loaded,
+        "records_extracted": run.rows_read,
+        "records_loaded": run.rows_written,
         "bytes": run.bytes,
         "tables": [_table_run(table) for table in detail.tables],
     }
@@ -94,9 +94,9 @@ def _table_run(table: TableRun) -> Document:
         "mode": table.mode,
         "strategy": table.strategy,
         "status": table.status,
-        "records_extracted": table.records_extracted,
-        "records_loaded": table.records_loaded,
-        "records_deleted": table.records_deleted,
+        "records_extracted": table.rows_read,
+        "records_loaded": table.rows_written,
+        "records_deleted": table.rows_deleted,
         "bytes": table.bytes,
         "duration_seconds": _seconds(table.duration_seconds),
         "attempts": table.attempts,
@@ -141,7 +141,7 @@ def runs(summaries: tuple[RunSummary, ...]) -> Document:
                 "started_at": time(run.started_at),
                 "finished_at": time(run.finished_at),
                 "duration_seconds": _seconds(run.duration_seconds),
-                "records_loaded": run.records_loaded,
+                "records_loaded": run.rows_written,
                 "tables_failed": run.tables_failed,
             }
             for run in summaries

@@ -71,7 +71,7 @@ def _run_cells(run: TableRun) -> tuple[str, ...]:
     return (
         run.source,
         run.table,
-        rows_exact(run.records_loaded),
+        rows_exact(run.rows_written),
         seconds(run.duration_seconds),
         run.status,
     )
@@ -82,7 +82,7 @@ def sync(detail: RunDetail) -> str:
     total = (
         "total",
         "",
-        rows_exact(detail.run.records_loaded),
+        rows_exact(detail.run.rows_written),
         seconds(detail.run.duration_seconds),
         detail.run.status,
     )
@@ -96,7 +96,7 @@ def summary(detail: RunDetail) -> str:
     done = sum(table_run.status == "succeeded" for table_run in detail.tables)
     return (
         f"{name} {run.status}: {done} of {len(detail.tables)} tables, "
-        f"{rows_exact(run.records_loaded)} rows, {bytes_size(run.bytes)} "
+        f"{rows_exact(run.rows_written)} rows, {bytes_size(run.bytes)} "
         f"in {seconds(run.duration_seconds)}"
     )
 
@@ -105,7 +105,7 @@ def finished_table(run: TableRun) -> str:
     """One finished table in one line."""
     return (
         f"{run.source}.{run.table}: {run.status}, "
-        f"{rows_exact(run.records_loaded)} rows in {seconds(run.duration_seconds)}"
+        f"{rows_exact(run.rows_written)} rows in {seconds(run.duration_seconds)}"
     )
 
 
@@ -140,9 +140,9 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
             table_run.source,
             table_run.table,
             table_run.strategy,
-            rows_exact(table_run.records_extracted),
-            rows_exact(table_run.records_loaded),
-            rows_exact(table_run.records_deleted),
+            rows_exact(table_run.rows_read),
+            rows_exact(table_run.rows_written),
+            rows_exact(table_run.rows_deleted),
             bytes_size(table_run.bytes),
             seconds(table_run.duration_seconds),
             table_run.status,
@@ -164,9 +164,9 @@ def _compared(now: TableRun, before: TableRun | None) -> tuple[str, str]:
     """The run before's figures, with the rows' difference."""
     if before is None:
         return NOTHING, NOTHING
-    difference = now.records_loaded - before.records_loaded
+    difference = now.rows_written - before.rows_written
     return (
-        f"{rows_exact(before.records_loaded)} ({difference:+,})" if difference else "same",
+        f"{rows_exact(before.rows_written)} ({difference:+,})" if difference else "same",
         seconds(before.duration_seconds),
     )
 
@@ -193,7 +193,7 @@ def runs(summaries: Sequence[RunSummary]) -> str:
             moment(run.started_at),
             seconds(run.duration_seconds),
             run.mode,
-            rows_exact(run.records_loaded),
+            rows_exact(run.rows_written),
             rows_exact(run.tables_failed),
             run.status,
             f"{run.host} ({run.pid})",

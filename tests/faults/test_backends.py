@@ -242,7 +242,7 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(
     assert (table.status, table.attempts, table.error) == ("succeeded", 1, None)
     assert pair.warehouse.scalar(generations) == before + (mode != "incremental")
     assert pair.raw("id, v") == pair.rows("id, v")
-    assert pair.sync().records_loaded == (0 if mode == "incremental" else ROWS + 1)
+    assert pair.sync().rows_written == (0 if mode == "incremental" else ROWS + 1)
 
 
 @MODES

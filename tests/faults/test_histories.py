@@ -145,7 +145,7 @@ class History:
     def sync(self) -> None:
         self.steps.append("-- sync")
         table = self.pair.sync()
-        self.steps[-1] += f" {table.strategy} {table.records_loaded} attempts {table.attempts}"
+        self.steps[-1] += f" {table.strategy} {table.rows_written} attempts {table.attempts}"
 
     def killed_sync(self) -> None:
         """The warehouse's session is terminated at some statement; the retry may go on."""
@@ -164,7 +164,7 @@ class History:
             "SELECT row_count = (SELECT count(*) FROM raw.t) FROM elconsole.targets"
         )
         if self.seed % 4 == 0:
-            assert self.pair.sync().records_loaded == 0, "an idle sync wrote rows"
+            assert self.pair.sync().rows_written == 0, "an idle sync wrote rows"
 
 
 class Killer:

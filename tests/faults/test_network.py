@@ -64,7 +64,7 @@ def test_a_connection_cut_once_is_made_good_by_a_retry(wire: Wire, side: str, mo
     begin(wire, mode, retries=3)
     arm(wire, side, "drop")
     table = only(wire.pair.run().tables)
-    assert (table.status, table.attempts, table.records_loaded) in (
+    assert (table.status, table.attempts, table.rows_written) in (
         ("succeeded", 2, ROWS + (mode == "full")),
         ("succeeded", 3, ROWS + (mode == "full")),
     )
@@ -138,7 +138,7 @@ def test_a_scan_that_finds_nothing_for_long_is_not_taken_for_a_hang(
     assert pair.raw("id") == [(20,), (40,)]
     pair.source.sql("UPDATE t SET v = 'changed' WHERE id = 40")
     table = only(pair.run().tables)
-    assert (table.error, table.strategy, table.records_loaded) == (None, "xmin", 1)
+    assert (table.error, table.strategy, table.rows_written) == (None, "xmin", 1)
     monkeypatch.setattr(ranges, "RANGE_PAGES", 10_000)
     failed = only(pair.run().tables)
     assert failed.error is not None

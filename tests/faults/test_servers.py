@@ -180,8 +180,8 @@ def test_a_server_at_rest_is_not_scanned_and_loses_nothing(
         pair.incremental()
         pair.sync()
         for _ in range(5):  # its autovacuum may write between two syncs
-            assert pair.sync().records_extracted == 0
+            assert pair.sync().rows_read == 0
         assert "false" in conditions
         pair.source.sql("UPDATE t SET v = 'new' WHERE id = 3")
-        assert pair.sync().records_loaded == 1
+        assert pair.sync().rows_written == 1
         assert pair.raw("id, v") == pair.rows("id, v")

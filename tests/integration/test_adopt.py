@@ -52,7 +52,7 @@ def test_a_table_of_someone_else_is_left_alone(springs: Factory) -> None:
 def test_an_adopted_table_keeps_grants_and_comment(springs: Factory) -> None:
     plain_table(springs)
     table = sync(springs, SyncRequest(adopt=True)).tables[0]
-    assert (table.status, table.records_loaded) == ("succeeded", 150)
+    assert (table.status, table.rows_written) == ("succeeded", 150)
     assert springs.warehouse.scalar("SELECT count(*) FROM raw.springs_production") == 150
     assert (
         springs.warehouse.scalar("SELECT obj_description('raw.springs_production'::regclass)")

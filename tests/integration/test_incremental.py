@@ -22,12 +22,12 @@ def test_only_changed_rows_are_written(pair: Pair, strategy: dict[str, str]) -> 
     pair.source.sql(f"{TABLE}; INSERT INTO t SELECT i, 'old' FROM generate_series(1, 5) i")
     pair.incremental(**strategy)
     first = pair.sync()
-    assert (first.mode, first.strategy, first.records_loaded) == ("incremental", "full", 5)
+    assert (first.mode, first.strategy, first.rows_written) == ("incremental", "full", 5)
     before = pair.stored()
     pair.source.sql(CHANGE + "; INSERT INTO t VALUES (6, 'six', clock_timestamp())")
     second = pair.sync()
     assert second.strategy == strategy.get("strategy", "xmin")
-    assert second.records_loaded == 2
+    assert second.rows_written == 2
     assert pair.raw("id, v, moved_at") == pair.rows()
     after = pair.stored()
     assert {key for key in before if before[key] == after[key]} == {1, 3, 4, 5}
@@ -40,7 +40,7 @@ def test_an_idle_sync_writes_no_row(pair: Pair, strategy: dict[str, str]) -> Non
     pair.sync()
     before = pair.stored()
     idle = pair.sync()
-    assert (idle.records_loaded, idle.records_deleted) == (0, 0)
+    assert (idle.rows_written, idle.rows_deleted) == (0, 0)
     assert pair.stored() == before
 
 
@@ -96,10 +96,10 @@ def test_deletes_are_swept_only_when_asked(pair: Pair, strategy: dict[str, str])
     assert len(pair.raw("id")) == 5
     pair.incremental(deletes="sweep", **strategy)
     swept = pair.sync()
-    assert (swept.strategy, swept.records_deleted) == (strategy.get("strategy", "xmin"), 2)
+    assert (swept.strategy, swept.rows_deleted) == (strategy.get("strategy", "xmin"), 2)
     assert pair.raw("id") == [(3,), (4,), (5,)]
     pair.source.sql("DELETE FROM t")
-    assert pair.sync().records_deleted == 3
+    assert pair.sync().rows_deleted == 3
     assert pair.raw("id") == []
 
 
@@ -110,12 +110,12 @@ def test_a_sweep_reads_no_key_where_counting_proves_that_none_is_gone(pair: Pair
     assert pair.sync().bytes == 0
     pair.source.sql("UPDATE t SET v = 'new' WHERE id = 1; INSERT INTO t VALUES (501, 'new')")
     one = pair.sync()
-    assert (one.records_loaded, one.records_deleted) == (2, 0)
+    assert (one.rows_written, one.rows_deleted) == (2, 0)
     assert one.bytes < 500
     # As many rows as before, and not the same ones.
     pair.source.sql("DELETE FROM t WHERE id = 7; INSERT INTO t VALUES (502, 'new')")
     other = pair.sync()
-    assert (other.records_loaded, other.records_deleted) == (1, 1)
+    assert (other.rows_written, other.rows_deleted) == (1, 1)
     assert pair.raw("id, v, moved_at") == pair.rows()
 
 
@@ -133,7 +133,7 @@ def test_a_sweep_is_not_deceived_by_a_condition_that_changes_with_time(pair: Pai
     pair.sync()
     assert pair.raw("id") == [(1,), (2,)]
     pair.source.sql("UPDATE shown SET id = 3 WHERE id = 2")
-    assert pair.sync().records_deleted == 1
+    assert pair.sync().rows_deleted == 1
     assert pair.raw("id") == [(1,)]
 
 
@@ -143,7 +143,7 @@ def test_a_key_changed_by_an_update_moves_with_a_sweep(pair: Pair) -> None:
     pair.sync()
     pair.source.sql("UPDATE t SET id = id + 3; UPDATE t SET id = 3, v = 'moved' WHERE id = 6")
     changed = pair.sync()
-    assert (changed.records_loaded, changed.records_deleted) == (3, 2)
+    assert (changed.rows_written, changed.rows_deleted) == (3, 2)
     assert pair.raw("id, v, moved_at") == pair.rows()
 
 
@@ -169,11 +169,11 @@ def test_keys_of_every_kind_match(pair: Pair, key: str, values: str) -> None:
     pair.sync()
     pair.source.sql("UPDATE t SET v = 'new'")
     changed = pair.sync()
-    assert (changed.strategy, changed.records_loaded, changed.records_deleted) == ("xmin", 1, 0)
+    assert (changed.strategy, changed.rows_written, changed.rows_deleted) == ("xmin", 1, 0)
     assert pair.raw("v") == [("new",)]
-    assert pair.sync().records_loaded == 0
+    assert pair.sync().rows_written == 0
     pair.source.sql("DELETE FROM t")
-    assert pair.sync().records_deleted == 1
+    assert pair.sync().rows_deleted == 1
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_value_that_only_looks_the_same_is_written(
     pair.incremental()
     pair.sync()
     pair.source.sql("UPDATE t SET v = %s::text::" + kind, new)
-    assert pair.sync().records_loaded == 1
+    assert pair.sync().rows_written == 1
     assert pair.raw("v::text") == pair.rows("v::text")
 
 
@@ -206,7 +206,7 @@ def test_a_row_written_again_without_a_change_stays_untouched(pair: Pair) -> Non
     before = pair.stored()
     pair.source.sql("UPDATE t SET v = v")
     again = pair.sync()
-    assert (again.records_extracted, again.records_loaded) == (1, 0)
+    assert (again.rows_read, again.rows_written) == (1, 0)
     assert pair.stored() == before
 
 
@@ -240,11 +240,11 @@ def test_a_partition_attached_later_is_read_in_full(pair: Pair) -> None:
     before = pair.stored()
     pair.source.sql("ALTER TABLE t ATTACH PARTITION t2 FOR VALUES FROM (10) TO (20)")
     attached = pair.sync()
-    assert (attached.strategy, attached.records_loaded) == ("xmin", 1)
+    assert (attached.strategy, attached.rows_written) == ("xmin", 1)
     assert pair.raw("id, v") == pair.rows()
     assert pair.stored()[1] == before[1]
     pair.source.sql("ALTER TABLE t DETACH PARTITION t2")
-    assert pair.sync().records_deleted == 1
+    assert pair.sync().rows_deleted == 1
     pair.source.sql(
         "UPDATE t2 SET v = 'while apart'; ALTER TABLE t ATTACH PARTITION t2"
         " FOR VALUES FROM (10) TO (20)"
@@ -303,7 +303,7 @@ def test_a_watermark_past_the_first_wraparound_still_finds_changes(pair: Pair) -
         f"SELECT id FROM t WHERE age(xmin) <= age('{(snapshot_xmin + 2**32) % 2**32}'::xid)"
     )
     assert late == [(1,)]
-    assert pair.sync().records_extracted == 1
+    assert pair.sync().rows_read == 1
 
 
 def test_a_view_is_refused_for_xmin_with_the_reason(pair: Pair) -> None:
@@ -323,7 +323,7 @@ def test_a_view_with_a_cursor_and_a_key_is_merged(pair: Pair) -> None:
     pair.sync()
     pair.source.sql("INSERT INTO t VALUES (2, 'two')")
     changed = pair.sync()
-    assert (changed.strategy, changed.records_loaded) == ("cursor", 1)
+    assert (changed.strategy, changed.rows_written) == ("cursor", 1)
     assert pair.raw("id", "v") == [(1,), (2,)]
 
 
@@ -363,7 +363,7 @@ def test_column_grants_with_xmin_suffice(pair: Pair) -> None:
     pair.sync()
     pair.source.sql("INSERT INTO t VALUES (2, 'two')")
     changed = pair.sync()
-    assert (changed.strategy, changed.records_loaded) == ("xmin", 1)
+    assert (changed.strategy, changed.rows_written) == ("xmin", 1)
     pair.source.sql(f'REVOKE SELECT (xmin) ON t FROM "{pair.source_role}"')
     (table,) = pair.run().tables
     assert table.error is not None
@@ -377,14 +377,14 @@ def test_full_and_incremental_take_turns(pair: Pair) -> None:
     pair.source.sql(CHANGE)
     pair.incremental(strategy="cursor", cursor="moved_at")
     switched = pair.sync()
-    assert (switched.strategy, switched.records_loaded) == ("cursor", 1)
+    assert (switched.strategy, switched.rows_written) == ("cursor", 1)
     pair.source.sql("INSERT INTO t VALUES (3, 'three', clock_timestamp())")
     pair.incremental()
     assert pair.sync().strategy == "xmin"
     assert pair.raw("id, v, moved_at") == pair.rows()
     pair.sync(full=True)
     pair.source.sql("INSERT INTO t VALUES (4, 'four', clock_timestamp())")
-    assert pair.sync().records_extracted == 1
+    assert pair.sync().rows_read == 1
     generations = pair.warehouse.sql("SELECT DISTINCT _airbyte_generation_id FROM raw.t")
     assert len(generations) == 1
 
@@ -395,7 +395,7 @@ def test_a_full_refresh_on_demand_leaves_a_cursor_to_go_on_from(pair: Pair) -> N
     pair.sync(full=True)
     pair.source.sql("INSERT INTO t VALUES (6, 'six', clock_timestamp())")
     after = pair.sync()
-    assert (after.strategy, after.records_extracted) == ("cursor", 1)
+    assert (after.strategy, after.rows_read) == ("cursor", 1)
 
 
 def test_prepared_transactions_are_picked_up_after_their_commit(pair: Pair) -> None:

@@ -58,10 +58,10 @@ def test_cursors_of_every_type_move_on(
     assert watermark(pair) == pair.source.scalar('SELECT "at"::text FROM t')
     insert(pair, kind, 2, high)
     changed = pair.sync()
-    assert (changed.strategy, changed.records_loaded) == ("cursor", 1)
+    assert (changed.strategy, changed.rows_written) == ("cursor", 1)
     assert watermark(pair) == pair.source.scalar('SELECT "at"::text FROM t WHERE id = 2')
     assert pair.raw('id, "at"') == pair.rows('id, "at"')
-    assert pair.sync().records_loaded == 0
+    assert pair.sync().rows_written == 0
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), KINDS, ids=[kind for kind, _, _ in KINDS])
@@ -95,8 +95,8 @@ def test_null_cursors_are_read_every_time_and_the_plan_warns(pair: Pair) -> None
     pair.sync()
     pair.source.sql("UPDATE t SET v = 'new' WHERE id = 1")
     again = pair.sync()
-    assert (again.records_extracted, again.records_loaded) == (1, 1)
-    assert pair.sync().records_extracted == 1
+    assert (again.rows_read, again.rows_written) == (1, 1)
+    assert pair.sync().rows_read == 1
 
 
 def test_a_cursor_that_is_never_null_draws_no_warning(pair: Pair) -> None:
@@ -132,7 +132,7 @@ def test_one_row_from_the_future_does_not_end_incremental_loading(
     pair.sync()
     assert [row[0] for row in pair.raw("id")] == [1, 2, 3]
     assert watermark(pair) == pair.source.scalar('SELECT "at"::text FROM t WHERE id = 3')
-    assert pair.sync().records_extracted == 1
+    assert pair.sync().rows_read == 1
 
 
 def test_a_sweep_is_not_deceived_by_a_row_that_came_too_late(pair: Pair) -> None:
@@ -144,7 +144,7 @@ def test_a_sweep_is_not_deceived_by_a_row_that_came_too_late(pair: Pair) -> None
     pair.incremental(strategy="cursor", cursor="moved", lookback="1", deletes="sweep")
     pair.sync()
     pair.source.sql("DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (6, 1)")
-    assert pair.sync().records_deleted == 1
+    assert pair.sync().rows_deleted == 1
     assert pair.raw("id") == [(1,), (3,), (4,), (5,)]
 
 
@@ -167,7 +167,7 @@ def test_an_empty_table_is_followed_from_its_first_row(pair: Pair) -> None:
     pair.sync()
     assert watermark(pair) is None
     insert(pair, "int", 1, "1")
-    assert pair.sync().records_loaded == 1
+    assert pair.sync().rows_written == 1
     assert watermark(pair) == "1"
 
 
@@ -177,7 +177,7 @@ def test_another_cursor_column_goes_on_from_the_last_snapshot(pair: Pair) -> Non
     pair.source.sql("UPDATE t SET v = 'w'")
     pair.incremental(strategy="cursor", cursor="v")
     changed = pair.sync()
-    assert (changed.strategy, changed.records_loaded) == ("cursor", 1)
+    assert (changed.strategy, changed.rows_written) == ("cursor", 1)
     assert watermark(pair) == "w"
 
 
@@ -192,7 +192,7 @@ def test_a_cursor_of_a_domain_or_an_enum_works(pair: Pair) -> None:
     pair.configure({"a": block, "b": block})
     assert pair.run().run.status == "succeeded"
     pair.source.sql("INSERT INTO a VALUES (2, '2024-01-02'); INSERT INTO b VALUES (2, 'late')")
-    assert [table.records_loaded for table in pair.run().tables] == [1, 1]
+    assert [table.rows_written for table in pair.run().tables] == [1, 1]
 
 
 def test_a_missing_cursor_column_is_refused_with_the_way_out(pair: Pair) -> None:
@@ -239,7 +239,7 @@ def test_a_lookback_keeps_the_use_of_the_index(pair: Pair) -> None:
     pair.close()
     pair.incremental(strategy="cursor", cursor="at", lookback="5")
     before = pair.source.scalar(scans)
-    assert pair.sync().records_extracted == 1
+    assert pair.sync().rows_read == 1
     pair.close()
     assert pair.source.scalar(scans) == before
 
@@ -256,5 +256,5 @@ def test_a_row_read_again_that_is_the_same_is_not_even_locked(pair: Pair) -> Non
     with pair.warehouse.connect() as reader, reader.transaction():
         reader.execute("SELECT FROM raw.t WHERE id = 1 FOR UPDATE")
         synced = pair.sync()
-    assert (synced.records_extracted, synced.records_loaded) == (2, 1)
+    assert (synced.rows_read, synced.rows_written) == (2, 1)
     assert pair.raw("id, v") == pair.rows("id, v")

@@ -40,7 +40,7 @@ def test_a_column_added_without_a_default_is_added_in_place(synced: Pair) -> Non
     synced.source.sql("ALTER TABLE t ADD COLUMN c text; UPDATE t SET c = 'see' WHERE id = 1")
     assert [(c.column, c.change) for c in synced.plan().schema_changes] == [("c", "added")]
     changed = synced.sync()
-    assert (changed.strategy, changed.records_loaded) == ("xmin", 1)
+    assert (changed.strategy, changed.rows_written) == ("xmin", 1)
     assert [c.column for e in synced.events if isinstance(e, SchemaChanged) for c in e.changes] == [
         "c"
     ]
@@ -119,7 +119,7 @@ def test_a_column_that_a_user_has_the_warehouse_compute_is_left_to_it(pair: Pair
     pair.sync()
     pair.warehouse.sql("ALTER TABLE raw.t ADD twice int GENERATED ALWAYS AS (v * 2) STORED")
     pair.source.sql("UPDATE t SET v = 21; INSERT INTO t VALUES (2, 4)")
-    assert pair.sync().records_loaded == 2
+    assert pair.sync().rows_written == 2
     assert pair.raw("id, v, twice") == [(1, 21, 42), (2, 4, 8)]
 
 
@@ -127,7 +127,7 @@ def test_a_users_column_that_is_never_null_keeps_its_values(synced: Pair) -> Non
     synced.warehouse.sql("ALTER TABLE raw.t ADD checked boolean NOT NULL DEFAULT false")
     synced.warehouse.sql("UPDATE raw.t SET checked = true WHERE id = 1")
     synced.source.sql("UPDATE t SET b = 21; INSERT INTO t VALUES (3, 'three', 3)")
-    assert synced.sync().records_loaded == 3
+    assert synced.sync().rows_written == 3
     assert synced.raw("id, b, checked") == [(1, 21, True), (2, 21, False), (3, 3, False)]
 
 
@@ -140,7 +140,7 @@ def test_a_users_column_that_no_new_row_can_fill_is_named(synced: Pair) -> None:
     assert "checked" in (failed.error.hint or "")
     assert "NOT NULL" in (failed.error.hint or "")
     synced.warehouse.sql("ALTER TABLE raw.t ALTER checked DROP NOT NULL")
-    assert synced.sync().records_loaded == 1
+    assert synced.sync().rows_written == 1
     assert_equal(synced, "id, a, b")
 
 
@@ -151,7 +151,7 @@ def test_a_widened_text_is_altered_in_place(synced: Pair, wider: str) -> None:
         f"ALTER TABLE t ALTER COLUMN a TYPE {wider};INSERT INTO t VALUES (3, 'longer than five', 3)"
     )
     changed = synced.sync()
-    assert (changed.strategy, changed.records_loaded) == ("xmin", 1)
+    assert (changed.strategy, changed.rows_written) == ("xmin", 1)
     assert [c.change for c in changed.schema_changes] == ["widened"]
     assert raw_type(synced, "a") in (wider, wider.replace("varchar", "character varying"))
     after = synced.stored()
@@ -201,5 +201,5 @@ def test_a_source_rewritten_by_vacuum_full_or_a_dump_loses_nothing(synced: Pair)
     synced.sync()
     assert_equal(synced, "id, a, b")
     synced.source.sql("TRUNCATE t; INSERT INTO t VALUES (2, 'again', 0)")
-    assert synced.sync().records_deleted == 1
+    assert synced.sync().rows_deleted == 1
     assert_equal(synced, "id, a, b")

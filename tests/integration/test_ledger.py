@@ -88,7 +88,7 @@ def test_a_finished_run_reads_back_as_it_was_reported(units: Link) -> None:
     (summary,) = engine.runs()
     assert summary.run_number == detail.run.run_number == 1
     assert summary.status == "succeeded"
-    assert summary.records_loaded == detail.run.records_loaded == 3
+    assert summary.rows_written == detail.run.rows_written == 3
     assert (summary.tables_total, summary.tables_failed) == (2, 0)
     for wanted in (detail.run.run_id, detail.run.run_id[:8], "1"):
         stored = engine.run(wanted)
@@ -96,7 +96,7 @@ def test_a_finished_run_reads_back_as_it_was_reported(units: Link) -> None:
         for name, table in by_table(stored).items():
             reported = by_table(detail)[name]
             assert table.status == reported.status == "succeeded"
-            assert table.records_loaded == reported.records_loaded
+            assert table.rows_written == reported.rows_written
             assert table.bytes == reported.bytes
             assert table.attempts == reported.attempts == 1
             assert table.duration_seconds > 0
@@ -181,7 +181,7 @@ def test_a_closed_dead_run_keeps_what_it_did(units: Link) -> None:
     (closed,) = [run for run in engine.runs(9) if run.run_number == 2]
     tables = by_table(engine.run("2"))
     assert (closed.status, tables["others"].status) == ("abandoned", "succeeded")
-    assert (closed.records_loaded, closed.tables_failed) == (1, 1)
+    assert (closed.rows_written, closed.tables_failed) == (1, 1)
     ended = [table.finished_at for table in tables.values() if table.finished_at]
     assert closed.finished_at == max(ended)
 

@@ -134,7 +134,7 @@ def test_few_changes_recount_no_unit_that_stayed(pair: Pair) -> None:
     pair.sync()
     before = set(counted_here(pair))
     pair.source.sql("UPDATE t SET status = 'bad', flaw = 'crack' WHERE id = 7")
-    assert pair.sync().records_loaded == 1
+    assert pair.sync().rows_written == 1
     after = set(counted_here(pair))
     assert len(before - after) == 1
     assert len(after - before) == 2
@@ -154,7 +154,7 @@ def test_the_newest_unit_that_goes_is_not_remembered(pair: Pair, other_day: bool
     pair.sync()
     assert str(newest(reports(pair)[0])).startswith(latest)
     pair.source.sql("DELETE FROM t WHERE id = 10")
-    assert pair.sync().records_deleted == 1
+    assert pair.sync().rows_deleted == 1
     assert str(newest(reports(pair)[0])).startswith("2026-03-01 00:00")
 
 

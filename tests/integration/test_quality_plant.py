@@ -97,7 +97,7 @@ def test_the_facts_are_those_of_ledger_and_catalogs(engine: PostgresEngine, plan
     facts = facts_of(engine)
     bodies = next(table for table in facts.tables if table.source == "bodies")
     assert (bodies.mode, bodies.primary_key, bodies.rows) == ("full", ("id",), 100)
-    assert [load.rows_loaded for load in bodies.loads] == [100, 100]
+    assert [load.rows_written for load in bodies.loads] == [100, 100]
     assert bodies.loads[0].finished_at > bodies.loads[1].finished_at
     assert bodies.time_column == "timestamp"
     assert not bodies.time_indexed

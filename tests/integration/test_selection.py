@@ -121,7 +121,7 @@ def test_a_hashed_key_still_matches(people: Pair) -> None:
     people.sync()
     people.source.sql("UPDATE t SET line = 'C' WHERE id = 1; DELETE FROM t WHERE id = 2")
     changed = people.sync()
-    assert (changed.records_loaded, changed.records_deleted) == (1, 1)
+    assert (changed.rows_written, changed.rows_deleted) == (1, 1)
 
 
 def test_rows_that_leave_the_condition_go_with_the_next_sweep(people: Pair) -> None:
@@ -134,7 +134,7 @@ def test_rows_that_leave_the_condition_go_with_the_next_sweep(people: Pair) -> N
     people.sync()
     assert people.raw("id") == [(1,), (3,)]
     people.configure({"t": {"mode": "incremental", "where": where, "deletes": "sweep"}})
-    assert people.sync().records_deleted == 1
+    assert people.sync().rows_deleted == 1
     assert people.raw("id") == [(3,)]
 
 

@@ -25,7 +25,7 @@ def test_tables_without_rows_or_columns_arrive(link: Link) -> None:
     )
     for _ in range(2):
         detail = by_table(link.synced())
-    assert detail["hollow"].records_loaded == 2
+    assert detail["hollow"].rows_written == 2
     assert (count(link, "empty"), count(link, "hollow"), count(link, "void")) == (0, 2, 0)
     columns = link.warehouse.scalar(
         "SELECT count(*) FROM information_schema.columns"
@@ -132,7 +132,7 @@ def test_views_and_foreign_tables_come_only_when_named(link: Link) -> None:
     link.tables["plant"] = ["t", "v", "m", "public.f"]
     for _ in range(2):
         tables = by_table(link.sync())
-    assert {name: t.records_loaded for name, t in tables.items()} == {
+    assert {name: t.rows_written for name, t in tables.items()} == {
         "t": 2,
         "v": 2,
         "m": 1,

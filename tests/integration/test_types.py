@@ -189,7 +189,7 @@ def test_money_of_another_unit_arrives_as_its_text(
     assert content(link.warehouse, "raw.t", ["one", "many", "p"]) == content(
         link.source, "public.t", ["one", "many", "p"]
     )
-    assert detail.run.records_loaded == 1
+    assert detail.run.rows_written == 1
 
 
 def test_every_base_type_of_the_server_is_in_the_matrix(link: Link) -> None:

@@ -132,8 +132,8 @@ def table_run(
         mode="full",
         strategy="full",
         status=status,
-        records_extracted=0 if status == "pending" else rows,
-        records_loaded=rows if status == "succeeded" else 0,
+        rows_read=0 if status == "pending" else rows,
+        rows_written=rows if status == "succeeded" else 0,
         bytes=0 if status == "pending" else rows * 250,
         rows_estimated=estimated,
         started_at=None if status == "pending" else before(seconds),
@@ -168,8 +168,8 @@ def run_of(
         started_at=before(age_s + (seconds if finished else 0)),
         finished_at=finished,
         duration_seconds=seconds if finished else None,
-        records_extracted=sum(table.records_extracted for table in tables),
-        records_loaded=sum(table.records_loaded for table in tables),
+        rows_read=sum(table.rows_read for table in tables),
+        rows_written=sum(table.rows_written for table in tables),
         bytes=sum(table.bytes for table in tables),
         tables_total=len(tables),
         tables_failed=sum(table.status == "failed" for table in tables),
@@ -588,8 +588,8 @@ def events_of(result: RunDetail) -> list[Event]:
             at=NOW,
             run_number=run.run_number,
             status=run.status,
-            records_extracted=run.records_extracted,
-            records_loaded=run.records_loaded,
+            rows_read=run.rows_read,
+            rows_written=run.rows_written,
             bytes_total=run.bytes,
             tables_failed=run.tables_failed,
             duration_seconds=1.0,
@@ -600,7 +600,7 @@ def events_of(result: RunDetail) -> list[Event]:
 
 def _table_events(run_id: str, table: TableRun) -> list[Event]:
     where = {"run_id": run_id, "source": table.source, "table": table.table, "target": table.target}
-    rows, size = table.records_extracted, table.bytes
+    rows, size = table.rows_read, table.bytes
     started = TableStarted(
         **where,
         at=before(1),
@@ -617,14 +617,14 @@ def _table_events(run_id: str, table: TableRun) -> list[Event]:
         ProgressMade(
             **where,
             at=before(0.8),
-            rows_total=rows // 2,
+            rows_read=rows // 2,
             bytes_total=size // 2,
             rows_estimated=rows,
         ),
         DataExtracted(
             **where,
             at=before(0.5),
-            rows_total=rows,
+            rows_read=rows,
             bytes_total=size,
             extract_seconds=0.3,
             columns=("id",),
@@ -634,8 +634,8 @@ def _table_events(run_id: str, table: TableRun) -> list[Event]:
             at=before(0.2),
             mode="full",
             strategy="full",
-            rows_extracted=rows,
-            rows_total=rows,
+            rows_read=rows,
+            rows_written=rows,
             rows_deleted=0,
             bytes_total=size,
             extract_seconds=0.3,

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.ui
 SIZE = (120, 40)
 AWAY = ErrorInfo("warehouse_unavailable", "connection refused")
 FORTY_TWO_ENDED = RunDetail(
-    replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW, records_loaded=3_000_000),
+    replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW, rows_written=3_000_000),
     tuple(fake.table_run(name, rows=1_000_000) for name in fake.SOURCES),
 )
 FORTY_THREE = fake.run_of(

@@ -339,7 +339,7 @@ async def test_without_a_plan_a_full_refresh_counts_what_was_synced_and_says_so(
 
 async def test_the_time_of_a_full_refresh_is_told_by_one_of_as_many_tables() -> None:
     assert "7.4 s for 3,000,000 rows" in await asked({"plan": fake.PLAN})
-    one = replace(fake.SUCCEEDED.run, tables_total=1, duration_seconds=0.2, records_loaded=9)
+    one = replace(fake.SUCCEEDED.run, tables_total=1, duration_seconds=0.2, rows_written=9)
     assert "not known" in await asked({"plan": fake.PLAN, "history": (one,)})
     alone = await asked({"plan": fake.PLAN, "history": (one,)}, ("springs",))
     assert "200 ms for 9 rows" in alone

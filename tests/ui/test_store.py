@@ -56,7 +56,7 @@ def progressed(state: ConsoleState, rows: int, seconds_ago: float = 5) -> Consol
     event = ProgressMade(
         **WHERE,
         at=fake.before(seconds_ago),
-        rows_total=rows,
+        rows_read=rows,
         bytes_total=rows * 10,
         rows_estimated=1000,
     )
@@ -77,8 +77,8 @@ def loaded(rows: int) -> DataLoaded:
         at=fake.NOW,
         mode="full",
         strategy="full",
-        rows_extracted=rows,
-        rows_total=rows,
+        rows_read=rows,
+        rows_written=rows,
         rows_deleted=0,
         bytes_total=rows * 10,
         extract_seconds=1.0,
@@ -106,7 +106,7 @@ def test_a_snapshot_older_than_the_events_takes_nothing_back() -> None:
     state = progressed(begun(), 600)
     run = state.shown_run()
     assert run is not None
-    older = replace(run.tables[0].table, records_extracted=100)
+    older = replace(run.tables[0].table, rows_read=100)
     state = runs.run_seen(state, RunDetail(run.run, (older,)), fake.NOW)
     assert only_table(state).rows() == 600
 
@@ -115,7 +115,7 @@ def test_a_table_that_ended_is_not_running_again_by_a_late_snapshot() -> None:
     state = runs.event_seen(progressed(begun(), 600), loaded(1000))
     run = state.shown_run()
     assert run is not None
-    late = replace(run.tables[0].table, status="running", records_extracted=900)
+    late = replace(run.tables[0].table, status="running", rows_read=900)
     state = runs.run_seen(state, RunDetail(run.run, (late,)), fake.NOW)
     assert only_table(state).table.status == "succeeded"
 

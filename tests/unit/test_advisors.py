@@ -22,8 +22,8 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def load(hours_ago: float = 0.1, **facts: Any) -> PastLoad:
     usual: dict[str, Any] = {
         "strategy": "full",
-        "rows_extracted": 100,
-        "rows_loaded": 100,
+        "rows_read": 100,
+        "rows_written": 100,
         "extract_seconds": 0.05,
         "duration_seconds": 0.1,
     }
@@ -112,15 +112,15 @@ def test_a_table_of_which_nothing_passed_is_a_wrong_setting() -> None:
 
 
 def test_a_full_load_of_an_unusual_size_is_found_and_a_usual_one_is_not() -> None:
-    usual = tuple(load(n, rows_extracted=1000 + n, rows_loaded=1000 + n) for n in range(1, 8))
-    finding = only(found(table(loads=(load(rows_extracted=300), *usual))))
+    usual = tuple(load(n, rows_read=1000 + n, rows_written=1000 + n) for n in range(1, 8))
+    finding = only(found(table(loads=(load(rows_read=300), *usual))))
     assert finding.finding == (
         "rows extracted of the last load are unusual: 300, usually about 1,004"
     )
     assert finding.evidence == {"last": 300.0, "median": 1004.0, "loads": 7}
-    assert found(table(loads=(load(rows_extracted=1100), *usual))) == []
-    assert found(table(loads=(load(rows_extracted=300), *usual[:3]))) == []
-    changes = tuple(replace(one, strategy="xmin") for one in (load(rows_extracted=300), *usual))
+    assert found(table(loads=(load(rows_read=1100), *usual))) == []
+    assert found(table(loads=(load(rows_read=300), *usual[:3]))) == []
+    changes = tuple(replace(one, strategy="xmin") for one in (load(rows_read=300), *usual))
     assert found(table(loads=changes)) == []
 
 
@@ -189,7 +189,7 @@ def test_a_cursor_without_an_index_is_found_in_large_tables_alone() -> None:
 
 def test_a_long_scan_for_few_changes_asks_for_a_cursor() -> None:
     facts: dict[str, Any] = {"mode": "incremental", "strategy": "xmin", "rows": 10_000_000}
-    few: dict[str, Any] = {"strategy": "xmin", "rows_extracted": 900, "rows_loaded": 900}
+    few: dict[str, Any] = {"strategy": "xmin", "rows_read": 900, "rows_written": 900}
     slow = table(loads=loads(4, extract_seconds=30.0, duration_seconds=31.0, **few), **facts)
     assert 'strategy = "cursor"' in str(only(found(slow)).command)
     assert found(table(loads=loads(4, extract_seconds=2.0, **few), **facts)) == []
@@ -205,8 +205,8 @@ def test_time_spent_after_the_last_byte_points_at_indexes() -> None:
 
 def test_a_large_table_that_hardly_grows_should_be_incremental() -> None:
     facts: dict[str, Any] = {
-        "rows_extracted": 2_000_000,
-        "rows_loaded": 2_000_000,
+        "rows_read": 2_000_000,
+        "rows_written": 2_000_000,
         "extract_seconds": 15.0,
     }
     refreshed = table(rows=2_000_000, loads=loads(4, duration_seconds=20.0, **facts))
@@ -216,7 +216,7 @@ def test_a_large_table_that_hardly_grows_should_be_incremental() -> None:
     )
     assert finding.evidence["primary_key"] == ["id"]
     assert found(replace(refreshed, primary_key=())) == []
-    doubled = (replace(refreshed.loads[0], rows_loaded=4_000_000), *refreshed.loads[1:])
+    doubled = (replace(refreshed.loads[0], rows_written=4_000_000), *refreshed.loads[1:])
     assert found(replace(refreshed, loads=doubled)) == []
 
 
@@ -239,12 +239,12 @@ def test_idle_cores_are_found_where_runs_are_long() -> None:
 
 
 def test_syncs_that_find_nothing_may_be_rarer() -> None:
-    idle: dict[str, Any] = {"strategy": "xmin", "rows_extracted": 0, "rows_loaded": 0}
+    idle: dict[str, Any] = {"strategy": "xmin", "rows_read": 0, "rows_written": 0}
     facts: dict[str, Any] = {"mode": "incremental", "strategy": "xmin"}
     finding = only(found(table(loads=loads(20, every_hours=0.1, **idle), **facts)))
     assert finding.advisor == "sync scheduler"
     assert finding.finding == ("20 of the last 20 syncs found nothing to load: every 2h would do")
-    busy = {**idle, "rows_loaded": 5}
+    busy = {**idle, "rows_written": 5}
     assert found(table(loads=loads(20, every_hours=0.1, **busy), **facts)) == []
 
 
@@ -262,7 +262,7 @@ def growing(rows_a_load: int, seconds: float) -> tuple[PastLoad, ...]:
     return tuple(
         load(
             0.1 + number,
-            rows_loaded=1_000_000 - number * rows_a_load,
+            rows_written=1_000_000 - number * rows_a_load,
             bytes=100 * (1_000_000 - number * rows_a_load),
             duration_seconds=seconds,
             extract_seconds=seconds * 0.9,
@@ -312,11 +312,11 @@ def test_a_rhythm_that_broke_off_is_found() -> None:
 
 def test_an_incremental_sync_of_most_rows_should_be_full() -> None:
     facts: dict[str, Any] = {"mode": "incremental", "strategy": "cursor", "rows": 200_000}
-    most: dict[str, Any] = {"strategy": "cursor", "rows_extracted": 150_000, "rows_loaded": 150_000}
+    most: dict[str, Any] = {"strategy": "cursor", "rows_read": 150_000, "rows_written": 150_000}
     assert only(found(table(loads=loads(5, **most), **facts))).command == (
         'set mode = "full" in [sources.bodies.table.bodies_production]'
     )
-    some = {**most, "rows_loaded": 15_000}
+    some = {**most, "rows_written": 15_000}
     assert found(table(loads=loads(5, **some), **facts)) == []
 
 

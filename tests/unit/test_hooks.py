@@ -39,7 +39,7 @@ TASK = HookTask(
     strategy="full",
     columns=("id",),
 )
-RESULT = HookResult(rows_extracted=100, rows_loaded=100, bytes=1, extract_seconds=0.1)
+RESULT = HookResult(rows_read=100, rows_written=100, bytes=1, extract_seconds=0.1)
 EVENT = SyncStarted(
     run_id="r", at=datetime(2026, 3, 1, tzinfo=UTC), run_number=1, mode="full", tables=()
 )
@@ -87,7 +87,7 @@ def test_a_raised_veto_vetoes_by_name() -> None:
     def post_load(result: HookResult, warehouse: RevocableQuery) -> None:
         [(empty,)] = warehouse.query(f"SELECT count(*) FROM {warehouse.table} WHERE id IS NULL")
         if empty:
-            raise Veto(f"{empty} of {result.rows_loaded} rows without an id")
+            raise Veto(f"{empty} of {result.rows_written} rows without an id")
 
     checked = hooks(post_load=post_load)
     assert checked.post_load(TASK, RESULT, warehouse([(3,)])) == (

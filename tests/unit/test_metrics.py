@@ -40,14 +40,14 @@ RUN: dict[str, Any] = {"run_id": "r", "at": AT}
 TABLE: dict[str, Any] = {**RUN, "source": "bodies", "table": "units", "target": "raw.units"}
 LABELS = {"source": "bodies", "table": "units"}
 EXTRACTED = DataExtracted(
-    **TABLE, rows_total=100, bytes_total=5000, extract_seconds=1.5, columns=("id",)
+    **TABLE, rows_read=100, bytes_total=5000, extract_seconds=1.5, columns=("id",)
 )
 LOADED = DataLoaded(
     **TABLE,
     mode="incremental",
     strategy="xmin",
-    rows_extracted=100,
-    rows_total=90,
+    rows_read=100,
+    rows_written=90,
     rows_deleted=3,
     bytes_total=5000,
     extract_seconds=1.5,
@@ -61,8 +61,8 @@ COMPLETED = SyncCompleted(
     **RUN,
     run_number=1,
     status="succeeded",
-    records_extracted=100,
-    records_loaded=90,
+    rows_read=100,
+    rows_written=90,
     bytes_total=5000,
     tables_failed=0,
     duration_seconds=2.5,
@@ -233,7 +233,7 @@ def test_without_the_extra_the_error_names_the_pip_command(
 
 def test_an_event_that_can_not_be_counted_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     broken = DataExtracted(
-        **{**TABLE, "table": "t"}, rows_total=-1, bytes_total=0, extract_seconds=0.0, columns=()
+        **{**TABLE, "table": "t"}, rows_read=-1, bytes_total=0, extract_seconds=0.0, columns=()
     )
     Metrics().observe(broken)
     assert "data_extracted was not counted" in caplog.text

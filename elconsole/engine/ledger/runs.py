@@ -90,7 +90,7 @@ def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -
         "sources": [t.source for t in told],
         "tables": [t.table for t in told],
         "statuses": [t.status for t in told],
-        "records": [t.records_extracted for t in told],
+        "records": [t.rows_read for t in told],
         "bytes": [t.bytes for t in told],
         "attempts": [t.attempts for t in told],
         "strategies": [t.strategy for t in told],
@@ -108,7 +108,7 @@ def finish_run(session: Session, run: RunSummary) -> None:
         "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
         " records_loaded = %s, bytes = %s, tables_failed = %s WHERE run_id = %s;"
         "SELECT pg_notify(%s, %s)",
-        [run.status, run.finished_at, run.records_extracted, run.records_loaded]
+        [run.status, run.finished_at, run.rows_read, run.rows_written]
         + [run.bytes, run.tables_failed, run.run_id, CHANNEL, run.run_id],
     )
     unlock = f"SELECT pg_advisory_unlock({RUN_LOCK_CLASS}, {(run.run_number or 0) % 2147483647})"
@@ -202,8 +202,8 @@ def _as_left(table: TableRun, run: RunSummary) -> TableRun:
 def _table_run(row: list[Any]) -> TableRun:
     *facts, changes, notes, kind, message, hint, state = row
     names = (
-        "source table target mode strategy status records_extracted records_loaded"
-        " records_deleted bytes rows_estimated started_at finished_at duration_seconds attempts"
+        "source table target mode strategy status rows_read rows_written"
+        " rows_deleted bytes rows_estimated started_at finished_at duration_seconds attempts"
     ).split()
     return TableRun(
         **dict(zip(names, facts, strict=True)),

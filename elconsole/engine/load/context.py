@@ -28,8 +28,8 @@ class NotAtOnce(Exception):
 class LoadResult:
     """What an attempt published."""
 
-    rows_extracted: int
-    rows_loaded: int
+    rows_read: int
+    rows_written: int
     rows_deleted: int
     bytes: int
     extract_seconds: float
@@ -46,7 +46,7 @@ class LoadResult:
     @property
     def changed(self) -> bool:
         """Whether a row of the raw table is another one than before."""
-        return self.strategy == "full" or bool(self.rows_loaded or self.rows_deleted)
+        return self.strategy == "full" or bool(self.rows_written or self.rows_deleted)
 
 
 @record(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class LoadContext:
     """Whether to wait for every answer before the next question."""
 
 
-def hook_result(moved: Transferred, rows_loaded: int) -> HookResult:
+def hook_result(moved: Transferred, rows_written: int) -> HookResult:
     return HookResult(
-        rows_extracted=moved.rows,
-        rows_loaded=rows_loaded,
+        rows_read=moved.rows,
+        rows_written=rows_written,
         bytes=moved.bytes,
         extract_seconds=moved.extract_seconds,
     )

@@ -64,11 +64,11 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
             )
     elif context.asks_before_publish:
         warehouse.execute("BEGIN")
-    rows_loaded = wrote.inserted + wrote.updated
-    context.before_publish(warehouse, leaf, hook_result(moved, rows_loaded))
+    rows_written = wrote.inserted + wrote.updated
+    context.before_publish(warehouse, leaf, hook_result(moved, rows_written))
     result = LoadResult(
-        rows_extracted=moved.rows,
-        rows_loaded=rows_loaded,
+        rows_read=moved.rows,
+        rows_written=rows_written,
         rows_deleted=wrote.deleted,
         bytes=moved.bytes + (keys.bytes if keys else 0),
         extract_seconds=moved.extract_seconds,

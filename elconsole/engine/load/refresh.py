@@ -119,8 +119,8 @@ def _publish_leaf(
         aside = adopt.step_aside(warehouse, task, old)
         ddl = aside + ddl + adopt.inherit(warehouse, task)
     result = LoadResult(
-        rows_extracted=moved.rows,
-        rows_loaded=moved.rows,
+        rows_read=moved.rows,
+        rows_written=moved.rows,
         rows_deleted=0,
         bytes=moved.bytes,
         extract_seconds=moved.extract_seconds,

@@ -224,10 +224,10 @@ class TableRunner:
             self._emit(SchemaChanged, changes=self.task.changes)
 
     def _progress(self, rows: int, size: int) -> None:
-        self.run_of.book.update(self.key, records_extracted=rows, bytes=size)
+        self.run_of.book.update(self.key, rows_read=rows, bytes=size)
         self._emit(
             ProgressMade,
-            rows_total=rows,
+            rows_read=rows,
             bytes_total=size,
             rows_estimated=self.task.rows_estimated,
         )
@@ -235,7 +235,7 @@ class TableRunner:
     def _extracted(self, moved: Transferred) -> None:
         self._emit(
             DataExtracted,
-            rows_total=moved.rows,
+            rows_read=moved.rows,
             bytes_total=moved.bytes,
             extract_seconds=moved.extract_seconds,
             columns=tuple(column.name for column in self.task.columns),
@@ -256,9 +256,9 @@ class TableRunner:
             status="succeeded",
             strategy=result.strategy,
             notes=result.notes,
-            records_extracted=result.rows_extracted,
-            records_loaded=result.rows_loaded,
-            records_deleted=result.rows_deleted,
+            rows_read=result.rows_read,
+            rows_written=result.rows_written,
+            rows_deleted=result.rows_deleted,
             bytes=result.bytes,
             finished_at=_now(),
             duration_seconds=seconds,
@@ -270,8 +270,8 @@ class TableRunner:
             DataLoaded,
             mode=self.task.mode,
             strategy=result.strategy,
-            rows_extracted=result.rows_extracted,
-            rows_total=result.rows_loaded,
+            rows_read=result.rows_read,
+            rows_written=result.rows_written,
             rows_deleted=result.rows_deleted,
             bytes_total=result.bytes,
             extract_seconds=result.extract_seconds,

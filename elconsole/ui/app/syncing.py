@@ -156,7 +156,7 @@ class SyncingApp(StateApp):
         elif message.detail is not None and message.detail.run.status == "succeeded":
             run = message.detail.run
             self.tell(
-                "Sync succeeded", f"{run.records_loaded:,} rows in {run.duration_seconds:.1f} s"
+                "Sync succeeded", f"{run.rows_written:,} rows in {run.duration_seconds:.1f} s"
             )
         self._read_anew()
         self.start_wished()

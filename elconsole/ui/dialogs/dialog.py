@@ -237,5 +237,5 @@ class RefreshDialog(Dialog):
         wanted = ("full", "succeeded", tables)
         for run in self._state.history or ():
             if (run.mode, run.status, run.tables_total) == wanted:
-                return f"{span_of(run.duration_seconds)} for {count(run.records_loaded)} rows"
+                return f"{span_of(run.duration_seconds)} for {count(run.rows_written)} rows"
         return "not known"

@@ -48,7 +48,7 @@ def of_event(event: Event) -> LogEntry | None:
             return LogEntry(
                 at=event.at,
                 subject=f"{event.source}.{event.table}",
-                text=f"extracted {count(event.rows_total)} rows",
+                text=f"extracted {count(event.rows_read)} rows",
                 detail=span_of(event.extract_seconds),
                 run_id=event.run_id,
             )
@@ -56,7 +56,7 @@ def of_event(event: Event) -> LogEntry | None:
             return LogEntry(
                 at=event.at,
                 subject=f"{event.source}.{event.table}",
-                text=f"published {count(event.rows_total)} rows",
+                text=f"published {count(event.rows_written)} rows",
                 tone="ok",
                 detail=_loaded_detail(event),
                 key=f"{event.run_id}/{event.source}/{event.table}",
@@ -92,7 +92,7 @@ def of_event(event: Event) -> LogEntry | None:
                 status=event.status,
                 tables=None,
                 tables_failed=event.tables_failed,
-                rows=event.records_loaded,
+                rows=event.rows_written,
                 seconds=event.duration_seconds,
             )
     return None
@@ -134,7 +134,7 @@ def of_run_end(run: RunSummary) -> LogEntry:
         status=run.status,
         tables=run.tables_total,
         tables_failed=run.tables_failed,
-        rows=run.records_loaded,
+        rows=run.rows_written,
         seconds=run.duration_seconds,
     )
 
@@ -187,7 +187,7 @@ def _of_table(run: RunSummary, table: TableRun, at: datetime) -> list[LogEntry]:
             LogEntry(
                 at=when,
                 subject=subject,
-                text=f"published {count(table.records_loaded)} rows",
+                text=f"published {count(table.rows_written)} rows",
                 tone="ok",
                 detail=span_of(table.duration_seconds),
                 key=key,

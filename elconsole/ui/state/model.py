@@ -60,13 +60,13 @@ class TableProgress:
     def rows(self) -> int:
         """Rows so far: what was read while it runs, what was written once it ended."""
         table = self.table
-        return table.records_loaded if table.status == "succeeded" else table.records_extracted
+        return table.rows_written if table.status == "succeeded" else table.rows_read
 
     def rate(self, now: datetime) -> float | None:
         """Rows a second: lately while it runs, on the whole once it ended."""
         if self.table.status in ENDED:
             seconds = self.table.duration_seconds
-            return self.table.records_extracted / seconds if seconds > 0 else None
+            return self.table.rows_read / seconds if seconds > 0 else None
         if len(self.samples) < 2:
             return self._mean_rate(now)
         first, newest = self.samples[0], self.samples[-1]
@@ -75,7 +75,7 @@ class TableProgress:
         return (newest[1] - first[1]) / seconds if seconds > 0 else None
 
     def _mean_rate(self, now: datetime) -> float | None:
-        began, rows = self.table.started_at, self.table.records_extracted
+        began, rows = self.table.started_at, self.table.rows_read
         seconds = (now - began).total_seconds() if began is not None else 0.0
         return rows / seconds if seconds > 0.5 and rows else None
 
@@ -86,14 +86,14 @@ class TableProgress:
             return 1.0
         if not table.rows_estimated:
             return None
-        return min(table.records_extracted / table.rows_estimated, 0.99)
+        return min(table.rows_read / table.rows_estimated, 0.99)
 
     def seconds_left(self, now: datetime) -> float | None:
         """From the estimate and the present rate; None where either is missing."""
         rate, total = self.rate(now), self.table.rows_estimated
         if self.table.status != "running" or not rate or not total:
             return None
-        left = total - self.table.records_extracted
+        left = total - self.table.rows_read
         return left / rate if left > 0 else None
 
 

@@ -102,7 +102,7 @@ def _table_merged(before: TableProgress | None, table: TableRun, at: datetime) -
     if table.status == "running" and table.attempts <= old.attempts:
         table = replace(
             table,
-            records_extracted=max(old.records_extracted, table.records_extracted),
+            rows_read=max(old.rows_read, table.rows_read),
             bytes=max(old.bytes, table.bytes),
             rows_estimated=table.rows_estimated or old.rows_estimated,
         )
@@ -118,7 +118,7 @@ def _sampled(
     """Keep samples at least 0.4 s apart, so that a rate is told from some five seconds."""
     if table.status != "running":
         return samples
-    rows = table.records_extracted
+    rows = table.rows_read
     if samples and rows < samples[-1][1]:
         return ((at, rows),)
     if not samples or rows > samples[-1][1]:
@@ -164,8 +164,8 @@ def _completed(before: RunState, event: SyncCompleted) -> RunState:
         status=event.status,
         finished_at=event.at,
         duration_seconds=event.duration_seconds,
-        records_extracted=event.records_extracted,
-        records_loaded=event.records_loaded,
+        rows_read=event.rows_read,
+        rows_written=event.rows_written,
         bytes=event.bytes_total,
         tables_failed=event.tables_failed,
     )
@@ -214,7 +214,7 @@ def _table_after(before: TableProgress, event: TableEvent) -> TableProgress:
                 attempts=event.attempt,
                 rows_estimated=event.rows_estimated,
                 started_at=event.at,
-                records_extracted=0,
+                rows_read=0,
                 bytes=0,
                 error=None,
             )
@@ -223,7 +223,7 @@ def _table_after(before: TableProgress, event: TableEvent) -> TableProgress:
             table = replace(
                 table,
                 status="running",
-                records_extracted=max(table.records_extracted, event.rows_total),
+                rows_read=max(table.rows_read, event.rows_read),
                 bytes=max(table.bytes, event.bytes_total),
             )
             samples = _sampled(samples, event.at, table)
@@ -231,9 +231,9 @@ def _table_after(before: TableProgress, event: TableEvent) -> TableProgress:
             table = replace(
                 table,
                 status="succeeded",
-                records_extracted=event.rows_extracted,
-                records_loaded=event.rows_total,
-                records_deleted=event.rows_deleted,
+                rows_read=event.rows_read,
+                rows_written=event.rows_written,
+                rows_deleted=event.rows_deleted,
                 bytes=event.bytes_total,
                 duration_seconds=event.duration_seconds,
                 finished_at=event.at,

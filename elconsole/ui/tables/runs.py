@@ -17,7 +17,7 @@ from elconsole.ui.words.wording import error_text, mode_text, run_name, started_
 def rows_per_second(run: RunSummary) -> float | None:
     """A run's mean throughput."""
     seconds = run.duration_seconds
-    return run.records_loaded / seconds if seconds else None
+    return run.rows_written / seconds if seconds else None
 
 
 def history(state: ConsoleState, now: datetime) -> Table:
@@ -76,7 +76,7 @@ def _history_row(run: RunSummary, now: datetime, fastest: float) -> Row:
             cell(started_by(run), "dim"),
             cell(count(run.tables_total), "plain"),
             cell(count(run.tables_failed), failed),
-            cell(count(run.records_loaded), "strong"),
+            cell(count(run.rows_written), "strong"),
             cell(size(run.bytes), "dim"),
             cell(span_of(run.duration_seconds), "plain"),
             cell(count_short(rate) if rate else NOTHING, "plain"),
@@ -90,7 +90,7 @@ def _history_row(run: RunSummary, now: datetime, fastest: float) -> Row:
             started_by(run),
             run.tables_total,
             run.tables_failed,
-            run.records_loaded,
+            run.rows_written,
             run.bytes,
             run.duration_seconds,
             rate,
@@ -134,7 +134,7 @@ def tables(detail: RunDetail, before: RunDetail | None) -> Table:
 def _table_row(table: TableRun, before: TableRun | None) -> Row:
     mark, tone = MARKS[table.status]
     name = safe(f"{table.source}.{table.table}", 120)
-    more = table.records_loaded - before.records_loaded if before else None
+    more = table.rows_written - before.rows_written if before else None
     slower = table.duration_seconds - before.duration_seconds if before else None
     return Row(
         key=f"{table.source}.{table.table}",
@@ -142,9 +142,9 @@ def _table_row(table: TableRun, before: TableRun | None) -> Row:
             cell(name, "bad" if tone == "bad" else "plain"),
             cell(f"{mark} {table.status}", tone),
             cell(table.strategy if table.mode == "incremental" else "full", "dim"),
-            cell(count(table.records_extracted), "plain"),
-            cell(count(table.records_loaded), "strong"),
-            cell(count(table.records_deleted), "dim"),
+            cell(count(table.rows_read), "plain"),
+            cell(count(table.rows_written), "strong"),
+            cell(count(table.rows_deleted), "dim"),
             cell(size(table.bytes), "dim"),
             cell(span_of(table.duration_seconds), "plain"),
             cell(_signed(more), "dim"),
@@ -156,9 +156,9 @@ def _table_row(table: TableRun, before: TableRun | None) -> Row:
             name,
             table.status,
             table.strategy,
-            table.records_extracted,
-            table.records_loaded,
-            table.records_deleted,
+            table.rows_read,
+            table.rows_written,
+            table.rows_deleted,
             table.bytes,
             table.duration_seconds,
             more,
@@ -187,7 +187,7 @@ def summary_cells(detail: RunDetail, now: datetime) -> tuple[Cell, ...]:
             *cell(f" · pid {run.pid}" if run.pid else "", "dim"),
         ),
         (
-            *cell(count(run.records_loaded), "strong"),
+            *cell(count(run.rows_written), "strong"),
             *cell(f" rows · {size(run.bytes)} · {span_of(run.duration_seconds)}{speed}", "dim"),
         ),
         cell(

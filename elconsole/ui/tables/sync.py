@@ -189,7 +189,7 @@ def _status(item: TableProgress, now: datetime, mark: str, tone: Tone) -> Cell:
     left = item.seconds_left(now)
     if left is not None:
         return cell(f"~{whole_seconds(max(1.0, round(left)))} left", "dim")
-    if entry.rows_estimated and entry.records_extracted >= entry.rows_estimated:
+    if entry.rows_estimated and entry.rows_read >= entry.rows_estimated:
         return cell("publishing", "accent")
     return cell("reading", "accent")
 
@@ -205,12 +205,12 @@ def _bar(value: tuple[float | None, str], width: int) -> Cell:
 def _footer(run: RunState, now: datetime) -> list[Row]:
     """The total, the first error, and who runs it."""
     tables = [item.table for item in run.tables]
-    rows = sum(item.rows() for item in run.tables) if tables else run.run.records_loaded
+    rows = sum(item.rows() for item in run.tables) if tables else run.run.rows_written
     failed_number = sum(item.status == "failed" for item in tables)
     rates = [item.rate(now) for item in run.tables if item.table.status == "running"]
     rate = sum(value for value in rates if value)
     if not run.running and run.run.duration_seconds:
-        rate = run.run.records_extracted / run.run.duration_seconds
+        rate = run.run.rows_read / run.run.duration_seconds
     parts = [size(sum(item.bytes for item in tables))]
     if rate:
         parts.append(f"{count_short(rate)} rows/s")
