@@ -12,6 +12,7 @@ from typing import Protocol
 import hypothesis
 import pytest
 
+from tests.link import Link
 from tests.pairs import Pair
 from tests.postgres import (
     SOURCES,
@@ -44,6 +45,15 @@ class MakeRole(Protocol):
 
 class MakeFactory(Protocol):
     def __call__(self, rows: int | None = None, sources: tuple[str, ...] = SOURCES) -> Factory: ...
+
+
+class MakeLink(Protocol):
+    def __call__(
+        self,
+        *sources: str,
+        source_encoding: str = "UTF8",
+        warehouse_encoding: str = "UTF8",
+    ) -> Link: ...
 
 
 class RunCli(Protocol):
@@ -170,6 +180,32 @@ def pair(module_pair: Pair) -> Iterator[Pair]:
     module_pair.clear()
     yield module_pair
     module_pair.close()
+
+
+@pytest.fixture
+def make_link(make_role: MakeRole, make_database: MakeDatabase) -> Iterator[MakeLink]:
+    """Makes empty sources and an empty warehouse, each with a role of its own."""
+    made: list[Link] = []
+
+    def make(
+        *sources: str, source_encoding: str = "UTF8", warehouse_encoding: str = "UTF8"
+    ) -> Link:
+        names = sources or ("plant",)
+        roles = {name: make_role(name) for name in (*names, "warehouse")}
+        databases = {name: make_database(name, encoding=source_encoding) for name in names}
+        warehouse = make_database("warehouse", encoding=warehouse_encoding)
+        made.append(Link(databases, warehouse, roles))
+        return made[-1]
+
+    yield make
+    for link in made:
+        link.close()
+
+
+@pytest.fixture
+def link(make_link: MakeLink) -> Link:
+    """One source, `plant`, and a warehouse, both empty."""
+    return make_link()
 
 
 @pytest.fixture

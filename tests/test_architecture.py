@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 HEAVY = {"textual", "psycopg", "pydantic", "pydantic_settings", "rich", "prometheus_client"}
 HEAVY_FOR_HEADLESS = {"textual", "rich", "prometheus_client", "textual_serve"}
 

@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 HELP_MODULES_MAX = 140
 """110 with Python 3.11 and Typer 0.27."""
 SYNC_MODULES_MAX = 160

@@ -28,7 +28,7 @@ from tests.postgres import (
     reachable_folder,
     seed_source,
 )
-from tests.terminal import Terminal
+from tests.terminal.screen import Terminal
 
 HELLO = """
 from textual.app import App

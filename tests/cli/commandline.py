@@ -17,7 +17,7 @@ from elconsole.cli.main import main
 from elconsole.config.load import Settings
 from elconsole.core.engine import Engine
 from elconsole.demo.plant import Plant
-from tests.fakes import FakeEngine
+from tests.fakes.engine import FakeEngine
 
 if TYPE_CHECKING:
     from elconsole.ui.console.options import ConsoleOptions

@@ -36,7 +36,8 @@ from elconsole.core.results import (
     SyncRequest,
     TableDrift,
 )
-from tests.fakes import (
+from tests.cli.commandline import CommandLine
+from tests.fakes.engine import (
     DENIED,
     LOCKED,
     PEN_QUALITY,
@@ -47,7 +48,6 @@ from tests.fakes import (
     quality_row,
     unreachable,
 )
-from tests.unit.commandline import CommandLine
 
 pytestmark = pytest.mark.unit
 

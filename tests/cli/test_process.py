@@ -22,7 +22,7 @@ PROGRAM = """
 import sys, threading
 from elconsole.cli.main import main
 from elconsole.cli.compose import Parts
-from tests.fakes import *
+from tests.fakes.engine import *
 
 class Reporting(FakeEngine):
     def sync(self, request, *, emit, stop):

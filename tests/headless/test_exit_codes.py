@@ -9,7 +9,7 @@ import pytest
 
 from elconsole.core.results import ErrorInfo, RunDetail, SyncRequest
 from elconsole.headless.exit_codes import exit_code
-from tests.fakes import (
+from tests.fakes.engine import (
     DENIED,
     LOCKED,
     PEN_PLANT,

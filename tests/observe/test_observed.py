@@ -16,7 +16,7 @@ from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.observe.metrics import Metrics
 from elconsole.observe.notify import Notifier
 from elconsole.observe.observed import ObservedEngine
-from tests.fakes import FakeEngine
+from tests.fakes.engine import FakeEngine
 
 pytestmark = pytest.mark.unit
 

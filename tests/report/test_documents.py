@@ -20,7 +20,7 @@ from elconsole.core.results import (
     TableDrift,
 )
 from elconsole.report import documents
-from tests.fakes import DENIED, WAREHOUSE_DOWN, WIDENED, FakeEngine, failing, quality_row
+from tests.fakes.engine import DENIED, WAREHOUSE_DOWN, WIDENED, FakeEngine, failing, quality_row
 
 pytestmark = pytest.mark.unit
 

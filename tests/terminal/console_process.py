@@ -16,7 +16,7 @@ from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.app.launch import run_console
 from elconsole.ui.console.options import ConsoleOptions, Welcome
-from tests.ui import fake_engine as fake
+from tests.fakes import console as fake
 
 
 def deaf_sync(request: SyncRequest, emit: Emit, stop: StopFlag) -> RunDetail:

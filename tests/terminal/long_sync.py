@@ -13,7 +13,7 @@ from elconsole.core.events import Emit
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.core.types import RunStatus
 from elconsole.ui.app.app import ConsoleApp
-from tests.ui import fake_engine as fake
+from tests.fakes import console as fake
 
 
 class LongSync:

@@ -22,7 +22,7 @@ import pytest
 
 from tests.conftest import REPOSITORY, RunCli
 from tests.postgres import Database, Factory
-from tests.terminal import PATIENCE_S, Terminal
+from tests.terminal.screen import PATIENCE_S, Terminal
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,9 @@ import pytest
 from elconsole.core.errors import WarehouseUnavailable
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog
-from tests.ui import fake_engine as fake
-from tests.ui.console import PATIENCE_S, console, press, settle
-from tests.ui.long_sync import LongSync, started
+from tests.fakes import console as fake
+from tests.terminal.long_sync import LongSync, started
+from tests.ui.piloting import PATIENCE_S, console, press, settle
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)

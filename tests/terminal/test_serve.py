@@ -22,7 +22,7 @@ import pytest
 from elconsole.ui.app.web import is_loopback, is_own, own_hosts
 from tests.conftest import REPOSITORY, RunCli
 from tests.postgres import Factory, free_port
-from tests.terminal import PATIENCE_S
+from tests.terminal.screen import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.terminal import Terminal
+from tests.terminal.screen import Terminal
 
 pytestmark = [
     pytest.mark.ui,
@@ -39,7 +39,7 @@ def terminals(tmp_path: Path) -> Iterator[OpenConsole]:
         ) -> Terminal:
             return stack.enter_context(
                 Terminal(
-                    [sys.executable, "-m", "tests.ui.console_process", fault],
+                    [sys.executable, "-m", "tests.terminal.console_process", fault],
                     columns=columns,
                     rows=rows,
                     env={

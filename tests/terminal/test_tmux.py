@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.terminal import PATIENCE_S
+from tests.terminal.screen import PATIENCE_S
 
 pytestmark = [
     pytest.mark.ui,
@@ -27,7 +27,7 @@ class Tmux:
 
     def __init__(self, folder: Path) -> None:
         self._socket = folder / "tmux"
-        console = shlex.join([sys.executable, "-m", "tests.ui.console_process"])
+        console = shlex.join([sys.executable, "-m", "tests.terminal.console_process"])
         self._run(
             "-f", os.devnull, "new-session", "-d", "-x", "120", "-y", "40",
             f"echo before; {console}; echo ended with $?; exec cat",

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console.options import ConsoleOptions
 from elconsole.ui.pages.bars import KeyBar, TopBar
-from tests.ui import fake_engine as fake
+from tests.fakes import console as fake
 
 PATIENCE_S = 60.0
 QUIET_PAUSES = 5

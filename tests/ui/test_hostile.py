@@ -11,8 +11,8 @@ from textual.errors import NoWidget
 from textual.events import Click, Key
 
 from elconsole.core.results import SyncRequest
-from tests.ui import fake_engine as fake
-from tests.ui.console import PATIENCE_S, console, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import PATIENCE_S, console, settle
 
 pytestmark = pytest.mark.ui
 

@@ -17,8 +17,8 @@ from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.app.palette import commands
 from elconsole.ui.console.options import Welcome
 from elconsole.ui.dialogs.dialog import QuitDialog
-from tests.ui import fake_engine as fake
-from tests.ui.console import console, press, settle, with_latencies
+from tests.fakes import console as fake
+from tests.ui.piloting import console, press, settle, with_latencies
 
 pytestmark = pytest.mark.ui
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from elconsole.core.results import ConnectionHealth, QualityRequest
-from tests.integration.link import Link, only
+from tests.link import Link, only
 
 pytestmark = pytest.mark.integration
 

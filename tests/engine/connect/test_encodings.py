@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from elconsole.core.results import SyncRequest
-from tests.integration.conftest import MakeLink
-from tests.integration.link import by_table, only
+from tests.conftest import MakeLink
+from tests.link import by_table, only
 
 pytestmark = pytest.mark.integration
 

@@ -23,7 +23,7 @@ from elconsole.engine.connect.session import Session
 from elconsole.engine.ledger import runs, watch
 from elconsole.engine.service import PostgresEngine
 from tests.conftest import REPOSITORY
-from tests.integration.link import Link, by_table, only
+from tests.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +67,7 @@ def other_process(link: Link) -> Iterator[subprocess.Popen[str]]:
     """The same sync in another process."""
     link.grant(link.settings())
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.syncing_process"],
+        [sys.executable, "-m", "tests.engine.syncing_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

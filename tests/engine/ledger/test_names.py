@@ -6,8 +6,8 @@ import pytest
 from psycopg import sql
 
 from elconsole.core.results import SyncRequest
-from tests.integration.conftest import MakeLink
-from tests.integration.link import Link, by_table, only
+from tests.conftest import MakeLink
+from tests.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
 

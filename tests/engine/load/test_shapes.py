@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from elconsole.core.results import SyncRequest
-from tests.integration.link import Link, by_table, only
+from tests.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from elconsole.core.results import SyncRequest
 from elconsole.engine.catalog import source
-from tests.integration.link import Link
+from tests.link import Link
 from tests.postgres import Database
 
 pytestmark = pytest.mark.integration

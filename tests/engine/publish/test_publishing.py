@@ -11,7 +11,7 @@ import pytest
 
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.engine.publish import storage, swap
-from tests.integration.link import Link, by_table, only
+from tests.link import Link, by_table, only
 
 pytestmark = pytest.mark.integration
 

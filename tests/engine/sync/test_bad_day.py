@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import REPOSITORY, MakeFactory
 from tests.postgres import Factory
-from tests.terminal import Terminal
+from tests.terminal.screen import Terminal
 
 pytestmark = [
     pytest.mark.integration,

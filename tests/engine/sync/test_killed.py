@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.integration.link import Link
+from tests.link import Link
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +25,7 @@ def start(link: Link) -> subprocess.Popen[str]:
     settings = link.settings()
     link.grant(settings)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.syncing_process"],
+        [sys.executable, "-m", "tests.engine.syncing_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

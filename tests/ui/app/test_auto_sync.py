@@ -9,8 +9,8 @@ import pytest
 from elconsole.core.errors import WarehouseUnavailable
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.dialogs.dialog import ErrorDialog
-from tests.ui import fake_engine as fake
-from tests.ui.console import console, press, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import console, press, settle
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)

@@ -25,9 +25,9 @@ from elconsole.ui.dialogs.welcome import WelcomeScreen
 from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.state import runs
 from elconsole.ui.widgets.grid import Grid
-from tests.ui import fake_engine as fake
-from tests.ui.console import PATIENCE_S, console, press, settle
-from tests.ui.long_sync import LongSync, started
+from tests.fakes import console as fake
+from tests.terminal.long_sync import LongSync, started
+from tests.ui.piloting import PATIENCE_S, console, press, settle
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)

@@ -15,8 +15,8 @@ from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console import messages
 from elconsole.ui.state.answers import LATENCIES_KEPT, LOG_KEPT
 from elconsole.ui.state.runs import SAMPLES_KEPT
-from tests.ui import fake_engine as fake
-from tests.ui.console import console, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import console, settle
 
 pytestmark = pytest.mark.ui
 

@@ -22,8 +22,8 @@ from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.widgets.plot import READING, Plot
-from tests.ui import fake_engine as fake
-from tests.ui.console import PATIENCE_S, console, press, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import PATIENCE_S, console, press, settle
 from tests.ui.test_snapshots import ON_METAL
 
 pytestmark = pytest.mark.ui

@@ -9,8 +9,8 @@ import pytest
 from elconsole.core.results import RunDetail
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.words.cells import Row
-from tests.ui import fake_engine as fake
-from tests.ui.console import console, press, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import console, press, settle
 
 pytestmark = pytest.mark.ui
 

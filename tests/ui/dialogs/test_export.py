@@ -32,7 +32,7 @@ from elconsole.ui.tables import (
 from elconsole.ui.widgets.arrange import Sort, shown, widths
 from elconsole.ui.words.cells import Column, Row, Table, cell
 from elconsole.ui.words.text import SPARKS
-from tests.ui import fake_engine as fake
+from tests.fakes import console as fake
 
 pytestmark = pytest.mark.unit
 

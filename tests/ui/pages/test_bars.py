@@ -11,8 +11,8 @@ from elconsole.core.results import PlanReport
 from elconsole.ui.app.palette import commands
 from elconsole.ui.pages.bars import TopBar
 from elconsole.ui.widgets.grid import Grid
-from tests.ui import fake_engine as fake
-from tests.ui.console import bar_words, console, press, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import bar_words, console, press, settle
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)

@@ -24,8 +24,8 @@ from elconsole.ui.tables import schema, sync
 from elconsole.ui.tables.quality import judgement
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
-from tests.ui import fake_engine as fake
-from tests.ui.console import bar_words, console, head_words, press, settle
+from tests.fakes import console as fake
+from tests.ui.piloting import bar_words, console, head_words, press, settle
 
 pytestmark = pytest.mark.ui
 SIZE = (120, 40)

@@ -13,7 +13,7 @@ from elconsole.core.types import ErrorInfo
 from elconsole.ui.state import answers, runs
 from elconsole.ui.state.model import ConsoleState, TableProgress, started
 from elconsole.ui.tables import connections, sync
-from tests.ui import fake_engine as fake
+from tests.fakes import console as fake
 
 pytestmark = pytest.mark.unit
 

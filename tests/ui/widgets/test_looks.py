@@ -11,7 +11,7 @@ from elconsole.ui.pages.bars import TopBar
 from elconsole.ui.widgets import looks
 from elconsole.ui.widgets.looks import look
 from elconsole.ui.words.cells import Tone
-from tests.ui.console import console, settle
+from tests.ui.piloting import console, settle
 
 pytestmark = pytest.mark.ui
 
