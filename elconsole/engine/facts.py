@@ -105,7 +105,7 @@ def _table_facts(
 
 def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:
     found: dict[int, list[PastLoad]] = {}
-    for row in warehouse.execute(statement("advice_loads")).fetchall():
+    for row in warehouse.execute(statement("advice/loads")).fetchall():
         found.setdefault(row[0], []).append(
             PastLoad(
                 finished_at=row[1],
@@ -124,7 +124,7 @@ def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:
 def _read_raw_tables(
     warehouse: Connection[Any], schema: str
 ) -> dict[str, tuple[int, frozenset[str]]]:
-    rows = warehouse.execute(statement("advice_raw_tables"), [schema]).fetchall()
+    rows = warehouse.execute(statement("advice/raw_tables"), [schema]).fetchall()
     return {name: (scans, frozenset(leading)) for name, scans, leading in rows}
 
 
@@ -134,7 +134,7 @@ def _cursor_indexed(task: TableTask, sources: Mapping[str, Pool]) -> bool | None
         return None
     try:
         with pool.session() as session, session.within(SOURCE_TIMEOUT_S):
-            query = statement("advice_leading_columns")
+            query = statement("advice/leading_columns")
             rows = session.execute(query, [task.relation.oid]).fetchall()
     except (ElconsoleError, psycopg.Error):
         return None

@@ -146,7 +146,7 @@ class PostgresEngine:
             if not ledger_version(session):
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
-                return tuple(cursor.execute(statement("raw_tables"), [schema]).fetchall())
+                return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
 
     def quality(self, request: results.QualityRequest) -> results.QualityReport:
         self._check_known(request.sources)

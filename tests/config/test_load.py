@@ -475,7 +475,7 @@ def test_the_target_schema_has_its_name_in_both_worlds() -> None:
 
 def test_importing_the_settings_imports_no_database_driver() -> None:
     code = (
-        "import sys, elconsole.settings as s; from pathlib import Path;"
+        "import sys, elconsole.config.load as s; from pathlib import Path;"
         "s.load_settings(environ={}, cwd=Path(sys.argv[1]));"
         "print([m for m in ('psycopg', 'pydantic_settings', 'textual') if m in sys.modules])"
     )

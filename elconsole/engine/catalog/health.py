@@ -68,7 +68,7 @@ def _ask(
     started = time.monotonic()
     session.execute("SELECT 1")
     latency_ms = (time.monotonic() - started) * 1000
-    row = session.execute(statement("probe")).fetchone()
+    row = session.execute(statement("catalog/probe")).fetchone()
     assert row is not None
     version, standby, lag_s, size, oldest_s = row
     reasons = []
@@ -95,7 +95,7 @@ def _ask(
 
 def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str]) -> list[str]:
     """What a source's role lacks: the tables among those selected that it may not read."""
-    query = f"SELECT * FROM ({statement('source_tables')}) AS found WHERE {UNREADABLE}"
+    query = f"SELECT * FROM ({statement('catalog/source_tables')}) AS found WHERE {UNREADABLE}"
     with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
         unreadable = cursor.execute(query.encode()).fetchall()
     chosen, _ = choose(unreadable, wanted, excluded)

@@ -138,7 +138,7 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
     """Introspect a source; five round trips whatever the number of tables."""
     with session.within(CATALOG_TIMEOUT_S):
         with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
-            everything = cursor.execute(statement("source_tables")).fetchall()
+            everything = cursor.execute(statement("catalog/source_tables")).fetchall()
         chosen, missing = choose(everything, wanted, excluded)
         columns = read_columns(session, [relation.oid for relation in chosen])
         used = sorted({column.type_oid for several in columns.values() for column in several})
@@ -151,14 +151,14 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
 
 def read_columns(session: Session, oids: Sequence[int]) -> dict[int, tuple[SourceColumn, ...]]:
     with session.cursor(row_factory=class_row(SourceColumn)) as cursor:
-        rows = cursor.execute(statement("source_columns"), [list(oids)]).fetchall()
+        rows = cursor.execute(statement("catalog/source_columns"), [list(oids)]).fetchall()
     grouped = groupby(rows, key=attrgetter("relation"))
     return {oid: tuple(columns) for oid, columns in grouped}
 
 
 def read_types(session: Session, oids: Sequence[int]) -> dict[int, TypeFacts]:
     with session.cursor(row_factory=class_row(TypeFacts)) as cursor:
-        rows = cursor.execute(statement("types"), [list(oids)]).fetchall()
+        rows = cursor.execute(statement("catalog/types"), [list(oids)]).fetchall()
     return {facts.oid: facts for facts in rows}
 
 

@@ -69,7 +69,7 @@ def read_state(session: Session, schema: str) -> WarehouseState:
         known, unit = _read_types(session)
         targets = read_targets(session, schema) if ledger_version(session) else {}
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
-            found = cursor.execute(statement("warehouse_tables"), [schema]).fetchall()
+            found = cursor.execute(statement("catalog/warehouse_tables"), [schema]).fetchall()
         relations = {relation.name: relation for relation in found}
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]
@@ -103,7 +103,7 @@ def _one_instant(session: Session) -> Iterator[None]:
 
 def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, RawColumn]]:
     with session.cursor(row_factory=class_row(RawColumn)) as cursor:
-        rows = cursor.execute(statement("warehouse_columns"), [oids]).fetchall()
+        rows = cursor.execute(statement("catalog/warehouse_columns"), [oids]).fetchall()
     return {
         oid: {column.name: column for column in columns}
         for oid, columns in groupby(rows, key=attrgetter("relation"))

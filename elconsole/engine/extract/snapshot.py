@@ -59,7 +59,7 @@ def opening(task: TableTask) -> sql.Composed:
         pin = sql.SQL("LOCK TABLE {}{} IN ACCESS SHARE MODE;").format(_only(task), relation)
     else:
         pin = sql.SQL("SELECT FROM {} LIMIT 0;").format(relation)
-    read = sql.SQL(statement("source_snapshot")).format(oid=sql.Literal(task.relation.oid))
+    read = sql.SQL(statement("catalog/source_snapshot")).format(oid=sql.Literal(task.relation.oid))
     return begin + pin + read
 
 

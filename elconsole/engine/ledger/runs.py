@@ -36,7 +36,7 @@ def start_run(session: Session, run: RunSummary) -> int:
     """Enter a run and hold its lock for as long as the session lives; returns its number."""
     with session.within(CATALOG_TIMEOUT_S):
         session.execute(
-            statement("mark_abandoned"),
+            statement("ledger/mark_abandoned"),
             [RUN_LOCK_CLASS, ABANDONED.kind, ABANDONED.message, ABANDONED.hint],
         )
         # The lock is held when the row is first seen: nobody takes the run for a dead one.
@@ -73,7 +73,7 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
         **_errors(tables, session),
     }
     with session.within(CATALOG_TIMEOUT_S), session.transaction():
-        session.execute(statement("enter_tables"), planned)
+        session.execute(statement("ledger/enter_tables"), planned)
         session.execute(
             "UPDATE elconsole.runs SET tables_total = %s WHERE run_id = %s",
             [len(tables), run_id],
@@ -98,7 +98,7 @@ def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -
         "durations": [t.duration_seconds for t in told],
         **_errors(told, session),
     }
-    session.execute(statement("report_progress"), progress)
+    session.execute(statement("ledger/report_progress"), progress)
 
 
 def finish_run(session: Session, run: RunSummary) -> None:
@@ -164,7 +164,7 @@ def read_newest(
 
 
 def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:
-    query = sql.SQL(statement("runs").replace("%%", "%")).format(
+    query = sql.SQL(statement("ledger/runs").replace("%%", "%")).format(
         lock_class=sql.Literal(RUN_LOCK_CLASS), condition=condition, limit=sql.Literal(limit)
     )
     with session.cursor(row_factory=class_row(RunSummary)) as cursor:
@@ -174,7 +174,9 @@ def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tup
 def _with_tables(session: Session, runs: tuple[RunSummary, ...]) -> tuple[RunDetail, ...]:
     if not runs:
         return ()
-    rows = session.execute(statement("table_runs"), [[run.run_id for run in runs]]).fetchall()
+    rows = session.execute(
+        statement("ledger/table_runs"), [[run.run_id for run in runs]]
+    ).fetchall()
     tables: dict[str, list[TableRun]] = {run.run_id: [] for run in runs}
     for run_id, *row in rows:
         tables[run_id].append(_table_run(row))

@@ -77,7 +77,7 @@ class Target:
 
 
 def read_targets(session: Session, schema: str) -> dict[TableKey, Target]:
-    rows = session.execute(statement("targets"), [schema]).fetchall()
+    rows = session.execute(statement("ledger/targets"), [schema]).fetchall()
     found = (_target(*row) for row in rows)
     return {target.key: target for target in found}
 

@@ -21,7 +21,7 @@ def table_records(context: LoadContext, snapshot: Snapshot, result: LoadResult) 
     system_identifier, timeline = context.identity or (None, None)
     bind = psycopg.ClientCursor(context.warehouse).mogrify
     watermark = bind(
-        statement("record_watermark"),
+        statement("ledger/record_watermark"),
         {
             "target_id": target.target_id,
             "run_id": context.run_id,
@@ -56,7 +56,7 @@ def table_records(context: LoadContext, snapshot: Snapshot, result: LoadResult) 
         ],
     )
     entry = bind(
-        statement("record_table_run"),
+        statement("ledger/record_table_run"),
         {
             "run_id": context.run_id,
             "source": task.source,

@@ -24,7 +24,7 @@ def step_aside(session: Session, task: TableTask, aside: str) -> str:
     leftover that the sync's end drops. Raises TargetTaken where something hangs on the table."""
     table = qualified(task.target_schema, task.target_name)
     rows = session.execute(
-        sql.SQL(statement("adopt_dependents")).format(table=sql.Literal(table))
+        sql.SQL(statement("adopt/dependents")).format(table=sql.Literal(table))
     ).fetchall()
     if rows:
         named = ", ".join(str(row[0]) for row in rows[:NAMED])
@@ -43,7 +43,7 @@ def inherit(session: Session, task: TableTask) -> str:
     """DDL that gives the new raw table the plain table's grants and comments."""
     table = qualified(task.target_schema, task.target_name)
     rows = session.execute(
-        sql.SQL(statement("adopt_inherit")).format(table=sql.Literal(table))
+        sql.SQL(statement("adopt/inherit")).format(table=sql.Literal(table))
     ).fetchall()
     kept = {column.name for column in task.columns}
     return "".join(f";{ddl}" for column, ddl in rows if column is None or column in kept)

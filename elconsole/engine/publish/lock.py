@@ -93,7 +93,7 @@ class TableLock:
 
     def _holder(self) -> str | None:
         asked = [self._run_id, self._target_id, RUN_LOCK_CLASS]
-        row = self._session.execute(statement("lock_holder"), asked).fetchone()
+        row = self._session.execute(statement("catalog/lock_holder"), asked).fetchone()
         if row is None:
             return None
         number, host, pid, age_s = row

@@ -112,7 +112,7 @@ def match_parent(task: TableTask, leaf: str) -> str:
     What hangs on a column that this refresh drops goes with it."""
     if task.parent is None:
         return ""
-    needs = sql.SQL(statement("parent_needs")).format(
+    needs = sql.SQL(statement("catalog/parent_needs")).format(
         parent=sql.Literal(task.parent.oid), leaf=sql.Literal(leaf)
     )
     dropping = "true" if task.drift and task.drift.dropped else "false"

@@ -35,7 +35,7 @@ def read_baseline(connection: Connection[Any], target: QualityTarget) -> Baselin
     ).fetchone()
     if missing is None or missing[0]:
         return None
-    rows = connection.execute(statement("quality_baselines_latest"), target.names).fetchall()
+    rows = connection.execute(statement("quality/baselines_latest"), target.names).fetchall()
     if not rows:
         return None
     references = {

@@ -91,7 +91,7 @@ def _read_lines(
     if _is_stored(target, dimensions, period):
         values = {**target.names, "version": target.stored_version}
         named = {name: sql.Literal(value) for name, value in values.items()}
-        stored = sql.SQL(statement("quality_stored")).format(**named)
+        stored = sql.SQL(statement("quality/stored")).format(**named)
         order = {target.definition.by.index(name) + 1: i for i, name in enumerate(dimensions, 1)}
         found = _sum(connection, stored, period)
         lines = [

@@ -91,7 +91,7 @@ class UnitCounting:
     """The raw table's columns and their types."""
 
     def begin(self) -> str:
-        return f"{HASHING}; {statement('quality_units_stage')}"
+        return f"{HASHING}; {statement('quality/units_stage')}"
 
     @property
     def read(self) -> list[str]:
@@ -111,7 +111,7 @@ class UnitCounting:
         """Move the counts; selects the units passed and failed, or nothing where a recount
         is needed."""
         named = {name: sql.Literal(value) for name, value in self.target.names.items()}
-        moved = sql.SQL(statement("quality_units_move")).format(**named).as_string()
+        moved = sql.SQL(statement("quality/units_move")).format(**named).as_string()
         emptied = (
             sql.SQL(
                 "DELETE FROM elconsole.quality_daily"

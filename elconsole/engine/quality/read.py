@@ -88,7 +88,7 @@ def failed_units(
     order: sql.Composable = sql.SQL("1")
     if target.definition.time in columns:
         order = sql.SQL("{} DESC").format(sql.Identifier(target.definition.time))
-    query = sql.SQL(statement("quality_failed_units")).format(
+    query = sql.SQL(statement("quality/failed_units")).format(
         columns=sql.SQL(", ").join(
             sql.SQL("left({}::text, {})").format(sql.Identifier(name), sql.Literal(_LONGEST_CELL))
             for name in columns

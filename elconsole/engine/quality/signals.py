@@ -37,7 +37,7 @@ def _is_new(
     connection: Connection[Any], table: QualityTable, row: QualityRow, run_id: str, now: datetime
 ) -> bool:
     remembered = connection.execute(
-        statement("quality_raise_signal"),
+        statement("quality/raise_signal"),
         [
             table.target,
             table.dimension,

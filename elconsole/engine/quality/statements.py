@@ -93,7 +93,7 @@ class QualityTarget:
 
 def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str, str]:
     """The raw table's columns and their types; empty where it does not exist."""
-    rows = connection.execute(statement("quality_columns"), target.names).fetchall()
+    rows = connection.execute(statement("quality/columns"), target.names).fetchall()
     return dict(rows)
 
 
@@ -132,7 +132,7 @@ def counts_statement(
         for column, name in zip(dimensions, names, strict=True)
     )
     none = sql.Literal(NONE_VALUE)
-    return sql.SQL(statement("quality_counts")).format(
+    return sql.SQL(statement("quality/counts")).format(
         values=sql.SQL(", ").join(sql.SQL("coalesce({}, {})").format(n, none) for n in names),
         dimensions=selected,
         names=sql.SQL(", ").join(names),
@@ -163,7 +163,7 @@ def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
         label = sql.SQL("to_char(counts.period AT TIME ZONE 'UTC', {})").format(
             sql.Literal(_LABELS[period])
         )
-    return sql.SQL(statement("quality_periods")).format(
+    return sql.SQL(statement("quality/periods")).format(
         label=label, position=position, counts=counts
     )
 

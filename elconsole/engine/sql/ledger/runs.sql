@@ -6,8 +6,8 @@ SELECT r.run_id::text AS run_id,
        r.mode, r.host, r.pid, r.user_name AS "user", r.started_at, e.finished_at,
        extract(epoch FROM coalesce(e.finished_at, clock_timestamp()) - r.started_at)::float8
          AS duration_seconds,
-       coalesce(t.records_extracted, r.records_extracted)::int8 AS rows_read,
-       coalesce(t.records_loaded, r.records_loaded)::int8 AS rows_written,
+       coalesce(t.rows_read, r.records_extracted)::int8 AS rows_read,
+       coalesce(t.rows_written, r.records_loaded)::int8 AS rows_written,
        coalesce(t.bytes, r.bytes)::int8 AS bytes,
        r.tables_total,
        coalesce(t.tables_failed, r.tables_failed)::int4 AS tables_failed
@@ -23,7 +23,7 @@ SELECT r.run_id::text AS run_id,
         OFFSET 0  -- asks for the locks once a run
        ) l
   LEFT JOIN LATERAL (
-         SELECT sum(records_extracted) AS records_extracted, sum(records_loaded) AS rows_written,
+         SELECT sum(records_extracted) AS rows_read, sum(records_loaded) AS rows_written,
                 sum(bytes) AS bytes,
                 count(*) FILTER (WHERE status IN ('failed', 'locked')
                                     OR l.dead AND status IN ('pending', 'running'))
