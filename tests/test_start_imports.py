@@ -73,7 +73,7 @@ def imported_by_a_sync(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         "import elconsole.engine.service, elconsole.engine.load.load, elconsole.engine.quality.read"
     )
     return imported(
-        f"{engine}, elconsole.cli; elconsole.cli.main()", *arguments, code=3,
+        f"{engine}; import elconsole.cli.main as cli; cli.main()", *arguments, code=3,
         setting="import psycopg; before = set(sys.modules)",
     )  # fmt: skip
 

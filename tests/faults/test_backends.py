@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 from elconsole.engine.connect.session import Session
+from elconsole.engine.extract import snapshot as snapshots
 from elconsole.engine.extract.snapshot import begin_snapshot, opening
 from elconsole.engine.load import load, refresh
 from elconsole.engine.plan.task import TableTask
@@ -114,7 +115,8 @@ def test_a_column_added_while_a_sync_plans_is_seen_before_a_row_moves(
             pair.source.sql(changed.pop())
         return opening(task)
 
-    monkeypatch.setattr(refresh, "opening", after_a_change)
+    for module in (refresh, snapshots):
+        monkeypatch.setattr(module, "opening", after_a_change)
     table = only(pair.run().tables)
     assert (table.status, table.attempts) == ("succeeded", 2)
     assert pair.raw("id, v, late") == pair.rows("id, v, late")
@@ -137,7 +139,8 @@ def test_a_table_made_anew_while_a_sync_plans_is_planned_once_more(
             pair.source.sql(changed.pop())
         return opening(task)
 
-    monkeypatch.setattr(refresh, "opening", after_a_change)
+    for module in (refresh, snapshots):
+        monkeypatch.setattr(module, "opening", after_a_change)
     table = pair.sync()
     assert (table.attempts, table.strategy) == (2, "full")
     assert pair.raw("id, v") == [(2, "new")]
