@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 NOTHING = "–"
 """Shown where there is no value: never 0, never 1970."""
+SPARKS = "▁▂▃▄▅▆▇█"
+"""The bars of a sparkline, lowest first."""
 
 _ROW_UNITS = ("", "k", "M", "G", "T", "P")
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from elconsole.core.humanize import NOTHING, rows_exact
+from elconsole.core.humanize import NOTHING, SPARKS, rows_exact
 from elconsole.core.results import QualityReport, QualityRow, QualityTable, ReconcileReport
 from elconsole.core.safe_text import clean_text
 from elconsole.report.table import Column, table
 from elconsole.report.text import moment
 
-_BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
 
 
@@ -54,9 +53,9 @@ def sparkline(rates: Sequence[float | None]) -> str:
     if not known:
         return NOTHING
     low, span = min(known), max(known) - min(known)
-    steps = len(_BARS) - 1
+    steps = len(SPARKS) - 1
     return "".join(
-        _GAP if rate is None else _BARS[round((rate - low) / span * steps) if span else steps // 2]
+        _GAP if rate is None else SPARKS[round((rate - low) / span * steps) if span else steps // 2]
         for rate in rates
     )
 

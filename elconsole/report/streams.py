@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from elconsole.core.errors import ResultLost
+from elconsole.core.humanize import SPARKS
 
 _ASCII = str.maketrans(
     {
@@ -33,7 +34,7 @@ _ASCII = str.maketrans(
         "’": "'",
         "“": '"',
         "”": '"',
-        **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True)),
+        **dict(zip(SPARKS, "12345678", strict=True)),
     }
 )
 

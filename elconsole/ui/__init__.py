@@ -1,1 +1,1 @@
-"""The Textual console: knows the engine only through `elconsole.core.results`."""
+"""The Textual console: knows the engine only through `elconsole.core`."""

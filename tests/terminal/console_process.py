@@ -13,8 +13,8 @@ from elconsole.core.engine import Engine, StopFlag
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.events import Emit
 from elconsole.core.results import RunDetail, SyncRequest
-from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.app.launch import run_console
+from elconsole.ui.console.console import Console
 from elconsole.ui.console.options import ConsoleOptions, Welcome
 from tests.fakes import console as fake
 
@@ -27,7 +27,7 @@ def deaf_sync(request: SyncRequest, emit: Emit, stop: StopFlag) -> RunDetail:
     return fake.SUCCEEDED
 
 
-def crash(self: ConsoleApp) -> None:
+def crash(self: Console) -> None:
     """What an unforeseen error looks like, with a secret in a variable."""
     password = "hunter2"
     raise RuntimeError(f"broken on purpose ({len(password)})")
@@ -67,7 +67,7 @@ def main(fault: str) -> int:
     if fault == "sync":
         engine.on_sync = deaf_sync
     if fault == "crash":
-        ConsoleApp.action_toggle_pause = crash  # type: ignore[method-assign]
+        Console.action_toggle_pause = crash  # type: ignore[method-assign]
     if fault == "failing":
         engine.on_sync, engine.watched = lambda *_: fake.FAILED, ()
     if fault == "welcome":

@@ -28,7 +28,7 @@ async def test_staying_takes_back_that_the_console_closes_with_the_sync(key: str
         await pilot.press("q", key)
         sync.let_go.set()
         await settle(pilot)
-        assert app.sync_stop is None
+        assert app.syncing.stop is None
         assert not app._exit
 
 
@@ -44,7 +44,7 @@ async def test_a_console_about_to_close_stays_open_where_its_sync_fails(
         await pilot.press("q", *answer)
         sync.let_go.set()
         await settle(pilot)
-        assert app.sync_stop is None
+        assert app.syncing.stop is None
         assert not app._exit
         assert not any(isinstance(screen, QuitDialog) for screen in app.screen_stack)
         await pilot.press("q")
@@ -65,13 +65,13 @@ async def test_the_exit_code_is_that_of_the_sync_of_the_command_line(
     engine = fake.FakeEngine(on_sync=lambda *_: ends[status])
     app = console(engine, sync_request=SyncRequest(), sync_exit_code=code_of)
     async with app.run_test(size=SIZE) as pilot:
-        assert app.requested_exit_code() == 1  # until it has ended
+        assert app.syncing.requested_exit_code() == 1  # until it has ended
         await settle(pilot)
-        assert app.requested_exit_code() == code
+        assert app.syncing.requested_exit_code() == code
         engine.on_sync = lambda *_: fake.SUCCEEDED
         await press(pilot, "s")
         assert len(engine.requests) == 2
-        assert app.requested_exit_code() == code
+        assert app.syncing.requested_exit_code() == code
 
 
 async def test_the_exit_code_of_a_sync_that_could_not_start_is_its_errors() -> None:
@@ -79,7 +79,7 @@ async def test_the_exit_code_of_a_sync_that_could_not_start_is_its_errors() -> N
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert isinstance(app.screen, ErrorDialog)
-        assert app.requested_exit_code() == WarehouseUnavailable.exit_code
+        assert app.syncing.requested_exit_code() == WarehouseUnavailable.exit_code
 
 
 async def test_a_failed_sync_that_was_started_by_key_is_no_failure_of_the_console() -> None:
@@ -87,7 +87,7 @@ async def test_a_failed_sync_that_was_started_by_key_is_no_failure_of_the_consol
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "s")
-        assert app.requested_exit_code() == 0
+        assert app.syncing.requested_exit_code() == 0
 
 
 async def test_a_failed_sync_closes_the_console_where_it_was_to_be_cancelled() -> None:

@@ -1,7 +1,7 @@
-"""The console: its pages and keys.
+"""The console with its pages and keys.
 
-Threads only post messages (`background`, `questions`); `listening` folds them
-into `state.ConsoleState` and asks for a repaint, at most four times a second.
+Threads only post messages (`console/threads.py`, `console/questions.py`); `news.py` folds
+them into `ConsoleState` and has it painted, at most four times a second.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from elconsole.ui.app.news import ListeningApp
+from elconsole.ui.app.news import Listening
+from elconsole.ui.app.quitting import Quitting
+from elconsole.ui.app.syncing import AutoSync, Syncing
 from elconsole.ui.console import messages, themes
+from elconsole.ui.console.console import Console
 from elconsole.ui.console.log_handler import LOGGER, LogbookHandler
 from elconsole.ui.console.options import ConsoleOptions
 from elconsole.ui.console.signals import SignalTrap
 from elconsole.ui.pages.dashboard import DashboardScreen
+from elconsole.ui.pages.page import PageScreen
+from elconsole.ui.widgets.grid import Grid
+from elconsole.ui.words.cells import ConnectionLink
 
 if TYPE_CHECKING:
-    from elconsole.ui.words.cells import Row
+    from elconsole.ui.words.cells import Link
 
-WRITING = frozenset({"sync", "full_refresh", "cancel_sync", "freeze_baseline"})
+WRITING = frozenset({"sync", "sync_selection", "full_refresh", "cancel_sync", "freeze_baseline"})
 
 
 def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
@@ -45,8 +52,8 @@ def _commands() -> type[Any]:
     return ConsoleCommands
 
 
-class ConsoleApp(ListeningApp):
-    """Pages, keys, and a handler for each kind of news."""
+class ConsoleApp(Console):
+    """Pages and keys; what they mean is done by the objects that it is composed of."""
 
     TITLE = "elconsole"
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -78,6 +85,10 @@ class ConsoleApp(ListeningApp):
 
     def __init__(self, options: ConsoleOptions) -> None:
         super().__init__(options)
+        self.syncing = Syncing(self)
+        self.auto_sync = AutoSync(self, self.syncing)
+        self.quitting = Quitting(self, self.syncing)
+        self.listening = Listening(self, self.syncing, self.auto_sync, self.quitting)
         self._signals = SignalTrap(self)
         self._logbook = LogbookHandler(lambda entry: self.background.post(messages.Logged(entry)))
 
@@ -102,14 +113,37 @@ class ConsoleApp(ListeningApp):
         else:
             self.questions.read_options()
 
-    # Other keys
+    def _tick(self) -> None:
+        """The clock each second; ages and stale rows every other."""
+        moving = self.state.shown_run() is not None and any(run.running for run in self.state.runs)
+        if moving or self.now().second % 2 == 0:
+            self.repaint()
+        elif isinstance(self.screen, PageScreen):
+            self.screen.paint_clock()
+        self.auto_sync.start_due()
+
+    @on(messages.News)
+    def _hear(self, news: messages.News) -> None:
+        self.listening.hear(news)
+
+    def exit(self, *args: Any, **kwargs: Any) -> None:
+        """Stop the sync and every question, then end; nothing is waited for."""
+        self.syncing.interrupt()
+        self.background.end()
+        logging.getLogger(LOGGER).removeHandler(self._logbook)
+        super().exit(*args, **kwargs)
+
+    def _theme_chosen(self, _: object) -> None:
+        themes.remember(self.options.preferences_path, self.theme)
+
+    # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """A read-only console has no key that writes; no key acts without effect."""
         if self.options.read_only and action in WRITING:
             return False
         if action == "cancel_sync":
-            return self.sync_stop is not None or self.wished is not None
+            return not self.syncing.idle
         return True
 
     async def action_page(self, mode: str) -> None:
@@ -126,10 +160,31 @@ class ConsoleApp(ListeningApp):
                 await node.run_action(action)
                 return
 
-    def action_toggle_pause(self) -> None:
-        """Freeze the screen, or let it go on; a sync under way goes on, auto-sync rests."""
-        self.frozen_at = None if self.paused else self.now()
-        self.repaint()
+    def action_sync(self) -> None:
+        """Sync everything, or what the cursor stands on."""
+        self.action_sync_selection(*self.syncing.target())
+
+    def action_sync_selection(self, *selection: str) -> None:
+        """Sync these sources and tables; everything where none is named."""
+        from elconsole.core.results import SyncRequest
+
+        self.syncing.start(SyncRequest(selection=selection))
+
+    def action_full_refresh(self) -> None:
+        """Ask, then read everything anew."""
+        self.syncing.ask_full_refresh()
+
+    def action_cancel_sync(self) -> None:
+        """Cancel the sync that this console runs."""
+        self.syncing.cancel()
+
+    def action_toggle_auto_sync(self) -> None:
+        """Stop the timer, or wind it up."""
+        self.auto_sync.toggle()
+
+    async def action_quit(self) -> None:
+        """Quit; asks while a sync of this console runs."""
+        self.quitting.quit()
 
     def action_refresh_all(self) -> None:
         """Ask every connection and question now."""
@@ -176,44 +231,33 @@ class ConsoleApp(ListeningApp):
         self.questions.do("Demo plant", work)
         self.tell("Demo plant", "units appear in the sources now; sync to see them")
 
-    def show_connection(self, name: str) -> None:
+    def action_show_connection(self, name: str) -> None:
         """Open a connection."""
-        from elconsole.ui.dialogs.connection import ConnectionDialog
+        self._open(ConnectionLink(name))
 
-        self.push_screen(ConnectionDialog(name))
+    # What bubbles up from the tables
 
-    def open_row(self, row: Row) -> None:
-        """Open whatever a row stands for."""
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open whatever the row stands for."""
+        if event.row.opens is not None:
+            self._open(event.row.opens)
+        else:
+            self.notify("Its row says all there is to know about it.")
+
+    def _open(self, link: Link) -> None:
         from elconsole.ui.app.links import screen_for
 
-        screen = screen_for(row, self.shown_state)
-        if screen is not None:
-            self.push_screen(screen)
-        else:
-            self.notify_no_more()
+        self.push_screen(screen_for(link))
 
-    def notify_no_more(self) -> None:
-        """A row was opened that has nothing behind it."""
-        self.notify("Its row says all there is to know about it.")
-
-    def on_grid_copy_asked(self, event: Any) -> None:
+    def on_grid_copy_asked(self, event: Grid.CopyAsked) -> None:
         """Copy the row."""
         from elconsole.ui.console.clipboard import copy
 
         copy(self, "\t".join(text for text in event.row.texts() if text))
 
-    def on_grid_export_asked(self, event: Any) -> None:
+    def on_grid_export_asked(self, event: Grid.ExportAsked) -> None:
         """Ask for the format, then write a file."""
         from elconsole.ui.dialogs.export import ExportDialog
 
+        assert isinstance(event.grid, Grid)
         self.push_screen(ExportDialog(event.grid))
-
-    def _theme_chosen(self, _: object) -> None:
-        themes.remember(self.options.preferences_path, self.theme)
-
-    def exit(self, *args: Any, **kwargs: Any) -> None:
-        """Stop the sync and every question, then end; nothing is waited for."""
-        self.stop_sync()
-        self.background.end()
-        logging.getLogger(LOGGER).removeHandler(self._logbook)
-        super().exit(*args, **kwargs)

@@ -6,7 +6,6 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console.options import DEMO_CHOSEN, ConsoleOptions
@@ -15,7 +14,7 @@ SYNC_GRACE_S = 1.5
 """How long the end waits for a cancelled sync to roll back and say so."""
 
 
-def run(options: ConsoleOptions) -> int:
+def run_console(options: ConsoleOptions) -> int:
     """Run the console until it is left; returns the exit code.
 
     Raises what reading the settings raised, with the terminal as it was before.
@@ -33,7 +32,7 @@ def run(options: ConsoleOptions) -> int:
     welcome = app.options.welcome
     if chosen == DEMO_CHOSEN and welcome is not None:
         return welcome.open_demo()
-    return app.return_code or app.requested_exit_code()
+    return app.return_code or app.syncing.requested_exit_code()
 
 
 def _headline(error: BaseException) -> str:
@@ -59,14 +58,3 @@ def write_crash(error: BaseException, folder: Path, now: datetime) -> Path | Non
         sys.stderr.write(text)
         return None
     return path
-
-
-if TYPE_CHECKING:
-    pass
-
-
-def run_console(options: ConsoleOptions) -> int:
-    """Run the console until it is left; returns the exit code."""
-    from elconsole.ui.app.launch import run
-
-    return run(options)

@@ -10,16 +10,16 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 from textual.worker import Worker
 
-from elconsole.core.results import SyncRequest
 from elconsole.ui.pages.bars import PAGES
 from elconsole.ui.words.text import key_name, safe
 
 if TYPE_CHECKING:
-    from elconsole.ui.app.app import ConsoleApp
+    from elconsole.ui.console.console import Console
 
 Command = tuple[str, str, Callable[[], Any]]
 """Title, what it does, the deed."""
-
+Named = tuple[str, str, str]
+"""Title, what it does, the name of the app's action."""
 
 FROM_TEXTUAL = frozenset({"Theme", "Screenshot", "Quit"})
 """Textual's own commands that mean something here."""
@@ -27,23 +27,21 @@ MOVES = frozenset({"move", "page", "edge", "enter_panels", "into", "back"})
 """Actions that mean a key by the cursor, and nothing by their name."""
 
 
-def commands(app: ConsoleApp, screen: Screen[Any]) -> Iterator[Command]:
+def commands(console: Console, screen: Screen[Any]) -> Iterator[Command]:
     """Everything that can be done on `screen`."""
-    for mode, title in PAGES:
-        yield f"Go to {title}", f"The page {title}", partial(app.run_action, f"page('{mode}')")
+    for title, words, action in _places():
+        yield title, words, partial(console.run_action, action)
     yield from _bound(screen)
-    yield "Help", "All keys of this place", app.action_help
-    yield "Ask every database again", "Probe and read everything now", app.action_refresh_all
-    yield "Pause or go on", "Freeze the screen; auto-sync rests", app.action_toggle_pause
-    yield "Advice", "What the advisors noticed", app.action_advice
-    for item in app.state.connections:
-        name = safe(item.info.name, 60)
-        yield f"Show {name}", "The connection in full", partial(app.show_connection, item.info.name)
-    if not app.options.read_only:
-        yield from _writing(app)
-    for command in app.get_system_commands(app.screen_stack[0]):
+    for title, words, action in _everywhere(console):
+        yield title, words, partial(console.run_action, action)
+    for command in console.get_system_commands(console.screen_stack[0]):
         if command.title in FROM_TEXTUAL:
             yield command.title, command.help, command.callback
+
+
+def _places() -> Iterator[Named]:
+    for mode, title in PAGES:
+        yield f"Go to {title}", f"The page {title}", f"page({mode!r})"
 
 
 def _bound(screen: Screen[Any]) -> Iterator[Command]:
@@ -57,26 +55,35 @@ def _bound(screen: Screen[Any]) -> Iterator[Command]:
             yield binding.description, told, deed
 
 
-def _writing(app: ConsoleApp) -> Iterator[Command]:
-    everything = partial(app.start_sync, SyncRequest())
-    yield "Sync everything", "As configured, every source", everything
-    yield "Full refresh…", "Read everything anew; asks first", app.action_full_refresh
-    if app.sync_stop is not None:
-        yield "Cancel the sync", "Rolls back; the old rows stand", app.action_cancel_sync
-    for item in app.state.connections:
+def _everywhere(console: Console) -> Iterator[Named]:
+    yield "Help", "All keys of this place", "help"
+    yield "Ask every database again", "Probe and read everything now", "refresh_all"
+    yield "Pause or go on", "Freeze the screen; auto-sync rests", "toggle_pause"
+    yield "Advice", "What the advisors noticed", "advice"
+    for item in console.state.connections:
+        name = item.info.name
+        yield f"Show {safe(name, 60)}", "The connection in full", f"show_connection({name!r})"
+    if not console.options.read_only:
+        yield from _writing(console)
+
+
+def _writing(console: Console) -> Iterator[Named]:
+    yield "Sync everything", "As configured, every source", "sync_selection()"
+    yield "Full refresh…", "Read everything anew; asks first", "full_refresh"
+    if console.check_action("cancel_sync", ()):
+        yield "Cancel the sync", "Rolls back; the old rows stand", "cancel_sync"
+    for item in console.state.connections:
+        name = item.info.name
         if item.info.role == "source":
-            request = SyncRequest(selection=(item.info.name,))
-            name = safe(item.info.name, 60)
-            yield f"Sync {name}", "This source only", partial(app.start_sync, request)
-    for table in app.state.raw_tables:
-        selection = f"{table.source}.{table.table}"
-        request = SyncRequest(selection=(selection,))
-        yield f"Sync {safe(selection, 100)}", "This table only", partial(app.start_sync, request)
-    yield "Freeze the baseline", "Keep the present periods as reference", app.action_freeze_baseline
-    if app.options.auto_sync_s:
-        yield "Auto-sync on or off", "The interval of the settings", app.action_toggle_auto_sync
-    if app.options.start_demo_live is not None:
-        yield "Let the demo plant run", "New units appear in the sources", app.action_demo_live
+            yield f"Sync {safe(name, 60)}", "This source only", f"sync_selection({name!r})"
+    for table in console.state.raw_tables:
+        name = f"{table.source}.{table.table}"
+        yield f"Sync {safe(name, 100)}", "This table only", f"sync_selection({name!r})"
+    yield "Freeze the baseline", "Keep the present periods as reference", "freeze_baseline"
+    if console.options.auto_sync_s:
+        yield "Auto-sync on or off", "The interval of the settings", "toggle_auto_sync"
+    if console.options.start_demo_live is not None:
+        yield "Let the demo plant run", "New units appear in the sources", "demo_live"
 
 
 class Palette(CommandPalette):
@@ -92,13 +99,13 @@ class ConsoleCommands(Provider):
 
     async def discover(self) -> Hits:
         """All of them, before a letter is typed."""
-        for title, words, deed in commands(cast("ConsoleApp", self.app), self.screen):
+        for title, words, deed in commands(cast("Console", self.app), self.screen):
             yield DiscoveryHit(title, deed, help=words)
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
         matcher = self.matcher(query)
-        for title, words, deed in commands(cast("ConsoleApp", self.app), self.screen):
+        for title, words, deed in commands(cast("Console", self.app), self.screen):
             score = matcher.match(title)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), deed, help=words)

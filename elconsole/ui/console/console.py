@@ -1,4 +1,8 @@
-"""What the app is made of before it has keys: state, threads, painting."""
+"""The console below its pages and keys: state, threads, painting.
+
+Pages and dialogs speak to this class, or send a message that bubbles to the app; what the
+console does with news and keys stands in objects of `ui/app`, which get the console.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 from rich.style import Style
 from textual.app import App
 from textual.await_complete import AwaitComplete
+from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.timer import Timer
 
@@ -16,15 +21,14 @@ from elconsole.ui.console.keys import TypedKeys
 from elconsole.ui.console.options import ConsoleOptions
 from elconsole.ui.console.questions import Questions
 from elconsole.ui.console.threads import Background
-from elconsole.ui.pages.page import PageScreen
 from elconsole.ui.state import model
 
 REPAINT_EVERY_S = 0.25
 SIZE_SETTLED_S = 0.15
 
 
-class StateApp(App[str]):
-    """Holds the state; folds news into it and paints at most four times a second."""
+class Console(App[str]):
+    """Holds the state, takes news into it and paints at most four times a second."""
 
     def __init__(self, options: ConsoleOptions) -> None:
         themes.heed_no_color()
@@ -38,6 +42,8 @@ class StateApp(App[str]):
         """What is painted: the state, or what it was when the screen was frozen."""
         self.frozen_at: datetime | None = None
         """When the screen was frozen; None while it follows the news."""
+        self.next_sync_at: datetime | None = None
+        """When the next automatic sync starts; None where that is off."""
         self.background = Background(self.post_message)
         self.questions = Questions(self.background, options)
         self.crash: Exception | None = None
@@ -68,6 +74,11 @@ class StateApp(App[str]):
     def paused(self) -> bool:
         """Whether the screen is frozen; a sync under way goes on, auto-sync rests."""
         return self.frozen_at is not None
+
+    def action_toggle_pause(self) -> None:
+        """Freeze the screen, or let it go on."""
+        self.frozen_at = None if self.paused else self.now()
+        self.repaint()
 
     def on_resize(self) -> None:
         """Paint every cell anew once the size has settled.
@@ -109,7 +120,7 @@ class StateApp(App[str]):
             paint = getattr(screen, "paint", None)
             if paint is not None:
                 paint()
-            if isinstance(screen, PageScreen):
+            if getattr(screen, "COVERS_ALL", False):
                 break
 
     def tell(self, title: str, words: str, severity: Any = "information") -> None:
@@ -130,3 +141,10 @@ class StateApp(App[str]):
     def _fatal_error(self) -> None:
         """End without Textual's traceback, which prints the values of variables."""
         self._close_messages_no_wait()
+
+
+def console_of(node: DOMNode) -> Console:
+    """The console that a page, a dialog or a bar belongs to."""
+    app = node.app
+    assert isinstance(app, Console)
+    return app

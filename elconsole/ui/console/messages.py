@@ -17,7 +17,11 @@ if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.ui.state.log import LogEntry
 
 
-class OptionsRead(Message):
+class News(Message):
+    """What a thread tells; the app hands all of it to one place."""
+
+
+class OptionsRead(News):
     """The settings were read."""
 
     def __init__(self, options: ConsoleOptions) -> None:
@@ -25,7 +29,7 @@ class OptionsRead(Message):
         self.options = options
 
 
-class OptionsRefused(Message):
+class OptionsRefused(News):
     """The settings can't be read; the command line tells why, after the console."""
 
     def __init__(self, error: Exception) -> None:
@@ -33,7 +37,7 @@ class OptionsRefused(Message):
         self.error = error
 
 
-class EngineReady(Message):
+class EngineReady(News):
     """The engine exists; questions may begin."""
 
     def __init__(self, engine: Engine) -> None:
@@ -41,7 +45,7 @@ class EngineReady(Message):
         self.engine = engine
 
 
-class EngineRefused(Message):
+class EngineRefused(News):
     """The engine can't be built."""
 
     def __init__(self, error: ErrorInfo, exit_code: int) -> None:
@@ -50,7 +54,7 @@ class EngineRefused(Message):
         self.exit_code = exit_code
 
 
-class ProbeStarted(Message):
+class ProbeStarted(News):
     """A connection is being asked."""
 
     def __init__(self, name: str, at: datetime) -> None:
@@ -59,7 +63,7 @@ class ProbeStarted(Message):
         self.at = at
 
 
-class ProbeAnswered(Message):
+class ProbeAnswered(News):
     """A connection answered, or the engine gave the reason why not."""
 
     def __init__(self, health: ConnectionHealth) -> None:
@@ -67,7 +71,7 @@ class ProbeAnswered(Message):
         self.health = health
 
 
-class RunSeen(Message):
+class RunSeen(News):
     """A run's new state, whoever runs it."""
 
     def __init__(self, detail: RunDetail, at: datetime) -> None:
@@ -76,7 +80,7 @@ class RunSeen(Message):
         self.at = at
 
 
-class WatchBroken(Message):
+class WatchBroken(News):
     """The warehouse can't be watched; another try follows."""
 
     def __init__(self, error: ErrorInfo) -> None:
@@ -84,7 +88,7 @@ class WatchBroken(Message):
         self.error = error
 
 
-class EventSeen(Message):
+class EventSeen(News):
     """An event of the sync that this console runs."""
 
     def __init__(self, event: Event) -> None:
@@ -103,7 +107,7 @@ class EventSeen(Message):
         )
 
 
-class SyncEnded(Message):
+class SyncEnded(News):
     """The sync of this console returned; without the console the exit code would be this."""
 
     def __init__(
@@ -116,7 +120,7 @@ class SyncEnded(Message):
         self.exit_code = exit_code
 
 
-class Answered(Message):
+class Answered(News):
     """A question was answered: `parts` are fields of the state."""
 
     def __init__(self, question: str, parts: dict[str, Any]) -> None:
@@ -125,7 +129,7 @@ class Answered(Message):
         self.parts = parts
 
 
-class Unanswered(Message):
+class Unanswered(News):
     """A question has no answer."""
 
     def __init__(self, question: str, error: ErrorInfo) -> None:
@@ -134,7 +138,7 @@ class Unanswered(Message):
         self.error = error
 
 
-class Logged(Message):
+class Logged(News):
     """A line of the program's own log."""
 
     def __init__(self, entry: LogEntry) -> None:
@@ -142,7 +146,7 @@ class Logged(Message):
         self.entry = entry
 
 
-class DetailRead(Message):
+class DetailRead(News):
     """An answer for one screen, or the reason why there is none."""
 
     def __init__(self, key: str, value: Any, error: ErrorInfo | None) -> None:
@@ -152,7 +156,7 @@ class DetailRead(Message):
         self.error = error
 
 
-class Told(Message):
+class Told(News):
     """Something done in a thread has ended: a toast."""
 
     def __init__(self, title: str, words: str, severity: str = "information") -> None:

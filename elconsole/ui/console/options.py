@@ -75,8 +75,5 @@ class ConsoleOptions:
         return self if self.read is None else self.read()
 
 
-if TYPE_CHECKING:
-    pass
-
 DEMO_CHOSEN = "demo"
 """What the app returns when the welcome screen's demo plant was chosen."""

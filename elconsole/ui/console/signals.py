@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from elconsole.ui.app.app import ConsoleApp
+    from textual.app import App
 
 ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 
@@ -16,7 +16,7 @@ ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 class SignalTrap:
     """Turns ending signals into an orderly end with exit code 128 + number."""
 
-    def __init__(self, app: ConsoleApp) -> None:
+    def __init__(self, app: App[Any]) -> None:
         self._app = app
 
     def set(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,9 +13,6 @@ from elconsole.ui.dialogs.dialog import Dialog, Foot
 from elconsole.ui.tables.connections import standing
 from elconsole.ui.words.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
 from elconsole.ui.words.wording import said_of
-
-if TYPE_CHECKING:
-    from elconsole.ui.app.app import ConsoleApp
 
 TONES = {"ok": "$success", "warn": "$warning", "bad": "$error", "dim": "$dim"}
 
@@ -36,8 +33,7 @@ class ConnectionDialog(Dialog):
 
     def action_ask_now(self) -> None:
         """Probe at once."""
-        app = cast("ConsoleApp", self.app)
-        app.background.hurry(f"probe-{self._connection}")
+        self.console.background.hurry(f"probe-{self._connection}")
         self.notify("Asked.", timeout=2)
 
     def words(self) -> ComposeResult:
@@ -54,9 +50,9 @@ class ConnectionDialog(Dialog):
             static.update(told)
 
     def _told(self) -> Content:
-        app = cast("ConsoleApp", self.app)
-        item = next(item for item in app.state.connections if item.info.name == self._connection)
-        health, stands = item.health, standing(item, app.now())
+        known_of = self.console.state.connections
+        item = next(item for item in known_of if item.info.name == self._connection)
+        health, stands = item.health, standing(item, self.console.now())
         known = [ms for ms in item.latencies if ms is not None]
         facts: list[tuple[str, str, str]] = [
             ("state", f"{stands.symbol} {stands.word}", TONES.get(stands.tone, "$foreground")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -16,6 +16,7 @@ from textual.style import Style
 from textual.widgets import Static
 
 from elconsole.core.types import ErrorInfo
+from elconsole.ui.console.console import Console, console_of
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.row_cursor import MOVING
@@ -45,7 +46,6 @@ class Choices(Grid, inherit_bindings=False):
             Row(
                 answer,
                 (cell(key, "accent"), cell(label, "strong"), cell(meaning, "dim")),
-                data=answer,
             )
             for key, answer, label, meaning in choices
         )
@@ -59,6 +59,11 @@ class Dialog(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
     title_words = ""
     choices: tuple[Choice, ...] = ()
+
+    @property
+    def console(self) -> Console:
+        """The app, by its own type."""
+        return console_of(self)
 
     def compose(self) -> ComposeResult:
         """Words, then choices."""
@@ -105,7 +110,7 @@ class Dialog(ModalScreen[str | None]):
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """A choice by enter or mouse."""
         event.stop()
-        self.choose(cast("str", event.row.data))
+        self.choose(event.row.key)
 
     def choose(self, answer: str) -> None:
         """Act on an answer: by default close with it."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from textual.app import ComposeResult
 
@@ -100,12 +100,10 @@ class ExportDialog(Dialog):
         self.dismiss(answer)
 
     def _write(self, form: str) -> None:
-        from elconsole.ui.app.app import ConsoleApp
-
         grid = self._grid
         write = as_csv if form == "csv" else as_json
         text = write(grid.table.columns, grid.rows)
-        now = cast("ConsoleApp", self.app).now()
+        now = self.console.now()
         path = free_path(Path.cwd(), f"elconsole-{grid.id or 'table'}", form, now)
         try:
             path.write_text(text, encoding="utf-8", newline="")

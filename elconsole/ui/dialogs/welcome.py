@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from elconsole.core.errors import ElconsoleError
-from elconsole.ui.console.options import Welcome
+from elconsole.ui.console.options import DEMO_CHOSEN, Welcome
 from elconsole.ui.console.threads import error_info
 from elconsole.ui.dialogs.dialog import Dialog, ErrorDialog, line
 from elconsole.ui.words.text import safe
@@ -40,8 +40,6 @@ class WelcomeScreen(Dialog):
     def choose(self, answer: str) -> None:
         """Go that way; the welcome stays behind it."""
         if answer == "demo":
-            from elconsole.ui.console.options import DEMO_CHOSEN
-
             self.app.exit(DEMO_CHOSEN)
         elif answer == "write":
             self._write()

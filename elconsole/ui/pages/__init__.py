@@ -1,1 +1,1 @@
-"""One module a page or dialog."""
+"""One module a page."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from elconsole.ui.console.console import Console, console_of
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.connections import overall
 from elconsole.ui.widgets.line_bar import LineBar, Part
 from elconsole.ui.words.text import clock, key_name, safe
 
 if TYPE_CHECKING:
-    from elconsole.ui.app.app import ConsoleApp
     from elconsole.ui.console.options import ConsoleOptions
 
 PAGES: tuple[tuple[str, str], ...] = (
@@ -74,33 +74,33 @@ class TopBar(LineBar):
 
     def paint(self, state: ConsoleState, now: datetime) -> None:
         """Show the state."""
-        app = cast("ConsoleApp", self.app)
-        right = tuple(self._right(app, state, now))
-        room = app.size.width - PADDING - _length(right)
-        *fuller, least = self._lefts(app)
+        console = console_of(self)
+        right = tuple(self._right(console, state, now))
+        room = console.size.width - PADDING - _length(right)
+        *fuller, least = self._lefts(console)
         self.show(next((left for left in fuller if _length(left) <= room), least), right)
 
-    def _lefts(self, app: ConsoleApp) -> Iterator[tuple[Part, ...]]:
+    def _lefts(self, console: Console) -> Iterator[tuple[Part, ...]]:
         """The left half, from everything there is to say to what must never be missing."""
-        options, title, gap = app.options, Part("elconsole ", "page"), Part("  ")
+        options, title, gap = console.options, Part("elconsole ", "page"), Part("  ")
         kinds: list[Part] = []
         if options.demo:
             kinds += [Part(" "), Part(" demo ", "badge-amber")]
         if options.read_only:
             kinds += [Part(" "), Part(" read-only ", "badge")]
-        every, numbered, here = _pages(app.current_mode)
+        every, numbered, here = _pages(console.current_mode)
         for pages, longest in ((every, 30), (numbered, 30), (here, 30), (here, 12)):
             yield (title, *_environment(options, longest), *kinds, gap, *pages)
         yield (*_environment(options, 12), *kinds, gap, *here)
         yield (*_environment(options, 12), gap, *here)
 
-    def _right(self, app: ConsoleApp, state: ConsoleState, now: datetime) -> list[Part]:
+    def _right(self, console: Console, state: ConsoleState, now: datetime) -> list[Part]:
         health = overall(state, now)
         right = []
-        if app.paused:
+        if console.paused:
             right.append(Part("‖ paused  ", "warn", "app.toggle_pause"))
-        if app.next_sync_at is not None and app.size.width >= 90:
-            when = "paused" if app.paused else clock(app.next_sync_at)
+        if console.next_sync_at is not None and console.size.width >= 90:
+            when = "paused" if console.paused else clock(console.next_sync_at)
             right.append(Part(f"next sync {when}  ", "dim"))
         right.append(Part(f"{health.symbol} {health.word}", health.tone))
         right.append(Part(f"  {clock(now)}", "dim"))
@@ -110,16 +110,16 @@ class TopBar(LineBar):
 class KeyBar(LineBar):
     """The keys that do something here and now, told from the bindings themselves."""
 
-    def paint(self) -> None:
+    def paint(self, sync_target: tuple[str, ...]) -> None:
         """Show the keys of the focused widget, the screen and the app."""
         focused = self.screen.focused
         if focused is not None and focused.id == "filter":
             keys = [("enter", "keep the filter", ""), ("esc", "clear it", "screen.back")]
         else:
-            keys = self._bound()
+            keys = self._bound(", ".join(sync_target) or "all")
         self.show(self._fitting(keys))
 
-    def _bound(self) -> list[tuple[str, str, str]]:
+    def _bound(self, target: str) -> list[tuple[str, str, str]]:
         """Triples of key, words and action, in the order of use."""
         found: dict[str, tuple[str, str, str]] = {"pages": ("1-5", "Pages", "")}
         for key, active in self.screen.active_bindings.items():
@@ -128,15 +128,14 @@ class KeyBar(LineBar):
             if action not in KEY_ORDER or not (binding.show and active.enabled) or key == "ctrl+q":
                 continue
             shown = key_name(key)
-            words = self._words(action, binding.description)
+            words = self._words(action, binding.description, target)
             found.setdefault(action, (shown, words, f"app.press_action('{binding.action}')"))
         return [found[action] for action in KEY_ORDER if action in found]
 
-    def _words(self, action: str, description: str) -> str:
-        app = cast("ConsoleApp", self.app)
+    def _words(self, action: str, description: str, target: str) -> str:
         if action == "sync":
-            return f"Sync {safe(app.sync_target_words(), 30)}"
-        if action == "toggle_pause" and app.paused:
+            return f"Sync {safe(target, 30)}"
+        if action == "toggle_pause" and console_of(self).paused:
             return "Go on"
         return description
 

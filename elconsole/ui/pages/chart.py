@@ -13,11 +13,10 @@ from elconsole.core.results import Period, QualityReport, QualityRequest
 from elconsole.core.types import ErrorInfo
 from elconsole.ui.pages.detail import DetailScreen
 from elconsole.ui.tables import units
-from elconsole.ui.tables.quality import QualityItem
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.widgets.plot import READING, Plot
-from elconsole.ui.words.cells import Table, cell
+from elconsole.ui.words.cells import ChartLink, Table, cell
 from elconsole.ui.words.text import dimension_name, safe
 
 UNITS_LIMIT = 200
@@ -33,7 +32,7 @@ class ChartScreen(DetailScreen):
     ]
     main_grid = "units"
 
-    def __init__(self, item: QualityItem) -> None:
+    def __init__(self, item: ChartLink) -> None:
         super().__init__()
         self.item = item
         self.period: Period = "day"

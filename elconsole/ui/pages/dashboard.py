@@ -123,7 +123,3 @@ class DashboardScreen(PageScreen):
     def action_enter_panels(self) -> None:
         """Put the cursor into the first panel."""
         self.set_focus(self.query_one("#connections", Grid))
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Open what the cursor stands on."""
-        self.console.open_row(event.row)

@@ -81,7 +81,3 @@ class LogScreen(PageScreen):
         at_end = grid.cursor >= len(grid.rows) - 1
         if grid.follow != at_end:
             self._follow(at_end)
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Open what the line is about."""
-        self.console.open_row(event.row)

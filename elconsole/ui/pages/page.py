@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from elconsole.ui.console.console import Console, console_of
 from elconsole.ui.pages.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
@@ -16,13 +17,13 @@ from elconsole.ui.widgets.lines import Lines
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from elconsole.ui.app.app import ConsoleApp
-
 
 class PageScreen(Screen[None]):
     """A page between the bars; `paint` redraws it from the app's state."""
 
     AUTO_FOCUS = ""
+    COVERS_ALL: ClassVar[bool] = True
+    """Nothing below it is in sight, so nothing below it is painted."""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-slim"),
         (60, "-narrow"),
@@ -44,9 +45,9 @@ class PageScreen(Screen[None]):
     """The grid that a filter means where none has the focus."""
 
     @property
-    def console(self) -> ConsoleApp:
+    def console(self) -> Console:
         """The app, by its own type."""
-        return cast("ConsoleApp", self.app)
+        return console_of(self)
 
     def compose(self) -> ComposeResult:
         """Bars and page."""
@@ -79,7 +80,7 @@ class PageScreen(Screen[None]):
         self.query_one(TopBar).paint(console.shown_state, console.shown_now())
         self.paint_page()
         # After the page: what a key does depends on the row under the cursor.
-        self.query_one(KeyBar).paint()
+        self._paint_keys()
 
     def paint_page(self) -> None:
         """Redraw the page."""
@@ -95,14 +96,17 @@ class PageScreen(Screen[None]):
 
     def on_grid_moved(self) -> None:
         """The keys mean another row now."""
-        self._paint_keys()
+        self._keys_changed()
 
     def _focus_changed(self, _: Widget | None) -> None:
-        self._paint_keys()
+        self._keys_changed()
+
+    def _keys_changed(self) -> None:
+        if self.is_current and self.is_mounted:
+            self._paint_keys()
 
     def _paint_keys(self) -> None:
-        if self.is_current and self.is_mounted:
-            self.query_one(KeyBar).paint()
+        self.query_one(KeyBar).paint(self.sync_target())
 
     def grid(self) -> Grid | None:
         """The grid that keys mean."""
@@ -110,6 +114,14 @@ class PageScreen(Screen[None]):
             return self.focused
         found = self.query(f"#{self.main_grid}") if self.main_grid else ()
         return next((item for item in found if isinstance(item, Grid)), None)
+
+    def sync_target(self) -> tuple[str, ...]:
+        """The sources and tables that the cursor stands on; empty means everything."""
+        grid = self.grid()
+        if grid is None or self.focused is not grid:
+            return ()
+        row = grid.row_under_cursor()
+        return row.selects if row is not None else ()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """There is nothing to filter where there is no table."""
@@ -151,7 +163,7 @@ class PageScreen(Screen[None]):
         grid = self.grid()
         if grid is not None and grid.needle:
             grid.filter("")
-            self._paint_keys()
+            self._keys_changed()
         elif self.focused is not None:
             # A page of one table keeps its cursor there: its keys mean that table.
             own = self.query(self.AUTO_FOCUS).first() if self.AUTO_FOCUS else None

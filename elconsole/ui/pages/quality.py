@@ -27,7 +27,3 @@ class QualityScreen(PageScreen):
             console.shown_state, console.shown_now(), wide=self.has_class("-wide")
         )
         self.query_one("#quality", Grid).show(table)
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Open the chart."""
-        self.console.open_row(event.row)

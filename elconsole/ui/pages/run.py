@@ -96,13 +96,3 @@ class RunScreen(DetailScreen):
     @staticmethod
     def _goes_on(detail: RunDetail | None) -> bool:
         return detail is not None and detail.run.status == "running"
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Open a table's error."""
-        table = event.row.data
-        if table is not None and table.error is not None:
-            from elconsole.ui.dialogs.dialog import ErrorDialog
-
-            self.app.push_screen(ErrorDialog(f"{table.source}.{table.table}", table.error))
-        else:
-            self.console.notify_no_more()

@@ -24,7 +24,3 @@ class RunsScreen(PageScreen):
         """Redraw it."""
         console = self.console
         self.query_one("#runs", Grid).show(runs.history(console.shown_state, console.shown_now()))
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Open the run."""
-        self.console.open_row(event.row)

@@ -29,7 +29,3 @@ class SchemaScreen(PageScreen):
         console = self.console
         comparing = console.background.asking("plan") and not console.paused
         self.query_one("#schema", Grid).show(schema.page(console.shown_state, comparing=comparing))
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Open a conflict's error."""
-        self.console.open_row(event.row)

@@ -16,6 +16,7 @@ from elconsole.core.events import (
     TableStarted,
 )
 from elconsole.core.results import ConnectionHealth, RunDetail, RunSummary, TableRun
+from elconsole.core.types import ErrorInfo
 from elconsole.ui.state.log import LogEntry
 from elconsole.ui.words.cells import Tone
 from elconsole.ui.words.text import count, count_short, percent, safe, span_of
@@ -136,6 +137,19 @@ def of_run_end(run: RunSummary) -> LogEntry:
         tables_failed=run.tables_failed,
         rows=run.rows_written,
         seconds=run.duration_seconds,
+    )
+
+
+def of_refusal(error: ErrorInfo, at: datetime) -> LogEntry:
+    """A sync that could not even start."""
+    return LogEntry(
+        at=at,
+        level="error",
+        subject="sync",
+        text="could not start",
+        tone="bad",
+        detail=error_line(error),
+        error=error,
     )
 
 

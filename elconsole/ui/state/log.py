@@ -1,4 +1,4 @@
-"""Lines of the log, and the words in which runs and errors are told. Pure."""
+"""Lines of the log. Pure."""
 
 from __future__ import annotations
 

@@ -7,7 +7,18 @@ from datetime import datetime
 
 from elconsole.ui.state.log import LEVELS, Level, LogEntry
 from elconsole.ui.state.model import ConsoleState
-from elconsole.ui.words.cells import Column, Row, Span, Table, Tone, cell
+from elconsole.ui.words.cells import (
+    Column,
+    ConnectionLink,
+    ErrorLink,
+    Link,
+    Row,
+    RunLink,
+    Span,
+    Table,
+    Tone,
+    cell,
+)
 from elconsole.ui.words.text import moment, safe
 
 ACTIVITY_ROWS = 200
@@ -28,13 +39,13 @@ def panel(state: ConsoleState, now: datetime) -> Table:
             Column("", name="about", max_width=40, min_width=10, keep=1),
             Column("", name="what", grows=True, min_width=20, max_width=500),
         ),
-        rows=tuple(_rows(reversed(entries), now)),
+        rows=tuple(_rows(reversed(entries), state, now)),
         title="Activity",
         empty="Nothing has happened yet.",
     )
 
 
-def _rows(entries: Iterable[LogEntry], now: datetime) -> Iterable[Row]:
+def _rows(entries: Iterable[LogEntry], state: ConsoleState, now: datetime) -> Iterable[Row]:
     for entry in entries:
         yield Row(
             key=_key(entry),
@@ -43,8 +54,19 @@ def _rows(entries: Iterable[LogEntry], now: datetime) -> Iterable[Row]:
                 cell(safe(entry.subject, 120), "plain"),
                 _news(entry),
             ),
-            data=entry,
+            opens=_link(entry, state),
         )
+
+
+def _link(entry: LogEntry, state: ConsoleState) -> Link | None:
+    """What the line is about: an error, a run, a connection."""
+    if entry.error is not None:
+        return ErrorLink(entry.subject, entry.error)
+    if entry.run_id:
+        return RunLink(entry.run_id)
+    if any(item.info.name == entry.subject for item in state.connections):
+        return ConnectionLink(entry.subject)
+    return None
 
 
 def _news(entry: LogEntry) -> tuple[Span, ...]:
@@ -81,7 +103,7 @@ def page(
                 entry.subject,
                 entry.text,
             ),
-            data=entry,
+            opens=_link(entry, state),
         )
         for entry in entries
     )

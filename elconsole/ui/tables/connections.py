@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from elconsole.core.record import record
 from elconsole.ui.state.model import ConnectionState, ConsoleState
-from elconsole.ui.words.cells import Cell, Column, Row, Span, Table, Tone, cell
+from elconsole.ui.words.cells import Cell, Column, ConnectionLink, Row, Span, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, clock, safe, size, spark, whole_seconds
 from elconsole.ui.words.wording import error_line
 
@@ -126,7 +126,8 @@ def _row(item: ConnectionState, now: datetime) -> Row:
         ),
         trouble=stands.word if stands.rank >= 2 else "",
         values=("", name, stands.rank, health.latency_ms if health else None, (item, stands)),
-        data=item,
+        opens=ConnectionLink(item.info.name),
+        selects=(item.info.name,) if item.info.role == "source" else (),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elconsole.core.record import record
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.words.cells import Cell, Column, Row, Span, Tone, cell
 from elconsole.ui.words.text import NOTHING, dimension_name, safe, spark
@@ -26,14 +25,6 @@ ORIGIN = (
     Column("by", keep=1, max_width=24, instead_of_headings=True),
 )
 """Where a value comes from, while no heading above it says so."""
-
-
-@record(frozen=True, slots=True)
-class QualityItem:
-    """One dimension value and the table it belongs to."""
-
-    table: QualityTable
-    row: QualityRow
 
 
 def origin(table: QualityTable) -> tuple[Cell, Cell]:

@@ -10,7 +10,6 @@ from elconsole.ui.tables.quality import (
     ORIGIN,
     TREND_PERIODS,
     TROUBLE,
-    QualityItem,
     arrow,
     defect,
     judged_tone,
@@ -25,7 +24,7 @@ from elconsole.ui.tables.quality import (
     unreadable,
 )
 from elconsole.ui.tables.unread import unread_since
-from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.words.cells import ChartLink, Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import (
     NOTHING,
     clock,
@@ -69,7 +68,7 @@ def table(state: ConsoleState, now: datetime, *, wide: bool = False) -> Table:
         said = facts
         if item.error is not None:
             rows.append(unreadable(item))
-        rows += [_page_row(QualityItem(item, row), wide) for row in item.rows]
+        rows += [_page_row(ChartLink(item, row), wide) for row in item.rows]
     signals = sum(row.judged == "signal" for item in report.tables for row in item.rows)
     return Table(
         columns,
@@ -100,7 +99,7 @@ def _page_heading(item: QualityTable, facts: str) -> Row:
     return Row(f"{item.source}/{item.table}/{item.dimension}", (spans,), heading=True)
 
 
-def _page_row(item: QualityItem, wide: bool) -> Row:
+def _page_row(item: ChartLink, wide: bool) -> Row:
     row, tone = item.row, rate_tone(item.row)
     quiet: Tone = "few" if tone == "few" else "plain"
     limits = (
@@ -144,5 +143,5 @@ def _page_row(item: QualityItem, wide: bool) -> Row:
             judged,
         ),
         trouble=TROUBLE if arrow(row) else "",
-        data=item,
+        opens=item,
     )

@@ -11,7 +11,6 @@ from elconsole.ui.tables.quality import (
     ORIGIN,
     TREND_PERIODS,
     TROUBLE,
-    QualityItem,
     arrow,
     defect,
     mark,
@@ -24,7 +23,7 @@ from elconsole.ui.tables.quality import (
     unreadable,
 )
 from elconsole.ui.tables.unread import unread_since
-from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.words.cells import ChartLink, Column, Row, Table, Tone, cell
 from elconsole.ui.words.text import (
     count,
     dimension_name,
@@ -64,7 +63,7 @@ def _columns(title: str) -> tuple[Column, ...]:
     )
 
 
-def _row(item: QualityItem, indent: str = "") -> Row:
+def _row(item: ChartLink, indent: str = "") -> Row:
     row = item.row
     tone = rate_tone(row)
     quiet: Tone = "few" if tone == "few" else "plain"
@@ -95,7 +94,7 @@ def _row(item: QualityItem, indent: str = "") -> Row:
             percentage_points(row.change_previous),
         ),
         trouble=TROUBLE if arrow(row) else "",
-        data=item,
+        opens=item,
     )
 
 
@@ -129,7 +128,7 @@ def _panel(state: ConsoleState, now: datetime, *, first: bool) -> Table:
             rows.append(_heading(item, names))
         if item.error is not None:
             rows.append(unreadable(item))
-        rows += [_row(QualityItem(item, row), "" if uniform else "  ") for row in item.rows]
+        rows += [_row(ChartLink(item, row), "" if uniform else "  ") for row in item.rows]
     if first:
         rows += _total(tables)
     return Table(

@@ -54,5 +54,5 @@ def _row(item: RawTable, now: datetime) -> Row:
             item.generation,
             synced.timestamp() if synced else None,
         ),
-        data=item,
+        selects=(f"{item.source}.{item.table}",),
     )

@@ -9,7 +9,7 @@ from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.sync import MARKS
 from elconsole.ui.tables.unread import unread_since
-from elconsole.ui.words.cells import Cell, Column, Row, Table, Tone, cell
+from elconsole.ui.words.cells import Cell, Column, ErrorLink, Row, RunLink, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
 from elconsole.ui.words.wording import error_text, mode_text, run_name, started_by
 
@@ -96,7 +96,7 @@ def _history_row(run: RunSummary, now: datetime, fastest: float) -> Row:
             rate,
             (rate or 0.0) / fastest if fastest else 0.0,
         ),
-        data=run,
+        opens=RunLink(run.run_id),
     )
 
 
@@ -165,7 +165,7 @@ def _table_row(table: TableRun, before: TableRun | None) -> Row:
             slower,
             table.attempts,
         ),
-        data=table,
+        opens=ErrorLink(f"{table.source}.{table.table}", table.error) if table.error else None,
     )
 
 

@@ -6,7 +6,7 @@ from elconsole.core.results import PlannedTable
 from elconsole.core.types import SchemaChange
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.unread import unread_since
-from elconsole.ui.words.cells import Column, Row, Table, Tone, cell
+from elconsole.ui.words.cells import Column, DriftLink, Row, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, clock, count_short, safe
 from elconsole.ui.words.wording import error_line
 
@@ -67,7 +67,8 @@ def _table_row(plan: PlannedTable) -> Row:
             cell(words, "bad" if plan.error is not None else "plain"),
         ),
         values=(name, "", word, "", plan.target, words),
-        data=plan,
+        opens=DriftLink(plan),
+        selects=(f"{plan.source}.{plan.table}",),
     )
 
 
@@ -116,5 +117,6 @@ def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
             change.target_type,
             change.action,
         ),
-        data=plan,
+        opens=DriftLink(plan),
+        selects=(f"{plan.source}.{plan.table}",),
     )

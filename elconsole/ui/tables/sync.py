@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from elconsole.ui.state.model import ConsoleState, RunState, TableProgress
-from elconsole.ui.words.cells import Cell, Column, Row, Table, Tone, cell
+from elconsole.ui.words.cells import Cell, Column, ErrorLink, Link, Row, RunLink, Table, Tone, cell
 from elconsole.ui.words.text import (
     ago,
     bar,
@@ -18,6 +19,9 @@ from elconsole.ui.words.text import (
     whole_seconds,
 )
 from elconsole.ui.words.wording import error_line, mode_text, run_name, started_by
+
+if TYPE_CHECKING:
+    from elconsole.core.results import TableRun
 
 MARKS: dict[str, tuple[str, Tone]] = {
     "succeeded": ("✓", "ok"),
@@ -62,16 +66,17 @@ class KeptRows:
         asked for again is forgotten."""
         if self._ended is not None and self._ended[0] is run:
             return self._ended[1:]
-        rows, footer = tuple(self._of(_ordered(run), now)), tuple(_footer(run, now))
+        rows, footer = tuple(self._of(run, now)), tuple(_footer(run, now))
         self._ended = None if run.running else (run, rows, footer)
         return rows, footer
 
-    def _of(self, items: Iterable[TableProgress], now: datetime) -> Iterator[Row]:
+    def _of(self, run: RunState, now: datetime) -> Iterator[Row]:
         before, self._kept = self._kept, {}
-        for item in items:
+        run_id = run.run.run_id
+        for item in _ordered(run):
             known = before.get(id(item))
             if known is None or item.table.status == "running":
-                known = item, _row(item, now)
+                known = item, _row(item, run_id, now)
             self._kept[id(item)] = known
             yield known[1]
 
@@ -144,7 +149,7 @@ def _ordered(run: RunState) -> tuple[TableProgress, ...]:
     return tuple(sorted(run.tables, key=lambda item: URGENCY.get(item.table.status, 4)))
 
 
-def _row(item: TableProgress, now: datetime) -> Row:
+def _row(item: TableProgress, run_id: str, now: datetime) -> Row:
     entry = item.table
     mark, tone = MARKS[entry.status]
     rows, rate, share = item.rows(), item.rate(now), item.share()
@@ -165,8 +170,16 @@ def _row(item: TableProgress, now: datetime) -> Row:
         ),
         trouble=entry.status if entry.status in ("failed", "locked") else "",
         values=(name, (share, entry.status), share, rows, estimated, rate, entry.bytes),
-        data=item,
+        opens=_link(entry, run_id),
+        selects=(f"{entry.source}.{entry.table}",),
     )
+
+
+def _link(entry: TableRun, run_id: str) -> Link:
+    """Why a table failed, or is tried again; else the run."""
+    if entry.error is not None and entry.status != "succeeded":
+        return ErrorLink(f"{entry.source}.{entry.table} {entry.status}", entry.error)
+    return RunLink(run_id)
 
 
 def percent_done(share: float | None, status: str) -> str:

@@ -1,4 +1,4 @@
-"""How many problems nobody has looked at yet."""
+"""What the tables say where their last question was not answered. Pure."""
 
 from __future__ import annotations
 

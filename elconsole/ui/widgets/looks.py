@@ -6,13 +6,12 @@ a screen of ten tables pays with some hundred nodes at its start and megabytes a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from rich.style import Style
+    from textual.app import App
     from textual.widget import Widget
-
-    from elconsole.ui.console.console import StateApp
 
 LOOKS = {
     "plain": "$foreground",
@@ -63,16 +62,24 @@ WITHOUT_COLOURS = {
 }
 
 
+class KeepsLooks(Protocol):
+    """What `look` asks of the app: to keep what was parsed once."""
+
+    looks: dict[tuple[str, str], Style]
+    """How tones look, by theme and name; filled as they are painted."""
+
+
 def look(widget: Widget, name: str) -> Style:
     """The style of a tone, to be added to the widget's own; KeyError for an unknown name."""
-    app = cast("StateApp", widget.app)
-    known = app.looks.get((app.theme, name))
+    app = widget.app
+    looks = cast("KeepsLooks", app).looks
+    known = looks.get((app.theme, name))
     if known is None:
-        known = app.looks[app.theme, name] = _parsed(app, name)
+        known = looks[app.theme, name] = _parsed(app, name)
     return known
 
 
-def _parsed(app: StateApp, name: str) -> Style:
+def _parsed(app: App[Any], name: str) -> Style:
     if app.no_color:
         looks = WITHOUT_COLOURS
     elif app.current_theme.ansi:

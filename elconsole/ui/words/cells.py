@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from elconsole.core.record import record
+
+if TYPE_CHECKING:  # the first frame needs none of them
+    from elconsole.core.results import PlannedTable, QualityRow, QualityTable
+    from elconsole.core.types import ErrorInfo
 
 Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
 """What a text means, never a colour: `looks` decides how each is painted."""
@@ -53,6 +57,47 @@ class Column:
 
 
 @record(frozen=True, slots=True)
+class ConnectionLink:
+    """Leads to a connection in full."""
+
+    name: str
+
+
+@record(frozen=True, slots=True)
+class RunLink:
+    """Leads to a run in full."""
+
+    run_id: str
+
+
+@record(frozen=True, slots=True)
+class ErrorLink:
+    """Leads to an error in full."""
+
+    title: str
+    error: ErrorInfo
+
+
+@record(frozen=True, slots=True)
+class ChartLink:
+    """Leads to the control chart of one dimension value."""
+
+    table: QualityTable
+    row: QualityRow
+
+
+@record(frozen=True, slots=True)
+class DriftLink:
+    """Leads to how one table's columns differ."""
+
+    plan: PlannedTable
+
+
+Link = ConnectionLink | RunLink | ErrorLink | ChartLink | DriftLink
+"""What a row opens."""
+
+
+@record(frozen=True, slots=True)
 class Row:
     """A row of a grid."""
 
@@ -65,8 +110,10 @@ class Row:
     """A heading: never selected, hidden while sorted or filtered."""
     trouble: str = ""
     """What is counted in the title while the row is out of sight: `failed`."""
-    data: Any = field(default=None, compare=False)
-    """What a screen needs to open the row."""
+    opens: Link | None = field(default=None, compare=False)
+    """What enter opens; None where the row says all there is to know."""
+    selects: tuple[str, ...] = field(default=(), compare=False)
+    """The sources and tables that a sync from this row copies; empty means all of them."""
 
     def texts(self) -> tuple[str, ...]:
         """The row as plain text, one item a column."""

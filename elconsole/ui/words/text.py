@@ -10,7 +10,6 @@ from elconsole.core import humanize
 from elconsole.core.safe_text import clean_text
 from elconsole.ui.words.cells import Cell, Span, Tone
 
-SPARKS = "▁▂▃▄▅▆▇█"
 NOTHING = humanize.NOTHING
 KEY_NAMES = {
     "up": "↑",
@@ -47,7 +46,7 @@ def safe_lines(text: str, limit: int = 4000) -> str:
 
 def count(number: int) -> str:
     """1234567 → `1,234,567`."""
-    return f"{number:,}"
+    return humanize.rows_exact(number)
 
 
 def count_short(number: int | float) -> str:
@@ -137,7 +136,7 @@ def spark(values: Sequence[float | None], low: float, high: float) -> str:
             out.append(" ")
             continue
         share = (value - low) / scale if scale > 0 else 0.0
-        out.append(SPARKS[min(7, max(0, int(share * 7.999)))])
+        out.append(humanize.SPARKS[min(7, max(0, int(share * 7.999)))])
     return "".join(out)
 
 

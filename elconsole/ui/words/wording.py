@@ -1,4 +1,4 @@
-"""Runs, errors and tables in words."""
+"""Runs, errors and tables in words. Pure."""
 
 from __future__ import annotations
 

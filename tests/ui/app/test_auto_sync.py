@@ -85,7 +85,7 @@ async def test_no_second_error_is_stacked_upon_the_first() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         for _ in range(2):
-            app.start_sync(SyncRequest())
+            app.syncing.start(SyncRequest())
             await settle(pilot)
         assert len(engine.requests) == 2
         assert [type(screen) for screen in app.screen_stack[1:]] == [ErrorDialog]

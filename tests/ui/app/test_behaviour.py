@@ -283,7 +283,7 @@ async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() ->
     app = console(clock=lambda: now[0])
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        app.on_probe_started(ProbeStarted("bodies", now[0]))
+        app.listening.hear(ProbeStarted("bodies", now[0]))
         app.repaint()
         await press(pilot, "space")
         now[0] += timedelta(minutes=5)
@@ -543,7 +543,7 @@ async def test_an_opened_connection_shows_what_the_next_probe_tells() -> None:
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        app.show_connection("bodies")
+        app.action_show_connection("bodies")
         app.repaint()  # before the dialog is composed
         await settle(pilot)
         engine.health["bodies"] = fake.down("bodies")

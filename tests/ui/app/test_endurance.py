@@ -40,8 +40,8 @@ def tell_sync(app: ConsoleApp, number: int) -> None:
     )
     detail = RunDetail(run, fake.SUCCEEDED.tables)
     for event in fake.events_of(detail):
-        app.on_event_seen(messages.EventSeen(event))
-    app.on_sync_ended(messages.SyncEnded(detail, None, fake.NOW + shift, 0))
+        app.listening.hear(messages.EventSeen(event))
+    app.listening.hear(messages.SyncEnded(detail, None, fake.NOW + shift, 0))
 
 
 def tell_probes(app: ConsoleApp, number: int) -> None:
@@ -49,8 +49,8 @@ def tell_probes(app: ConsoleApp, number: int) -> None:
     for turn in range(PROBES_AN_HOUR // 10):
         for info in fake.CONNECTIONS:
             health = fake.down(info.name) if turn == number % 50 else fake.healthy(info.name)
-            app.on_probe_started(messages.ProbeStarted(info.name, fake.NOW))
-            app.on_probe_answered(messages.ProbeAnswered(health))
+            app.listening.hear(messages.ProbeStarted(info.name, fake.NOW))
+            app.listening.hear(messages.ProbeAnswered(health))
 
 
 def objects() -> Counter[str]:

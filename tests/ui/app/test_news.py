@@ -78,7 +78,7 @@ async def test_an_opened_run_shows_how_it_ended() -> None:
         assert "running" in words(facts)
         engine.past = (FORTY_TWO_ENDED,)
         told_live = replace(FORTY_TWO_ENDED, tables=fake.RUNNING.tables)
-        app.on_run_seen(messages.RunSeen(told_live, fake.NOW))
+        app.listening.hear(messages.RunSeen(told_live, fake.NOW))
         app.repaint()
         assert "succeeded" in words(facts)
         await settle(pilot)
@@ -93,9 +93,9 @@ async def test_a_run_that_ended_while_the_warehouse_was_away_is_not_running_for_
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        app.on_watch_broken(messages.WatchBroken(AWAY))
+        app.listening.hear(messages.WatchBroken(AWAY))
         engine.history = fake.history(FORTY_THREE, FORTY_TWO_ENDED)
-        app.on_run_seen(messages.RunSeen(FORTY_THREE, fake.NOW))
+        app.listening.hear(messages.RunSeen(FORTY_THREE, fake.NOW))
         await settle(pilot)
         assert [run.run.run_number for run in app.state.runs if run.running] == [43]
         await press(pilot, "3")
@@ -111,7 +111,7 @@ async def test_a_run_too_short_to_be_seen_running_is_read_like_any_other() -> No
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         engine.history = fake.history(FORTY_TWO_ENDED)
-        app.on_run_seen(messages.RunSeen(FORTY_TWO_ENDED, fake.NOW))
+        app.listening.hear(messages.RunSeen(FORTY_TWO_ENDED, fake.NOW))
         await settle(pilot)
         assert app.state.history == engine.history
 
@@ -171,7 +171,7 @@ async def test_enter_on_a_frozen_screen_opens_the_run_it_shows() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "space")
-        app.on_run_seen(messages.RunSeen(FORTY_THREE, fake.NOW))
+        app.listening.hear(messages.RunSeen(FORTY_THREE, fake.NOW))
         await settle(pilot)
         app.screen.query_one("#sync", Grid).focus()
         await press(pilot, "enter")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from elconsole.core.humanize import SPARKS
 from elconsole.core.results import QualityReport
 from elconsole.ui.dialogs.export import as_csv, as_json, exported
 from elconsole.ui.state.answers import history_read, probe_answered
@@ -31,7 +32,6 @@ from elconsole.ui.tables import (
 )
 from elconsole.ui.widgets.arrange import Sort, shown, widths
 from elconsole.ui.words.cells import Column, Row, Table, cell
-from elconsole.ui.words.text import SPARKS
 from tests.fakes import console as fake
 
 pytestmark = pytest.mark.unit

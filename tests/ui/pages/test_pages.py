@@ -302,7 +302,7 @@ async def test_a_full_refresh_is_not_asked_about_while_a_sync_runs() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        app.wished = SyncRequest()
+        app.syncing.wished = SyncRequest()
         await pilot.press("f")
         await pilot.pause()
         assert not isinstance(app.screen, RefreshDialog)
