@@ -31,8 +31,7 @@ from elconsole.engine.ledger import runs
 from elconsole.engine.ledger.names import can_spell
 from elconsole.engine.ledger.schema import prepare_warehouse
 from elconsole.engine.ledger.targets import assign_targets
-from elconsole.engine.plan.plan import plan_tables
-from elconsole.engine.plan.refusals import Refusals
+from elconsole.engine.plan.plan import Refusals, plan_tables
 from elconsole.engine.plan.results import as_table_run
 from elconsole.engine.plan.survey import Selected, Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask

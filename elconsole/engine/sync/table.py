@@ -32,7 +32,6 @@ from elconsole.engine.sync.gates import (
     asks_before_publish,
     hook_task,
 )
-from elconsole.engine.sync.judge import judge
 from elconsole.engine.sync.recorder import Recorder
 from elconsole.plugins.types import HookResult, HookTask
 
@@ -61,7 +60,12 @@ class TableRunner:
             self.recorder.failed(self.key, error)
             return
         self.recorder.loaded(self.task, result, time.monotonic() - self.started)
+        self._judge(result)
+
+    def _judge(self, result: LoadResult) -> None:
         if (quality := self._quality()) is not None:
+            from elconsole.engine.sync.judge import judge
+
             judge(self.context, self.recorder, quality, result)
 
     def _publish(self) -> LoadResult:
