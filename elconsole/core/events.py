@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from elconsole.core.record import record
-from elconsole.core.types import ErrorInfo, Mode, RunStatus, SchemaChange, Strategy
+from elconsole.core.types import ErrorInfo, Mode, RunStatus, SchemaChange, Strategy, TableStatus
+
+if TYPE_CHECKING:
+    from elconsole.core.results import RunDetail
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,9 @@ class SyncStarted(Event):
     run_number: int | None
     mode: str
     tables: tuple[tuple[str, str], ...]
-    """Source and table names, in the order in which they start."""
+    """Source and table names, as the run lists them."""
+    planned: RunDetail | None = None
+    """The run and each table as planned; None where only the names are told."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,9 @@ class TableStarted(TableEvent):
     attempt: int
     rows_estimated: int | None
     """From the source's statistics; None where it has none."""
+    schema_changes: tuple[SchemaChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the plan of this attempt had to say."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,8 @@ class DataLoaded(TableEvent):
     columns: tuple[str, ...]
     quality_flags: Mapping[str, int] = field(default_factory=dict)
     """Units `passed` and `failed` in the published table; empty where it has no status."""
+    notes: tuple[str, ...] = ()
+    """What the plan, and the sync once it saw the source, had to say."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -111,7 +121,7 @@ class TableFailed(TableEvent):
 
     kind: ClassVar[str] = "table_failed"
 
-    status: str
+    status: TableStatus
     attempt: int
     error: ErrorInfo
     will_retry: bool = False

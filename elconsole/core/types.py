@@ -9,6 +9,8 @@ from elconsole.core.record import record
 Mode = Literal["full", "incremental"]
 Strategy = Literal["full", "xmin", "cursor"]
 TableStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled", "locked"]
+ENDED: frozenset[TableStatus] = frozenset({"succeeded", "failed", "skipped", "cancelled", "locked"})
+"""The statuses of a table that will not change any more."""
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "abandoned"]
 Role = Literal["source", "warehouse"]
 Health = Literal["healthy", "degraded", "down"]

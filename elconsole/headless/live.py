@@ -19,15 +19,15 @@ from elconsole.core.events import (
     DataLoaded,
     Event,
     ProgressMade,
-    SyncCompleted,
     SyncStarted,
     TableEvent,
-    TableFailed,
     TableStarted,
 )
+from elconsole.core.fold import begun, fold_table, pending
 from elconsole.core.humanize import rows, rows_exact, seconds
-from elconsole.core.results import RunDetail
+from elconsole.core.results import RunDetail, TableRun
 from elconsole.core.safe_text import clean_text
+from elconsole.core.types import ENDED
 from elconsole.headless.progress import shown_fraction, tell_failures
 from elconsole.report import text
 from elconsole.report.streams import Output
@@ -42,15 +42,58 @@ SHOW_CURSOR = "\x1b[?25h"
 
 @dataclass
 class _Line:
-    """What one table's line shows."""
+    """One table, and what its line shows beside it."""
 
-    rows: int = 0
-    estimate: int | None = None
+    table: TableRun
     fraction: float = 0.0
-    status: str = "waiting"
-    style: str = "dim"
+    publishing: bool = False
     began_s: float | None = None
-    took_s: float | None = None
+    """Monotonic time at which its attempt began."""
+
+    def advance(self, event: TableEvent) -> None:
+        self.table = table = fold_table(self.table, event)
+        match event:
+            case TableStarted():
+                self.began_s, self.publishing = time.monotonic(), False
+            case ProgressMade():
+                self.fraction = shown_fraction(self.fraction, table.rows_read, event.rows_estimated)
+            case DataExtracted():
+                self.publishing = True
+            case DataLoaded():
+                self.fraction = 1.0
+            case _:
+                pass
+
+    @property
+    def ended(self) -> bool:
+        return self.table.status in ENDED
+
+    @property
+    def rows(self) -> int:
+        table = self.table
+        return table.rows_written if table.status == "succeeded" else table.rows_read
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """None before it began."""
+        if self.ended:
+            return self.table.duration_seconds
+        return None if self.began_s is None else time.monotonic() - self.began_s
+
+    @property
+    def retrying(self) -> bool:
+        return self.table.status == "running" and self.table.error is not None
+
+    @property
+    def words(self) -> Text:
+        status = self.table.status
+        if self.retrying:
+            return Text("retrying", "yellow")
+        if status == "pending":
+            return Text("waiting", "dim")
+        if status == "running":
+            return Text("publishing" if self.publishing else "reading", "cyan")
+        return Text("✓ done", "green") if status == "succeeded" else Text(f"✗ {status}", "red")
 
 
 @dataclass
@@ -94,45 +137,21 @@ class LiveProgress:
         with self._lock:
             match event:
                 case SyncStarted():
-                    self._lines = {name: _Line() for name in event.tables}
-                case SyncCompleted():
-                    pass
+                    tables = begun(event).tables
+                    self._lines = {(table.source, table.table): _Line(table) for table in tables}
                 case TableEvent():
-                    name = (event.source, event.table)
-                    self._advance(self._lines.setdefault(name, _Line()), event)
+                    self._line(event.source, event.table).advance(event)
                 case _:
                     pass
 
-    def _advance(self, line: _Line, event: TableEvent) -> None:
-        match event:
-            case TableStarted():
-                line.status, line.style = "reading", "cyan"
-                line.estimate, line.began_s = event.rows_estimated, time.monotonic()
-            case ProgressMade():
-                line.rows, line.estimate = event.rows_read, event.rows_estimated
-                line.fraction = shown_fraction(line.fraction, line.rows, line.estimate)
-            case DataExtracted():
-                line.rows, line.status = event.rows_read, "publishing"
-            case DataLoaded():
-                line.rows, line.fraction, line.took_s = (
-                    event.rows_written,
-                    1.0,
-                    event.duration_seconds,
-                )
-                line.status, line.style = "✓ done", "green"
-            case TableFailed(will_retry=True):
-                line.status, line.style = "retrying", "yellow"
-            case TableFailed():
-                line.status, line.style = f"✗ {event.status}", "red"
-                line.took_s = time.monotonic() - (line.began_s or time.monotonic())
-            case _:
-                pass
+    def _line(self, source: str, table: str) -> _Line:
+        return self._lines.setdefault((source, table), _Line(pending(source, table)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            lines = [_cells(source, table, line) for (source, table), line in self._lines.items()]
-            bars = list(self._lines.values())
-        yield _grid(lines, bars, options.max_width)
+            lines = list(self._lines.values())
+            cells = [_cells(line) for line in lines]
+        yield _grid(cells, lines, options.max_width)
 
 
 def _grid(cells: list[tuple[Text, ...]], lines: list[_Line], room: int) -> Table:
@@ -159,24 +178,22 @@ def _grid(cells: list[tuple[Text, ...]], lines: list[_Line], room: int) -> Table
 
 def _bar(line: _Line, cells: int) -> RenderableType:
     """How far; empty where nobody knows how far it is."""
-    if line.estimate or line.fraction == 1.0 or line.began_s is None:
+    if line.table.rows_estimated or line.fraction == 1.0 or line.began_s is None:
         return ProgressBar(total=1.0, completed=line.fraction, width=cells)
     return Text(" " * cells)
 
 
-def _cells(source: str, table: str, line: _Line) -> tuple[Text, ...]:
-    elapsed_s = line.took_s
-    if elapsed_s is None and line.began_s is not None:
-        elapsed_s = time.monotonic() - line.began_s
+def _cells(line: _Line) -> tuple[Text, ...]:
+    table, elapsed_s, ended = line.table, line.elapsed_s, line.ended
     rate = f"{rows(int(line.rows / elapsed_s))}/s" if elapsed_s and line.rows else ""
-    goal = f"of ~{rows(line.estimate)}" if line.estimate and line.took_s is None else ""
-    done = rows_exact(line.rows) if line.took_s is not None else rows(line.rows)
+    estimate = table.rows_estimated
+    goal = f"of ~{rows(estimate)}" if line.began_s is not None and estimate and not ended else ""
     return (
-        Text(clean_text(source)),
-        Text(clean_text(table), style="dim"),
-        Text(done),
+        Text(clean_text(table.source)),
+        Text(clean_text(table.table), style="dim"),
+        Text(rows_exact(line.rows) if ended else rows(line.rows)),
         Text(goal, style="dim"),
         Text(rate, style="dim"),
         Text("" if elapsed_s is None else seconds(elapsed_s)),
-        Text(line.status, style=line.style),
+        line.words,
     )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from elconsole.core.engine import StopFlag
 from elconsole.core.errors import ElconsoleError, WarehouseUnavailable
@@ -599,7 +599,12 @@ def events_of(result: RunDetail) -> list[Event]:
 
 
 def _table_events(run_id: str, table: TableRun) -> list[Event]:
-    where = {"run_id": run_id, "source": table.source, "table": table.table, "target": table.target}
+    where: dict[str, Any] = {
+        "run_id": run_id,
+        "source": table.source,
+        "table": table.table,
+        "target": table.target,
+    }
     rows, size = table.rows_read, table.bytes
     started = TableStarted(
         **where,
@@ -610,7 +615,7 @@ def _table_events(run_id: str, table: TableRun) -> list[Event]:
         rows_estimated=rows,
     )
     if table.error is not None:
-        failed = TableFailed(**where, at=NOW, status=table.status, attempt=1, error=table.error)  # type: ignore[arg-type]
+        failed = TableFailed(**where, at=NOW, status=table.status, attempt=1, error=table.error)
         return [started, failed]
     return [
         started,
@@ -630,7 +635,7 @@ def _table_events(run_id: str, table: TableRun) -> list[Event]:
             columns=("id",),
         ),
         DataLoaded(
-            **where,  # type: ignore[arg-type]
+            **where,
             at=before(0.2),
             mode="full",
             strategy="full",

@@ -1,11 +1,10 @@
-"""The warehouse's own book of runs: what each did, live while it lasts."""
+"""The ledger of runs in the warehouse: what each did, live while it lasts."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -15,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from elconsole.core.errors import UsageError
 from elconsole.core.results import RunDetail, RunSummary, TableRun
-from elconsole.core.types import ErrorInfo, SchemaChange
+from elconsole.core.types import ENDED, ErrorInfo, SchemaChange
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import spell
 from elconsole.engine.ledger.schema import ledger_version
@@ -70,7 +69,7 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
         "changes": [_changes(t.schema_changes) for t in tables],
         "notes": [Jsonb([spell(note, session.encoding) for note in t.notes]) for t in tables],
         "finished": [t.finished_at for t in tables],
-        **_errors(tables, session),
+        **_errors([t.error for t in tables], session),
     }
     with session.within(CATALOG_TIMEOUT_S), session.transaction():
         session.execute(statement("ledger/enter_tables"), planned)
@@ -96,13 +95,14 @@ def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -
         "strategies": [t.strategy for t in told],
         "started": [t.started_at for t in told],
         "durations": [t.duration_seconds for t in told],
-        **_errors(told, session),
+        # Of a table that is tried again, the last error is not how it ended.
+        **_errors([t.error if t.status in ENDED else None for t in told], session),
     }
     session.execute(statement("ledger/report_progress"), progress)
 
 
 def finish_run(session: Session, run: RunSummary) -> None:
-    """Close the run's book, and only then let its lock go: a running run without one is dead."""
+    """Write the run's end, and only then let its lock go: a running run without one is dead."""
     bind = psycopg.ClientCursor(session).mogrify
     ended = bind(
         "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
@@ -215,11 +215,11 @@ def _table_run(row: list[Any]) -> TableRun:
     )
 
 
-def _errors(tables: Sequence[TableRun], session: Session) -> dict[str, list[str | None]]:
+def _errors(errors: Sequence[ErrorInfo | None], session: Session) -> dict[str, list[str | None]]:
     """The columns of the tables' errors."""
-    errors = [_error(table.error, session) for table in tables]
+    told = [_error(error, session) for error in errors]
     names = ("kinds", "messages", "hints", "sqlstates")
-    return {name: [error[n] for error in errors] for n, name in enumerate(names)}
+    return {name: [error[n] for error in told] for n, name in enumerate(names)}
 
 
 def _changes(changes: Sequence[SchemaChange]) -> Jsonb:
@@ -232,8 +232,3 @@ def _error(error: ErrorInfo | None, session: Session) -> tuple[str | None, ...]:
         return (None, None, None, None)
     texts = (error.kind, error.message, error.hint, error.sqlstate)
     return tuple(text and spell(text, session.encoding) for text in texts)
-
-
-def finished(run: RunSummary, at: datetime) -> float:
-    """Seconds that a run lasted until `at`."""
-    return (at - run.started_at).total_seconds()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import TYPE_CHECKING
 
+from elconsole.config.keys import nearest
 from elconsole.core.errors import PlanError
 from elconsole.engine.catalog.source import SourceColumn
 from elconsole.engine.plan.drift import PlannedColumn
@@ -26,10 +26,10 @@ def choose_columns(
     wanted = settings.columns
     for name in (*(wanted or ()), *settings.exclude_columns, *settings.hash_columns):
         if name not in names:
-            near = difflib.get_close_matches(name, sorted(names), n=1)
+            near = nearest(name, sorted(names))
             raise PlanError(
                 f"{where} has no column {name}",
-                hint=f"did you mean {near[0]}?"
+                hint=f"did you mean {near}?"
                 if near
                 else "see its columns, hash_columns and exclude_columns in settings",
             )

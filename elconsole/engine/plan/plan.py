@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.errors import ElconsoleError
+from elconsole.core.record import record
 from elconsole.core.results import SyncRequest
 from elconsole.engine.catalog.source import SourceCatalog
 from elconsole.engine.catalog.warehouse import WarehouseState
@@ -40,9 +41,9 @@ def plan_tables(
     salted = salt_mark(salt.get_secret_value()) if salt else None
     planned: list[TableTask | Refused] = []
     for one in found.selected:
+        refusals = Refusals(one, state.schema, request.full, state.targets)
         if one.name in found.failures:
-            error = found.failures[one.name]
-            planned += unreachable(one, error, state.schema, request.full, state.targets)
+            planned += refusals.unreachable(found.failures[one.name])
             continue
         planner = Planner(
             one.name,
@@ -57,9 +58,7 @@ def plan_tables(
         labelled = labels(found.catalogs[one.name].relations)
         for relation in found.relations[one.name]:
             planned.append(_checked(planner.plan(relation, labelled[relation.oid])))
-        planned += _missing(
-            one, found.catalogs[one.name], state.schema, request.full, state.targets
-        )
+        planned += refusals.missing(found.catalogs[one.name])
     return [_spelled(one, state.encoding) for one in planned]
 
 
@@ -92,82 +91,63 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
     return planned
 
 
-def unreachable(
-    one: Selected,
-    error: ElconsoleError,
-    schema: str,
-    full: bool,
-    targets: Mapping[TableKey, Target] | None = None,
-) -> list[Refused]:
-    """A failed entry for each table that is known to be meant, or one for all of them."""
-    keys = _meant(one, targets or {}) or [(one.name, "public", "*")]
-    named = _labelled(keys)
-    return [_refused(one, key, named[key], schema, full, error, targets or {}) for key in keys]
+@record(frozen=True, slots=True)
+class Refusals:
+    """What settings, request and earlier syncs tell of one source's tables, unasked."""
 
+    one: Selected
+    schema: str
+    full: bool
+    """Whether the request refreshes every table, whatever its mode."""
+    targets: Mapping[TableKey, Target] = field(default_factory=dict)
 
-def _meant(one: Selected, targets: Mapping[TableKey, Target]) -> list[TableKey]:
-    """What settings or arguments name, as far as names and earlier syncs tell."""
-    excluded = one.settings.exclude
-    known = [
-        key
-        for key in targets
-        if key[0] == one.name and not any(table_matches(p, key[1], key[2]) for p in excluded)
-    ]
-    found: dict[TableKey, None] = {}
-    for pattern in one.patterns or one.settings.tables:
-        matching = [key for key in known if table_matches(pattern, key[1], key[2])]
-        if not matching and not is_glob(pattern):
-            matching = [_key(one, pattern)]
-        found.update(dict.fromkeys(matching))
-    return list(found)
+    def unreachable(self, error: ElconsoleError) -> list[Refused]:
+        """A failed entry for each table that is known to be meant, or one for all of them."""
+        keys = self._meant() or [(self.one.name, "public", "*")]
+        labelled = _labelled(keys)
+        return [self._refused(key, labelled[key], error) for key in keys]
 
+    def missing(self, catalog: SourceCatalog) -> list[Refused]:
+        """A failed entry for each table that settings name and the source has not."""
+        patterns = self.one.patterns
+        names = [name for name in catalog.missing if not patterns or name in patterns]
+        keys = {self._key(name): name for name in names}
+        labelled = _labelled(list(keys), (relation.name for relation in catalog.relations))
+        return [
+            self._refused(key, labelled[key], missing_table(self.one.name, name, catalog.names))
+            for key, name in keys.items()
+        ]
 
-def _key(one: Selected, name: str) -> TableKey:
-    namespace, _, bare = name.rpartition(".")
-    return (one.name, namespace or "public", bare)
+    def _meant(self) -> list[TableKey]:
+        """What settings or arguments name, as far as names and earlier syncs tell."""
+        excluded = self.one.settings.exclude
+        known = [
+            key
+            for key in self.targets
+            if key[0] == self.one.name
+            and not any(table_matches(p, key[1], key[2]) for p in excluded)
+        ]
+        found: dict[TableKey, None] = {}
+        for pattern in self.one.patterns or self.one.settings.tables:
+            matching = [key for key in known if table_matches(pattern, key[1], key[2])]
+            if not matching and not is_glob(pattern):
+                matching = [self._key(pattern)]
+            found.update(dict.fromkeys(matching))
+        return list(found)
+
+    def _key(self, name: str) -> TableKey:
+        namespace, _, bare = name.rpartition(".")
+        return (self.one.name, namespace or "public", bare)
+
+    def _refused(self, key: TableKey, label: str, error: ElconsoleError) -> Refused:
+        settings = self.one.settings.table_settings(key[1], key[2])
+        mode = "full" if self.full else settings.mode
+        strategy = "full" if mode == "full" else settings.strategy
+        name = self.targets[key].name if key in self.targets else key[2]
+        return Refused(self.one.name, label, f"{self.schema}.{name}", mode, strategy, error)
 
 
 def _labelled(keys: Sequence[TableKey], taken: Iterable[str] = ()) -> dict[TableKey, str]:
     """Bare names, qualified where another table of the source has the same."""
     seen = Counter([*(key[2] for key in keys), *taken])
     return {key: f"{key[1]}.{key[2]}" if seen[key[2]] > 1 else key[2] for key in keys}
-
-
-def _missing(
-    one: Selected,
-    catalog: SourceCatalog,
-    schema: str,
-    full: bool,
-    targets: Mapping[TableKey, Target],
-) -> list[Refused]:
-    names = [name for name in catalog.missing if not one.patterns or name in one.patterns]
-    keys = {_key(one, name): name for name in names}
-    labelled = _labelled(list(keys), (relation.name for relation in catalog.relations))
-    return [
-        _refused(
-            one,
-            key,
-            labelled[key],
-            schema,
-            full,
-            missing_table(one.name, name, catalog.names),
-            targets,
-        )
-        for key, name in keys.items()
-    ]
-
-
-def _refused(
-    one: Selected,
-    key: TableKey,
-    label: str,
-    schema: str,
-    full: bool,
-    error: ElconsoleError,
-    targets: Mapping[TableKey, Target],
-) -> Refused:
-    settings = one.settings.table_settings(key[1], key[2])
-    mode = "full" if full else settings.mode
-    strategy = "full" if mode == "full" else settings.strategy
-    name = targets[key].name if key in targets else key[2]
-    return Refused(one.name, label, f"{schema}.{name}", mode, strategy, error)

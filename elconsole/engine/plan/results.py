@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from elconsole.core.errors import Cancelled
 from elconsole.core.results import PlannedTable, TableRun
 from elconsole.engine.connect.translate import error_info
 from elconsole.engine.plan.task import Refused, TableTask
-
-if TYPE_CHECKING:
-    pass
 
 
 def as_planned_table(planned: TableTask | Refused) -> PlannedTable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from elconsole.config.keys import nearest
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches, read_source
@@ -64,11 +64,11 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
     for argument in selection:
         name, dot, table = argument.partition(".")
         if name not in settings.sources:
-            near = difflib.get_close_matches(name, settings.sources, n=1)
+            near = nearest(name, list(settings.sources))
             listed = ", ".join(settings.sources)
             raise UsageError(
                 f"there is no source {name}",
-                hint=f"did you mean {near[0]}?" if near else f"the sources are {listed}",
+                hint=f"did you mean {near}?" if near else f"the sources are {listed}",
             )
         patterns.setdefault(name, []).extend([table] if table else [])
         if not dot or not table:
@@ -125,10 +125,10 @@ def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]
         named = any(matches(relation, pattern) for relation in catalog.relations)
         if not named and pattern not in catalog.missing:
             known = [relation.name for relation in catalog.relations]
-            near = difflib.get_close_matches(pattern, known, n=1)
+            near = nearest(pattern, known)
             raise UsageError(
                 f"no table of {one.name} that settings select matches {pattern}",
-                hint=f"did you mean {one.name}.{near[0]}?"
+                hint=f"did you mean {one.name}.{near}?"
                 if near
                 else f"`elconsole --headless sync {one.name} --dry-run` lists them",
             )

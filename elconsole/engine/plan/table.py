@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from elconsole.config.keys import nearest
 from elconsole.core.errors import (
     ConfigurationError,
     ElconsoleError,
@@ -53,8 +53,8 @@ METADATA_COLUMNS = 4
 def missing_table(source: str, name: str, names: tuple[str, ...]) -> PlanError:
     """The error for a name in settings that no relation bears."""
     bare = {known.rpartition(".")[2]: known for known in names}
-    near = difflib.get_close_matches(name, [*names, *bare], n=1)
-    hint = f"did you mean {near[0]}?" if near else "see `tables` in settings"
+    near = nearest(name, [*names, *bare])
+    hint = f"did you mean {near}?" if near else "see `tables` in settings"
     return PlanError(f"{source} has no table {name} that its role can see", hint=hint)
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from elconsole.core.errors import CheckFailed, Vetoed
 from elconsole.core.record import record
-from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.sql.quoting import qualified
-from elconsole.plugins.checks import CheckedTable, any_wanted, run_checks
+from elconsole.engine.sync.context import RunContext
+from elconsole.plugins.checks import CheckedTable, ChecksWanted, any_wanted, run_checks
 from elconsole.plugins.types import HookResult, HookTask
 
 if TYPE_CHECKING:
@@ -71,25 +72,34 @@ def ask_before_extract(hooks: Hooks | None, task: TableTask, about: HookTask) ->
         )
 
 
-def asks_before_publish(settings: Settings, hooks: Hooks | None, task: TableTask) -> bool:
+def asks_before_publish(context: RunContext, task: TableTask) -> bool:
     """Whether a plug-in or a check looks at the unpublished rows."""
-    wanted = settings.table_checks(task.source, task.relation.schema, task.relation.name)
-    return hooks is not None or any_wanted(wanted)
+    return context.hooks is not None or any_wanted(_wanted(context, task))
+
+
+@record(frozen=True, slots=True)
+class ReadableTable:
+    """A table that plug-ins and checks may query, inside a transaction of its session."""
+
+    table: str
+    session: Session
+
+    def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self.session.transaction():
+            return query_only(self.session, text, parameters, CHECK_TIMEOUT_S)
 
 
 def ask_before_publish(
-    hooks: Hooks | None, about: HookTask, result: HookResult, session: Session, table: str
+    hooks: Hooks | None, about: HookTask, result: HookResult, unpublished: ReadableTable
 ) -> None:
     """Raise CheckFailed where a plug-in refuses the unpublished rows."""
     if hooks is None:
         return
     from elconsole.plugins.hooks import RevocableQuery
 
-    def run(text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        return query_only(session, text, parameters)
-
+    query = RevocableQuery(unpublished.table, partial(query_only, unpublished.session))
     with _failing(about):
-        reason = hooks.post_load(about, result, RevocableQuery(table, run))
+        reason = hooks.post_load(about, result, query)
     if reason is not None:
         raise _check_failed(about, reason)
 
@@ -111,49 +121,46 @@ def _check_failed(about: HookTask, reason: str) -> CheckFailed:
     )
 
 
-@record(frozen=True, slots=True)
-class ReadableTable:
-    """A table that the built-in checks may query."""
-
-    table: str
-    session: Session
-
-    def query(self, text: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self.session.transaction():
-            return query_only(self.session, text, parameters, CHECK_TIMEOUT_S)
-
-
-def ask_checks(
-    settings: Settings, task: TableTask, session: Session, table: str, warehouse: Pool
-) -> None:
-    """Raise CheckFailed where a check of the settings refuses the unpublished rows.
-
-    The published rows are read on a session of their own, which can't see the new ones."""
-    wanted = settings.table_checks(task.source, task.relation.schema, task.relation.name)
+def ask_checks(context: RunContext, task: TableTask, unpublished: ReadableTable) -> None:
+    """Raise CheckFailed where a check of the settings refuses the unpublished rows."""
+    wanted = _wanted(context, task)
     if not any_wanted(wanted):
         return
+    with _published(context, task) as old:
+        reason = run_checks(wanted, _checked(task), unpublished, old, datetime.now(UTC))
+    if reason is not None:
+        raise CheckFailed(
+            f"{task.source}.{task.label}: {reason}",
+            hint="nothing was published; the old rows stand; see checks in settings",
+        )
+
+
+def _wanted(context: RunContext, task: TableTask) -> ChecksWanted:
+    relation = task.relation
+    return context.settings.table_checks(task.source, relation.schema, relation.name)
+
+
+def _checked(task: TableTask) -> CheckedTable:
     quality = task.settings.quality
     columns = tuple(column.name for column in task.columns)
-    checked = CheckedTable(
+    return CheckedTable(
         columns=columns,
         primary_key=task.primary_key,
         time=quality.time if quality and quality.time in columns else None,
         status=quality.status if quality and quality.status in columns else None,
         passed=quality.passed if quality else (),
     )
-    new = ReadableTable(table, session)
-    now = datetime.now(UTC)
+
+
+@contextlib.contextmanager
+def _published(context: RunContext, task: TableTask) -> Iterator[ReadableTable | None]:
+    """The rows that readers see, on a session of their own, which can't see the new ones;
+    None before the first load."""
     if task.parent is None:
-        reason = run_checks(wanted, checked, new, None, now)
-    else:
-        with warehouse.session(session.stop) as other:
-            old = ReadableTable(qualified(task.target_schema, task.target_name), other)
-            reason = run_checks(wanted, checked, new, old, now)
-    if reason is not None:
-        raise CheckFailed(
-            f"{task.source}.{task.label}: {reason}",
-            hint="nothing was published; the old rows stand; see checks in settings",
-        )
+        yield None
+        return
+    with context.pools.warehouse.session(context.stop) as session:
+        yield ReadableTable(qualified(task.target_schema, task.target_name), session)
 
 
 def query_only(

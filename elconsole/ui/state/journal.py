@@ -226,7 +226,8 @@ def _of_table(run: RunSummary, table: TableRun, at: datetime) -> list[LogEntry]:
 
 
 def _of_failure(event: TableFailed) -> LogEntry:
-    text, tone, level = event.status, "bad", "error"
+    text: str = event.status
+    tone, level = "bad", "error"
     if event.will_retry:
         text, tone, level = f"attempt {event.attempt} failed, trying again", "warn", "warning"
     elif event.status in ("cancelled", "skipped", "locked"):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from elconsole.core.record import record
+from elconsole.core.types import ENDED, ErrorInfo
 
 if TYPE_CHECKING:  # the first frame needs none of them
     from elconsole.core.results import (
@@ -19,11 +20,7 @@ if TYPE_CHECKING:  # the first frame needs none of them
         RunSummary,
         TableRun,
     )
-    from elconsole.core.types import ErrorInfo
     from elconsole.ui.state.log import LogEntry
-
-ENDED: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled", "locked"})
-"""The statuses of a table that will not change any more."""
 
 
 @record(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Folds the news of runs into the state. Pure.
 
-Every count is a total so far, so a lost event loses nothing; counts of a running
-table never go back; news of a table that has ended is ignored.
+An event is folded into its table as `elconsole.core.fold` tells; what else is here merges
+snapshots of runs, which may be older than the events, and keeps the samples of rates.
 """
 
 from __future__ import annotations
@@ -10,23 +10,13 @@ from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
-from elconsole.core.events import (
-    DataExtracted,
-    DataLoaded,
-    Event,
-    ProgressMade,
-    SchemaChanged,
-    SyncCompleted,
-    SyncStarted,
-    TableEvent,
-    TableFailed,
-    TableStarted,
-)
-from elconsole.core.results import RunDetail, RunSummary, TableRun
-from elconsole.core.types import TableStatus
+from elconsole.core.events import Event, SyncCompleted, SyncStarted, TableEvent, TableStarted
+from elconsole.core.fold import begun, fold_run, fold_table, pending
+from elconsole.core.results import RunDetail, TableRun
+from elconsole.core.types import ENDED
 from elconsole.ui.state import journal
 from elconsole.ui.state.answers import logged
-from elconsole.ui.state.model import ENDED, ConsoleState, RunState, TableProgress
+from elconsole.ui.state.model import ConsoleState, RunState, TableProgress
 
 SAMPLES_KEPT = 12
 VALUES = attrgetter(*TableRun.__slots__)
@@ -131,61 +121,20 @@ def _sampled(
 def _begun(before: RunState | None, event: SyncStarted) -> RunState:
     if before is not None:
         return replace(before, here=True)
-    run = RunSummary(
-        run_id=event.run_id,
-        run_number=event.run_number,
-        status="running",
-        mode="full" if event.mode == "full" else "configured",
-        host="",
-        pid=0,
-        started_at=event.at,
-        tables_total=len(event.tables),
-    )
-    tables = tuple(
-        TableProgress(
-            TableRun(
-                source=source,
-                table=table,
-                target="",
-                mode="full",
-                strategy="full",
-                status="pending",
-            )
-        )
-        for source, table in event.tables
-    )
-    return RunState(run, tables, here=True)
+    detail = begun(event)
+    return RunState(detail.run, tuple(TableProgress(table) for table in detail.tables), here=True)
 
 
 def _completed(before: RunState, event: SyncCompleted) -> RunState:
-    run = replace(
-        before.run,
-        run_number=event.run_number or before.run.run_number,
-        status=event.status,
-        finished_at=event.at,
-        duration_seconds=event.duration_seconds,
-        rows_read=event.rows_read,
-        rows_written=event.rows_written,
-        bytes=event.bytes_total,
-        tables_failed=event.tables_failed,
-    )
-    return replace(before, run=run, cancelling=False)
+    return replace(before, run=fold_run(before.run, event), cancelling=False)
 
 
 def _with_table(run: RunState, event: TableEvent) -> RunState:
     place = _place_of(run, event)
-    known = None if place is None else run.tables[place]
-    base = known or TableProgress(
-        TableRun(
-            source=event.source,
-            table=event.table,
-            target=event.target,
-            mode="full",
-            strategy="full",
-            status="pending",
-        )
+    known = (
+        TableProgress(pending(event.source, event.table)) if place is None else run.tables[place]
     )
-    after = _table_after(base, event)
+    after = _table_after(known, event)
     if place is None:
         return replace(run, tables=(*run.tables, after))
     return replace(run, tables=(*run.tables[:place], after, *run.tables[place + 1 :]))
@@ -202,65 +151,7 @@ def _place_of(run: RunState, event: TableEvent) -> int | None:
 
 
 def _table_after(before: TableProgress, event: TableEvent) -> TableProgress:
-    table = replace(before.table, target=event.target or before.table.target)
-    samples = before.samples
-    match event:
-        case TableStarted():
-            table = replace(
-                table,
-                status="running",
-                mode=event.mode,
-                strategy=event.strategy,
-                attempts=event.attempt,
-                rows_estimated=event.rows_estimated,
-                started_at=event.at,
-                rows_read=0,
-                bytes=0,
-                error=None,
-            )
-            samples = ((event.at, 0),)
-        case ProgressMade() | DataExtracted() if table.status not in ENDED:
-            table = replace(
-                table,
-                status="running",
-                rows_read=max(table.rows_read, event.rows_read),
-                bytes=max(table.bytes, event.bytes_total),
-            )
-            samples = _sampled(samples, event.at, table)
-        case DataLoaded():
-            table = replace(
-                table,
-                status="succeeded",
-                rows_read=event.rows_read,
-                rows_written=event.rows_written,
-                rows_deleted=event.rows_deleted,
-                bytes=event.bytes_total,
-                duration_seconds=event.duration_seconds,
-                finished_at=event.at,
-                error=None,
-            )
-        case TableFailed():
-            table = replace(
-                table,
-                status="running" if event.will_retry else _failed_status(event.status),
-                attempts=event.attempt,
-                error=event.error,
-                finished_at=None if event.will_retry else event.at,
-                duration_seconds=_seconds(table.started_at, event.at),
-            )
-        case SchemaChanged():
-            table = replace(table, schema_changes=event.changes)
-    return TableProgress(table, samples)
-
-
-def _failed_status(status: str) -> TableStatus:
-    known: dict[str, TableStatus] = {
-        "locked": "locked",
-        "skipped": "skipped",
-        "cancelled": "cancelled",
-    }
-    return known.get(status, "failed")
-
-
-def _seconds(start: datetime | None, end: datetime) -> float:
-    return 0.0 if start is None else max(0.0, (end - start).total_seconds())
+    table = fold_table(before.table, event)
+    if isinstance(event, TableStarted):
+        return TableProgress(table, ((event.at, 0),))
+    return TableProgress(table, _sampled(before.samples, event.at, table))

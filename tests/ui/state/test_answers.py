@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from elconsole.core.events import DataLoaded, ProgressMade, SyncStarted, TableFailed, TableStarted
 from elconsole.core.results import RunDetail
-from elconsole.core.types import ErrorInfo
+from elconsole.core.types import ErrorInfo, TableStatus
 from elconsole.ui.state import answers, runs
 from elconsole.ui.state.model import ConsoleState, TableProgress, started
 from elconsole.ui.tables import connections, sync
@@ -18,7 +19,12 @@ from tests.fakes import console as fake
 pytestmark = pytest.mark.unit
 
 RUN = "11111111-1111-4111-8111-111111111111"
-WHERE = {"run_id": RUN, "source": "refills", "table": "refills_production", "target": "raw.r"}
+WHERE: dict[str, Any] = {
+    "run_id": RUN,
+    "source": "refills",
+    "table": "refills_production",
+    "target": "raw.r",
+}
 
 
 def fresh() -> ConsoleState:
@@ -90,7 +96,7 @@ def loaded(rows: int) -> DataLoaded:
     )
 
 
-def failure(*, will_retry: bool = False, status: str = "failed") -> TableFailed:
+def failure(*, will_retry: bool = False, status: TableStatus = "failed") -> TableFailed:
     """The table failed."""
     return TableFailed(
         **WHERE, at=fake.NOW, status=status, attempt=1, error=fake.LOST, will_retry=will_retry
@@ -170,7 +176,7 @@ def test_a_retry_starts_the_count_anew() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "locked", "skipped", "cancelled"])
-def test_a_failure_keeps_its_own_status_and_error(status: str) -> None:
+def test_a_failure_keeps_its_own_status_and_error(status: TableStatus) -> None:
     table = only_table(runs.event_seen(begun(), failure(status=status))).table
     assert table.status == status
     assert table.error == fake.LOST
