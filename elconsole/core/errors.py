@@ -5,7 +5,10 @@ An error's text is safe to show: it carries the server's own words and never a p
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from elconsole.core.types import ErrorInfo
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -33,6 +36,13 @@ class ElconsoleError(Exception):
         """The next step for the person who reads it."""
         self.sqlstate = sqlstate
         """The server's five-character code, where a server spoke."""
+
+    def info(self) -> ErrorInfo:
+        """The error as ledger, reports and screen carry it."""
+        # Data classes would be imported by every command, and most end without an error.
+        from elconsole.core.types import ErrorInfo
+
+        return ErrorInfo(self.kind, self.message, self.hint, self.sqlstate)
 
 
 class UsageError(ElconsoleError):

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import psycopg
-
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
 from elconsole.core.results import QualityTable
@@ -136,7 +134,7 @@ def _cursor_indexed(task: TableTask, sources: Mapping[str, Pool]) -> bool | None
         with pool.session() as session, session.within(SOURCE_TIMEOUT_S):
             query = statement("advice/leading_columns")
             rows = session.execute(query, [task.relation.oid]).fetchall()
-    except (ElconsoleError, psycopg.Error):
+    except ElconsoleError:
         return None
     return task.settings.cursor in {row[0] for row in rows}
 

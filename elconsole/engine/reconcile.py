@@ -11,17 +11,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-import psycopg
 
 from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
-from elconsole.core.types import Role
 from elconsole.engine.connect.session import Session
-from elconsole.engine.connect.translate import error_info, table_error
 from elconsole.engine.extract import rows as extract
 from elconsole.engine.extract.snapshot import begin_snapshot, set_salt
 from elconsole.engine.plan.drift import PlannedColumn
@@ -117,7 +112,7 @@ def _unequal(source: str, table: str, target: str, error: ElconsoleError) -> Rec
         source_rows=None,
         target_rows=None,
         equal=False,
-        error=error_info(error),
+        error=error.info(),
     )
 
 
@@ -137,19 +132,19 @@ def _compare(
         pools.warehouse.session(stop) as warehouse,
         pools.sources[task.source].session(stop) as source,
     ):
-        with _speaking("warehouse", "warehouse"):
+        with warehouse.translated():
             target = _target_side(warehouse, task, stall_timeout_s)
             target_sums = target.sums()
-        with _speaking(task.source, "source"):
+        with source.translated():
             begin_snapshot(source, task)
             if task.settings.hash_columns and hash_salt:
                 set_salt(source, hash_salt)
             origin = _source_side(source, task, stall_timeout_s)
             source_sums = origin.sums()
         differences = _differences(origin, target, source_sums, target_sums)
-        with _speaking("warehouse", "warehouse"):
+        with warehouse.translated():
             warehouse.execute("COMMIT")
-        with _speaking(task.source, "source"):
+        with source.translated():
             source.execute("COMMIT")
     pending, keys = differences
     return ReconciledTable(
@@ -214,9 +209,9 @@ def _differences(
     )
     pending, keys = 0, set[str]()
     for batch in _batches(unlike, source_sums, target_sums):
-        with _speaking("warehouse", "warehouse"):
+        with target.session.translated():
             loaded = _by_key(target.rows_of(batch))
-        with _speaking(origin.session.server.name, "source"):
+        with origin.session.translated():
             present = _by_key(origin.rows_of(batch))
         for key in loaded.keys() | present.keys():
             checksums, is_pending = present.get(key, ([], False))
@@ -255,12 +250,3 @@ def _batches(buckets: Sequence[int], source_sums: Sums, target_sums: Sums) -> It
 
 def _total(sums: Sums) -> int:
     return sum(count for count, _ in sums.values())
-
-
-@contextmanager
-def _speaking(name: str, role: Role) -> Iterator[None]:
-    """Translate psycopg's errors in the name of one server."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise table_error(error, name, role) from error

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import psycopg
 from psycopg.rows import class_row
 
 from elconsole.core import results
@@ -21,7 +20,6 @@ from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
 from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.connect.translate import error_info, table_error
 from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import read_targets
@@ -191,7 +189,7 @@ class PostgresEngine:
                     table=one.label,
                     target=one.target if isinstance(one, Refused) else one.target_text,
                     changes=() if isinstance(one, Refused) else one.changes,
-                    error=error_info(one.error) if isinstance(one, Refused) else None,
+                    error=one.error.info() if isinstance(one, Refused) else None,
                 )
                 for one in planned
             )
@@ -217,7 +215,7 @@ class PostgresEngine:
 
         planned = self._planned(results.SyncRequest())
         silent = {one.source: one.error for one in planned if is_unreachable(one)}
-        unasked = tuple((name, error_info(error)) for name, error in silent.items())
+        unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
         with self._warehouse() as session:
             if not ledger_version(session):
@@ -241,11 +239,8 @@ class PostgresEngine:
 
     @contextmanager
     def _warehouse(self) -> Iterator[Session]:
-        try:
-            with (
-                self._pools.warehouse.session() as session,
-                session.attended(self.settings.stall_timeout),
-            ):
-                yield session
-        except psycopg.Error as error:
-            raise table_error(error, WAREHOUSE, "warehouse") from error
+        with (
+            self._pools.warehouse.session() as session,
+            session.attended(self.settings.stall_timeout),
+        ):
+            yield session

@@ -69,8 +69,7 @@ class ObservedEngine:
             return
         from elconsole.report import documents
 
-        known = results.ErrorInfo(error.kind, error.message, error.hint, error.sqlstate)
-        self._notifier.ended({"status": "failed", **documents.failure("tables", known)})
+        self._notifier.ended({"status": "failed", **documents.failure("tables", error.info())})
 
     def _tell(self, detail: results.RunDetail, signals: list[QualitySignal]) -> None:
         if self._notifier is None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-import psycopg
 from psycopg.rows import class_row
 
 from elconsole.core.errors import ElconsoleError
@@ -15,7 +14,6 @@ from elconsole.core.results import ConnectionHealth
 from elconsole.engine.catalog.source import SourceRelation, choose
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
-from elconsole.engine.connect.translate import connection_error, error_info, table_error
 from elconsole.engine.sql.statements import statement
 
 STANDBY_LAG_S = 60.0
@@ -40,21 +38,14 @@ def probe(
             session.within(server.connect_timeout_s),
         ):
             return _ask(session, degraded_ms, missing_privileges, now)
-    except psycopg.Error as error:
-        fault: ElconsoleError = (
-            table_error(error, server.name, server.role)
-            if error.sqlstate
-            else connection_error(error, server.name, server.role, server.address)
-        )
     except ElconsoleError as error:
-        fault = error
-    return ConnectionHealth(
-        name=server.name,
-        role=server.role,
-        status="down",
-        checked_at=now,
-        error=error_info(fault),
-    )
+        return ConnectionHealth(
+            name=server.name,
+            role=server.role,
+            status="down",
+            checked_at=now,
+            error=error.info(),
+        )
 
 
 def _ask(

@@ -1,4 +1,11 @@
-"""Sessions kept for their next user, one pool a server."""
+"""Sessions kept for their next user, one pool a server.
+
+Not psycopg_pool's: it connects in threads of its own, two or more a server, and so cannot
+tell whoever waits why it could not. It asks a server that refuses twice, and raises
+PoolTimeout when the time is up; replaces a session thrown away, wanted or not; lends again
+one that came back in a transaction, with its advisory locks; and takes seconds to find out
+that a server was restarted. `tests/engine/connect/test_psycopg_pool.py` shows each.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from elconsole.core.errors import Cancelled, ElconsoleError
 from elconsole.core.record import record
 from elconsole.engine.connect.server import Server
-from elconsole.engine.connect.session import STOP_POLL_S, Session, _is_readable, open_session
+from elconsole.engine.connect.session import STOP_POLL_S, Session, open_session
 from elconsole.engine.connect.translate import TOO_MANY_STATE
 
 
@@ -32,6 +39,8 @@ class Pool:
     def session(self, stop: threading.Event | None = None) -> Iterator[Session]:
         """Lend a session; one that comes back broken or mid-transaction is thrown away.
 
+        psycopg's errors leave as ours, in the words of this pool's server: who uses the
+        sessions of two at once puts `Session.translated` around the statements of each.
         Where the server takes no more connections, whoever has a stop flag waits for a
         session of this pool to come back."""
         session = self._lend(stop)
@@ -39,7 +48,8 @@ class Pool:
         session.deadline = None
         try:
             try:
-                yield session
+                with session.translated():
+                    yield session
             except BaseException:
                 # It may hold an advisory lock or settings of what failed.
                 session.abandon()
@@ -82,8 +92,10 @@ class Pool:
         with self._lock:
             while self._idle:
                 session = self._idle.pop()
-                if not session.closed and not _was_dropped(session):
+                # Of an idle session, the server's end is all there is to read.
+                if not session.closed and not session.is_readable():
                     return session
+                session.abandon()
         return None
 
     def _give_back(self, session: Session) -> None:
@@ -119,11 +131,3 @@ class Pools:
     def close(self) -> None:
         for pool in (*self.sources.values(), self.warehouse):
             pool.close()
-
-
-def _was_dropped(session: Session) -> bool:
-    """Whether the server hung up meanwhile: an idle socket that is readable holds an EOF."""
-    if not _is_readable(session):
-        return False
-    session.abandon()
-    return True

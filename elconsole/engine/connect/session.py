@@ -27,13 +27,16 @@ from elconsole.engine.connect.server import (
     UNLESS_REFUSED,
     Server,
 )
-from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error
+from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error, statement_error
 
 _RV = TypeVar("_RV")
 
 CATALOG_TIMEOUT_S = 30.0
+"""For statements that only look something up or change catalogs."""
 CANCEL_GRACE_S = 0.4
+"""How long an abandoned session's server may take to hear of it."""
 STOP_POLL_S = 0.1
+"""How often a wait that nothing can interrupt looks at the stop flag."""
 
 
 class Session(psycopg.Connection[tuple[Any, ...]]):
@@ -106,6 +109,24 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         finally:
             self.deadline = outer
 
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Let psycopg's errors inside leave as ours, in the words of this session's server."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.told(error) from error
+
+    def told(self, error: psycopg.Error) -> ElconsoleError:
+        """An error of this session as ours."""
+        return statement_error(error, self.server)
+
+    def is_readable(self) -> bool:
+        """Whether something came in unasked: an idle session's end, most likely."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
     def abandon(self) -> None:
         """End whatever runs, without waiting for a server that may hang."""
         with contextlib.suppress(Exception):
@@ -136,7 +157,7 @@ def _check_at_work(session: Session) -> None:
             return
         raise Stalled(f"{name} does not answer any more: {error}", hint=hint) from error
     # An answer may have come while the question was on its way.
-    if row is None and not _is_readable(session):
+    if row is None and not session.is_readable():
         raise Stalled(f"{name} lost the session that was at work", hint=hint)
 
 
@@ -161,7 +182,7 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
     try:
         session = _connect(parameters, stop)
     except psycopg.Error as error:
-        raise connection_error(error, server.name, server.role, server.address) from error
+        raise connection_error(error, server) from error
     session.server = server
     session.stop = stop
     try:
@@ -171,7 +192,7 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         session.abandon()
         if stop is not None and stop.is_set():
             raise Cancelled("the sync was stopped") from None
-        raise connection_error(error, server.name, server.role, server.address) from error
+        raise connection_error(error, server) from error
     except BaseException:
         session.abandon()
         raise
@@ -236,9 +257,3 @@ def _settle(session: Session, server: Server) -> None:
         f" AS wanted (name, value) WHERE {UNLESS_REFUSED}",
         [list(wanted), list(wanted.values())],
     )
-
-
-def _is_readable(session: Session) -> bool:
-    poll = select.poll()
-    poll.register(session.fileno(), select.POLLIN)
-    return bool(poll.poll(0))

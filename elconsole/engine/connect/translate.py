@@ -1,4 +1,6 @@
-"""From psycopg's errors to ours, in one place: which are transient, and what to do next."""
+"""From psycopg's errors to ours, in one place: which are transient, and what to do next.
+
+Sessions and their pool call it (`Session.translated`); nobody else needs to."""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import psycopg
 
 from elconsole.core.errors import (
     AccessRefused,
+    DatabaseUnavailable,
     DiskFull,
     ElconsoleError,
     PermissionMissing,
@@ -15,7 +18,7 @@ from elconsole.core.errors import (
     TransientFault,
     WarehouseUnavailable,
 )
-from elconsole.core.types import ErrorInfo, Role
+from elconsole.engine.connect.server import Server
 
 REFUSALS = (
     "password authentication failed",
@@ -47,10 +50,10 @@ def server_words(error: psycopg.Error) -> str:
     return " ".join(words.split())
 
 
-def connection_error(error: psycopg.Error, name: str, role: Role, address: str) -> ElconsoleError:
+def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
     """A failed connection: told apart by what the person must do about it."""
     words = server_words(error)
-    what = f"{name}: cannot connect to {address}: {words}"
+    what = f"{server.name}: cannot connect to {server.address}: {words}"
     state = error.sqlstate
     if "unsupported startup parameter" in words or "prepared statement" in words:
         return ServerUnsupported(
@@ -67,7 +70,7 @@ def connection_error(error: psycopg.Error, name: str, role: Role, address: str) 
             " which settings are used",
             sqlstate=state,
         )
-    kind = SourceUnavailable if role == "source" else WarehouseUnavailable
+    kind = _unavailable(server)
     if state == TOO_MANY_STATE or any(sign in words for sign in TOO_MANY):
         return kind(
             what,
@@ -84,18 +87,15 @@ def connection_error(error: psycopg.Error, name: str, role: Role, address: str) 
     )
 
 
-def table_error(error: psycopg.Error, name: str, role: Role) -> ElconsoleError:
-    """An error during a table's sync, in the words of the server that raised it.
-
-    `name` is the server's: `springs`, `warehouse`."""
-    state = error.sqlstate
+def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
+    """A failed statement, or a connection that broke, in the words of its server."""
+    name, state = server.name, error.sqlstate
     what = f"{name}: {server_words(error)}"
     if state in DISK_FULL_STATES:
         return DiskFull(what, hint=f"free disk space on {name}, then sync again", sqlstate=state)
     if state is None and isinstance(error, psycopg.OperationalError):
-        kind = SourceUnavailable if role == "source" else WarehouseUnavailable
-        return kind(what, hint=f"see whether {name} restarts; `elconsole check`")
-    if state == "55P03" and role == "source":
+        return _unavailable(server)(what, hint=f"see whether {name} restarts; `elconsole check`")
+    if state == "55P03" and server.role == "source":
         return TransientFault(
             what,
             hint="another session locks the table even against readers (ALTER TABLE, TRUNCATE,"
@@ -117,6 +117,10 @@ def table_error(error: psycopg.Error, name: str, role: Role) -> ElconsoleError:
     return ServerError(what, hint=_hint(error), sqlstate=state)
 
 
+def _unavailable(server: Server) -> type[DatabaseUnavailable]:
+    return SourceUnavailable if server.role == "source" else WarehouseUnavailable
+
+
 def _hint(error: psycopg.Error) -> str | None:
     state = error.sqlstate or ""
     if state == "22P05":
@@ -130,8 +134,3 @@ def _hint(error: psycopg.Error) -> str | None:
             " where primary_key in settings names it, name columns that are never NULL"
         )
     return error.diag.message_hint
-
-
-def error_info(error: ElconsoleError) -> ErrorInfo:
-    """The error as ledger and reports carry it."""
-    return ErrorInfo(error.kind, error.message, error.hint, error.sqlstate)

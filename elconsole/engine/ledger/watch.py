@@ -6,14 +6,12 @@ import select
 import threading
 from collections.abc import Iterator, Sequence
 
-import psycopg
 from psycopg import sql
 
 from elconsole.core.errors import Cancelled
 from elconsole.core.results import RunDetail, RunSummary
 from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import Session, open_session
-from elconsole.engine.connect.translate import table_error
 from elconsole.engine.ledger import runs
 from elconsole.engine.sql.names import CHANNEL
 
@@ -29,26 +27,29 @@ def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
     except Cancelled:
         return
     try:
-        session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
-        shown: dict[str, RunDetail] = {}
-        done: RunSummary | None = None
-        while not stop.is_set():
-            going_on = [run_id for run_id, one in shown.items() if not _settled(one)]
-            found = runs.read_newest(session, going_on, done)
-            for detail in found:
-                if shown.get(detail.run.run_id) != detail:
-                    yield detail
-                elif _settled(detail):
-                    # Nothing came after its end: its tables need not be read again.
-                    done = detail.run
-            shown = _worth_keeping(shown, found)
-            _wait(session, stop)
+        with session.translated():
+            yield from _watch(session, stop)
     except Cancelled:
         return
-    except psycopg.Error as error:
-        raise table_error(error, "warehouse", "warehouse") from error
     finally:
         session.abandon()
+
+
+def _watch(session: Session, stop: threading.Event) -> Iterator[RunDetail]:
+    session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+    shown: dict[str, RunDetail] = {}
+    done: RunSummary | None = None
+    while not stop.is_set():
+        going_on = [run_id for run_id, one in shown.items() if not _settled(one)]
+        found = runs.read_newest(session, going_on, done)
+        for detail in found:
+            if shown.get(detail.run.run_id) != detail:
+                yield detail
+            elif _settled(detail):
+                # Nothing came after its end: its tables need not be read again.
+                done = detail.run
+        shown = _worth_keeping(shown, found)
+        _wait(session, stop)
 
 
 def _settled(detail: RunDetail) -> bool:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
-
-import psycopg
 
 from elconsole.core.record import record
 from elconsole.core.types import Strategy
 from elconsole.engine.connect.session import Session
-from elconsole.engine.connect.translate import table_error
 from elconsole.engine.extract.pump import Progress, Transferred
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.quality.statements import QualityTarget
@@ -87,19 +83,3 @@ def hook_result(moved: Transferred, rows_written: int) -> HookResult:
         bytes=moved.bytes,
         extract_seconds=moved.extract_seconds,
     )
-
-
-@contextlib.contextmanager
-def warehouse_side() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        raise table_error(error, "warehouse", "warehouse") from error
-
-
-@contextlib.contextmanager
-def source_side(task: TableTask) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        raise table_error(error, task.source, "source") from error

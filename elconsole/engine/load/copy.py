@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 
 from elconsole.core.errors import ElconsoleError
-from elconsole.engine.connect.translate import table_error
+from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.pump import (
     Openings,
     Progress,
@@ -62,7 +62,6 @@ def copy_part(
     lazy: bool = False,
     openings: Openings | None = None,
 ) -> Transferred:
-    task = context.task
     try:
         return transfer(
             context.source,
@@ -75,16 +74,16 @@ def copy_part(
             openings=openings,
         )
     except SourceFault as fault:
-        raise _cause(fault, task.source, "source") from fault
+        raise _told(fault, context.source) from fault
     except TargetFault as fault:
-        raise _cause(fault, "warehouse", "warehouse") from fault
+        raise _told(fault, context.warehouse) from fault
 
 
 def _unreported(_rows: int, _bytes: int) -> None:
     """Keys of a sweep are no rows of the table."""
 
 
-def _cause(fault: Exception, name: str, role: str) -> ElconsoleError:
-    cause = fault.__cause__
-    assert isinstance(cause, psycopg.Error)
-    return table_error(cause, name, "source" if role == "source" else "warehouse")
+def _told(fault: SourceFault | TargetFault, session: Session) -> ElconsoleError:
+    """What the fault's own server said."""
+    assert isinstance(fault.__cause__, psycopg.Error)
+    return session.told(fault.__cause__)

@@ -14,7 +14,6 @@ from elconsole.engine.load.context import (
     LoadContext,
     LoadResult,
     hook_result,
-    source_side,
 )
 from elconsole.engine.load.copy import copy, ending
 from elconsole.engine.plan.task import known_target
@@ -32,7 +31,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     sweeping = task.settings.deletes == "sweep"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
     condition = rows.changed_since(task, snapshot)
-    with source_side(task):
+    with context.source.translated():
         statements = rows.copy_statements(context.source, task, snapshot, condition)
     moved = copy(
         context,
@@ -115,7 +114,7 @@ def _lost_nothing(context: LoadContext, leaf: str, *, staged: bool) -> bool:
     task, source, warehouse = context.task, context.source, context.warehouse
     if task.strategy != "xmin" or task.settings.where:
         return False
-    with source_side(task), source.attended(context.stall_timeout_s):
+    with source.translated(), source.attended(context.stall_timeout_s):
         theirs = source.execute(rows.count_statement(task).encode()).fetchone()
     with warehouse.attended(context.stall_timeout_s):
         ours = warehouse.execute(merge.count_statement(task, leaf, staged).encode()).fetchone()
@@ -123,13 +122,13 @@ def _lost_nothing(context: LoadContext, leaf: str, *, staged: bool) -> bool:
 
 
 def _end_snapshot(context: LoadContext) -> None:
-    with source_side(context.task), context.source.within(CATALOG_TIMEOUT_S):
+    with context.source.translated(), context.source.within(CATALOG_TIMEOUT_S):
         context.source.execute("COMMIT")
 
 
 def _copy_keys(context: LoadContext, snapshot: Snapshot, *, begun: bool) -> Transferred:
     task = context.task
-    with source_side(task):
+    with context.source.translated():
         statements = rows.keys_statements(context.source, task, snapshot)
     create = merge.create_key_stage(task)
     return copy(

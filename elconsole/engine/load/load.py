@@ -19,7 +19,7 @@ from elconsole.engine.extract.snapshot import (
     check_continuity,
     set_salt,
 )
-from elconsole.engine.load.context import LoadContext, LoadResult, source_side, warehouse_side
+from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.load.incremental import merge_changes
 from elconsole.engine.load.refresh import may_begin_at_once, refresh, refresh_at_once
 from elconsole.engine.publish.lock import TableLock
@@ -33,7 +33,7 @@ def load_table(context: LoadContext) -> LoadResult:
     Raises the `elconsole.core.errors` of whichever side failed, or NotAtOnce before it did
     anything; on any error the sessions are left for the caller to throw away."""
     lock = TableLock(context.warehouse, context.task, context.run_id)
-    with warehouse_side():
+    with context.warehouse.translated():
         if may_begin_at_once(context):
             result = refresh_at_once(context, lock)
         else:
@@ -46,7 +46,7 @@ def load_table(context: LoadContext) -> LoadResult:
 
 def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
-    with source_side(task):
+    with source.translated():
         snapshot = begin_snapshot(source, task)
         if task.settings.hash_columns and context.hash_salt:
             set_salt(source, context.hash_salt)

@@ -17,7 +17,6 @@ from elconsole.engine.load.context import (
     LoadResult,
     NotAtOnce,
     hook_result,
-    source_side,
 )
 from elconsole.engine.load.copy import copy, copy_part, ending
 from elconsole.engine.plan.task import TableTask, known_target
@@ -66,7 +65,7 @@ def refresh(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> LoadRe
     leaf = NewLeaf.of(context.task)
     for leftover in lock.leftovers:
         storage.try_drop(context.warehouse, storage.drop_leaf(leftover))
-    with source_side(context.task):
+    with context.source.translated():
         statements = rows.copy_statements(context.source, context.task, snapshot, None)
     moved = copy(context, ending(statements), leaf.copy_in, leaf.create)
     return _publish_leaf(context, snapshot, lock, leaf, moved)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from elconsole.core.errors import Cancelled
 from elconsole.core.results import PlannedTable, TableRun
-from elconsole.engine.connect.translate import error_info
 from elconsole.engine.plan.task import Refused, TableTask
 
 
@@ -16,7 +15,7 @@ def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
             target=planned.target,
             mode=planned.mode,
             strategy=planned.strategy,
-            error=error_info(planned.error),
+            error=planned.error.info(),
         )
     return PlannedTable(
         source=planned.source,
@@ -51,7 +50,7 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
             mode=planned.mode,
             strategy=planned.strategy,
             status="cancelled" if isinstance(planned.error, Cancelled) else "failed",
-            error=error_info(planned.error),
+            error=planned.error.info(),
         )
     return TableRun(
         source=planned.source,

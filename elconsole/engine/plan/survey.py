@@ -7,15 +7,12 @@ from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from elconsole.config.keys import nearest
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches, read_source
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
-from elconsole.engine.connect.translate import table_error
 from elconsole.engine.ledger.names import TableKey
 
 if TYPE_CHECKING:
@@ -112,8 +109,6 @@ def _guarded(
                 return read_source(session, one.settings.tables, one.settings.exclude)
         except ElconsoleError as error:
             return error
-        except psycopg.Error as error:
-            return table_error(error, one.name, "source")
 
     return read
 

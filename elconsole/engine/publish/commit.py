@@ -78,7 +78,7 @@ def was_published(
                 raise TransientFault("warehouse: the broken session's lock is still held")
         except Cancelled:
             raise
-        except (psycopg.Error, ElconsoleError):
+        except ElconsoleError:
             if time.monotonic() > deadline:
                 raise
         rest(POLL_S)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-import psycopg
-
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.results import QualityRequest
 from elconsole.engine.load.context import LoadResult
@@ -31,7 +29,7 @@ def judge(
         _raise_signals(
             context, recorder, as_published(quality, context.run_id, result.extracted_at)
         )
-    except (psycopg.Error, ElconsoleError) as error:
+    except ElconsoleError as error:
         LOG.warning("%s.%s: pass rates not judged: %s", quality.source, quality.table, error)
     except Exception:
         LOG.exception("%s.%s: pass rates not judged", quality.source, quality.table)

@@ -25,7 +25,6 @@ from elconsole.core.events import (
 from elconsole.core.fold import fold, fold_table
 from elconsole.core.results import RunDetail, TableRun
 from elconsole.core.types import RunStatus, TableStatus
-from elconsole.engine.connect.translate import error_info
 from elconsole.engine.extract.pump import Transferred
 from elconsole.engine.load.context import LoadResult
 from elconsole.engine.plan.task import TableTask
@@ -140,7 +139,7 @@ class Recorder:
                 target=table.target,
                 status="failed" if will_retry else _outcome(error),
                 attempt=table.attempts,
-                error=error_info(error),
+                error=error.info(),
                 will_retry=will_retry,
             )
         )

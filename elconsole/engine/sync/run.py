@@ -26,7 +26,6 @@ from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import beside
 from elconsole.engine.connect.pool import Pools
 from elconsole.engine.connect.session import Session, open_session
-from elconsole.engine.connect.translate import table_error
 from elconsole.engine.ledger import runs
 from elconsole.engine.ledger.names import can_spell
 from elconsole.engine.ledger.schema import prepare_warehouse
@@ -80,13 +79,12 @@ class SyncRun:
         except ElconsoleError as error:
             return self._broken(selected, error)
         try:
-            return self._run(session, surveyed())
+            with session.translated():
+                return self._run(session, surveyed())
         except UsageError:
             raise
         except ElconsoleError as error:
             return self._broken(selected, error)
-        except psycopg.Error as error:
-            return self._broken(selected, table_error(error, "warehouse", "warehouse"))
         finally:
             session.abandon()
 

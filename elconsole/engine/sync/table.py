@@ -9,12 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-import psycopg
-
 from elconsole.core.errors import Cancelled, ElconsoleError
 from elconsole.engine.catalog.warehouse import WarehouseState, read_state
 from elconsole.engine.connect.session import Session
-from elconsole.engine.connect.translate import table_error
 from elconsole.engine.load.context import LoadContext, LoadResult, NotAtOnce
 from elconsole.engine.load.load import load_table
 from elconsole.engine.plan.plan import plan_tables
@@ -191,8 +188,5 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
 
 
 def _read_state(context: RunContext) -> WarehouseState:
-    try:
-        with context.pools.warehouse.session(context.stop) as session:
-            return read_state(session, context.schema)
-    except psycopg.Error as error:
-        raise table_error(error, "warehouse", "warehouse") from error
+    with context.pools.warehouse.session(context.stop) as session:
+        return read_state(session, context.schema)

@@ -30,7 +30,7 @@ def error_info(error: BaseException) -> ErrorInfo:
     from elconsole.core.types import ErrorInfo
 
     if isinstance(error, ElconsoleError):
-        return ErrorInfo(error.kind, str(error), error.hint, error.sqlstate)
+        return error.info()
     return ErrorInfo("internal", f"{type(error).__name__}: {error}", "See the log file.")
 
 

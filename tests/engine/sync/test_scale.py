@@ -15,10 +15,9 @@ import pytest
 
 from elconsole.config.grants import source_grants, warehouse_grants
 from elconsole.config.models import Settings
-from elconsole.core.errors import Cancelled, ElconsoleError
+from elconsole.core.errors import ElconsoleError
 from elconsole.core.results import RunDetail, SyncRequest, TableRun
 from elconsole.core.types import ErrorInfo
-from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import Session, open_session
 from elconsole.engine.extract.pump import BLOCK_BYTES
@@ -186,47 +185,6 @@ def test_workers_share_the_connections_that_a_role_may_have(
     assert [table.error for table in detail.tables] == [None] * tables
 
 
-def test_who_is_refused_a_connection_takes_the_next_that_comes_back(limited: Pool) -> None:
-    with limited.session(threading.Event()) as first:
-        backend = first.info.backend_pid
-        got = _in_thread(lambda: _backend_of(limited, threading.Event()))
-        with pytest.raises(queue.Empty):
-            got.get(timeout=0.5)
-    assert got.get(timeout=PATIENCE_S) == backend
-
-
-def test_a_second_connection_of_one_thread_is_refused_and_not_waited_for(limited: Pool) -> None:
-    stop = threading.Event()
-    with limited.session(stop), pytest.raises(ElconsoleError) as refused, limited.session(stop):
-        pass
-    assert refused.value.sqlstate == "53300"
-    assert "workers" in str(refused.value.hint)
-
-
-def test_a_session_that_comes_back_in_a_transaction_is_lent_no_more(
-    make_database: MakeDatabase, make_role: MakeRole
-) -> None:
-    # The role has room for two: the server may not have seen the first one's end yet.
-    pool = Pool(
-        Server("plant", "source", make_database().as_role(make_role("free")), "here", 10.0), 4
-    )
-    with pool.session() as session:
-        first = session.info.backend_pid
-    assert _backend_of(pool, threading.Event()) == first
-    with pool.session() as session:
-        session.execute("BEGIN")
-    assert _backend_of(pool, threading.Event()) != first
-    pool.close()
-
-
-def test_waiting_for_a_connection_ends_when_the_sync_is_stopped(limited: Pool) -> None:
-    stop = threading.Event()
-    with limited.session(threading.Event()):
-        got = _in_thread(lambda: _backend_of(limited, stop))
-        stop.set()
-        assert isinstance(got.get(timeout=PATIENCE_S), Cancelled)
-
-
 def test_a_source_that_pauses_holds_up_no_other_table(site: Site) -> None:
     """Its thread waits without the interpreter's lock: other tables, and this test, go on."""
     site.make_tables(range(1))
@@ -241,20 +199,6 @@ def test_a_source_that_pauses_holds_up_no_other_table(site: Site) -> None:
         site.to_source.go_on()
         assert others.run.status == "succeeded"
         assert got.get(timeout=PATIENCE_S) == "succeeded"
-
-
-@pytest.fixture
-def limited(make_database: MakeDatabase, make_role: MakeRole) -> Iterator[Pool]:
-    """A pool whose role may have one connection."""
-    role = make_role("limited", "LOGIN CONNECTION LIMIT 1")
-    pool = Pool(Server("plant", "source", make_database().as_role(role), "here", 10.0), 4)
-    yield pool
-    pool.close()
-
-
-def _backend_of(pool: Pool, stop: threading.Event) -> int:
-    with pool.session(stop) as session:
-        return session.info.backend_pid
 
 
 def _in_thread(act: Callable[[], object]) -> queue.SimpleQueue[object]:
