@@ -323,7 +323,7 @@ def test_names_of_any_shape_are_quoted(
         target_schema="raw",
         target_table='50% off"; DROP',
         definition=Definition(status="Status %s", passed=("o'k",), time="when", by=("a{b}",)),
-        version="1",
+        content_run_id="1",
     )
     rows = ask(connection, target).tables[0].rows
     assert [(row.value, row.passed) for row in rows] == [("1", 1), ("2", 0)]
