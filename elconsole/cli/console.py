@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from elconsole.ui.console.options import ConsoleOptions, Welcome
 
 
+def dashboard(session: Session) -> int:
+    """What elconsole does without a command; with `--headless` there is none."""
+    if not session.options.headless:
+        return open_console(session, None)
+    from elconsole.cli.commands import PROGRAM
+    from elconsole.cli.parser import help_of
+
+    session.output.failure(help_of(PROGRAM))
+    return errors.EXIT_USAGE
+
+
 def open_console(session: Session, request: SyncRequest | None) -> int:
     """Open the dashboard, with `request` started at once; needs a terminal.
 

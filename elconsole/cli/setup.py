@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from elconsole.cli.compose import Session
 
 
-def init(session: Session, path: Path) -> int:
+def version(session: Session) -> int:
+    """Print which elconsole this is."""
+    from importlib.metadata import version
+
+    session.output.result(f"elconsole {version('elconsole')}")
+    return errors.EXIT_OK
+
+
+def init(session: Session, *, path: Path) -> int:
     """Write the commented configuration file; never over another."""
     from elconsole.config.template import write_template
 
@@ -49,7 +57,7 @@ def config(session: Session) -> int:
     return errors.EXIT_OK
 
 
-def serve(session: Session, host: str, port: int, *, public: bool) -> int:
+def serve(session: Session, *, host: str, port: int, public: bool) -> int:
     """Serve the dashboard to browsers until interrupted; by default of this machine only.
 
     Raises UsageError without the extra `web`, and for an address that others can reach
