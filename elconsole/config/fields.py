@@ -101,7 +101,6 @@ Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=
 Duration = Annotated[Text, AfterValidator(_duration)]
 Interval = Annotated[str, BeforeValidator(_off_or_duration)]
 Lookback = Annotated[Text, BeforeValidator(_number_or_text)]
-Mode = Literal["full", "incremental"]
-Strategy = Literal["xmin", "cursor"]
+IncrementalStrategy = Literal["xmin", "cursor"]
 Deletes = Literal["ignore", "sweep"]
 Colour = Literal["blue", "green", "amber", "red"]

@@ -20,14 +20,13 @@ from elconsole.config.fields import (
     Duration,
     Fraction,
     Host,
+    IncrementalStrategy,
     Interval,
     Lookback,
-    Mode,
     Names,
     Port,
     Seconds,
     Secret,
-    Strategy,
     Text,
     WebAddress,
     Whole,
@@ -35,6 +34,7 @@ from elconsole.config.fields import (
 )
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.safe_text import clean_text
+from elconsole.core.types import Mode
 
 
 class _Model(BaseModel):
@@ -93,7 +93,7 @@ class TableSettings(_Model):
 
     mode: Mode = "full"
     """`full` reads everything each time, `incremental` what changed."""
-    strategy: Strategy = "xmin"
+    strategy: IncrementalStrategy = "xmin"
     """How incremental finds changes: row versions (`xmin`) or a `cursor` column."""
     cursor: Text | None = None
     """Column that grows with every change (strategy cursor)."""
@@ -181,7 +181,7 @@ class SourceSettings(ConnectionSettings):
     """Names or globs left out again."""
     mode: Mode = "full"
     """Default of this source's tables."""
-    strategy: Strategy = "xmin"
+    strategy: IncrementalStrategy = "xmin"
     """Default of this source's tables."""
     lookback: Lookback | None = None
     """Default of this source's tables."""

@@ -27,7 +27,7 @@ _STOPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 """Fast, immediate, and the kernel's way, each with the seconds it is given."""
 
 
-class Server:
+class Postmaster:
     """A postmaster: our own child or one that a killed watcher left behind."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ def keep(spec: dict[str, Any], answer: int) -> None:
     keeper = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(keeper, fcntl.LOCK_EX)
     users = os.open(folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    server = Server(spec)
+    server = Postmaster(spec)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, _leave)
     try:
@@ -168,7 +168,7 @@ def keep(spec: dict[str, Any], answer: int) -> None:
         fcntl.flock(keeper, fcntl.LOCK_UN)
 
 
-def _follow(server: Server, stopping: threading.Event, spec: dict[str, Any]) -> None:
+def _follow(server: Postmaster, stopping: threading.Event, spec: dict[str, Any]) -> None:
     """End with a server that ends by itself, so that the next user starts another."""
     server.wait()
     if not stopping.is_set():

@@ -37,17 +37,10 @@ from elconsole.core.results import (
     TableDrift,
 )
 from tests.cli.commandline import CommandLine
-from tests.fakes.engine import (
-    DENIED,
-    LOCKED,
-    PEN_QUALITY,
-    REFUSED,
-    WIDENED,
-    FakeEngine,
-    failing,
-    quality_row,
-    unreachable,
-)
+from tests.fakes.engine import FakeEngine
+from tests.fakes.plans import WIDENED
+from tests.fakes.plant import DENIED, LOCKED, REFUSED, down, failing, slow, unreachable
+from tests.fakes.quality import PEN_QUALITY, quality_row
 
 pytestmark = pytest.mark.unit
 
@@ -157,14 +150,14 @@ def test_a_dry_run_of_a_table_that_can_t_be_synced_fails() -> None:
 
 
 def test_check_exits_3_when_one_connection_is_down() -> None:
-    ended = CommandLine(FakeEngine(down={"springs": REFUSED})).run("check")
+    ended = CommandLine(FakeEngine(health={"springs": down("springs")})).run("check")
     assert ended.code == 3
     assert "springs" in ended.out
-    assert ended.err.startswith("error: springs: connection to localhost:5434 refused")
+    assert "port 5434 failed: Connection refused" in ended.err
 
 
 def test_check_exits_0_when_one_connection_is_slow() -> None:
-    ended = CommandLine(FakeEngine(latency_ms={"springs": 480})).run("check")
+    ended = CommandLine(FakeEngine(health={"springs": slow("springs")})).run("check")
     assert ended.code == 0
     assert "degraded" in ended.out
 

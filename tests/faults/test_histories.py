@@ -173,7 +173,7 @@ class Killer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
         self.pair = pair
         self.kills: list[str] = []
-        execute, record, write = Session.execute, ledger_entry.table_records, merge.write
+        execute, record, write = Session.execute, ledger_entry.table_entry, merge.write
 
         def killing_execute(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
             if is_publishing(session, query):
@@ -191,7 +191,7 @@ class Killer:
             return write(session, *rest, **options)
 
         monkeypatch.setattr(Session, "execute", killing_execute)
-        monkeypatch.setattr(ledger_entry, "table_records", killing_record)
+        monkeypatch.setattr(ledger_entry, "table_entry", killing_record)
         monkeypatch.setattr(merge, "write", killing_write)
 
     def strike(self, session: Session, *places: str) -> None:

@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console.options import ConsoleOptions
 from elconsole.ui.pages.bars import KeyBar, TopBar
-from tests.fakes import console as fake
+from tests.fakes.engine import FakeEngine, operated
+from tests.fakes.plant import CONNECTIONS, NOW
 
 PATIENCE_S = 60.0
 QUIET_PAUSES = 5
@@ -23,15 +24,15 @@ class PatientConsole(ConsoleApp):
     NOTIFICATION_TIMEOUT = PATIENCE_S * 100
 
 
-def console(engine: fake.FakeEngine | None = None, **options: Any) -> ConsoleApp:
+def console(engine: FakeEngine | None = None, **options: Any) -> ConsoleApp:
     """A console on a fake engine, with the clock standing still."""
-    used = engine if engine is not None else fake.FakeEngine()
+    used = engine if engine is not None else operated()
     given: dict[str, Any] = {
         "engine_factory": lambda: used,
-        "connections": fake.CONNECTIONS,
+        "connections": CONNECTIONS,
         "environment": "pen plant",
         "colour": "blue",
-        "clock": lambda: fake.NOW,
+        "clock": lambda: NOW,
         "tick_s": 0.0,
         # No second probe comes in a test, however slow the machine.
         "probe_every_s": 3600.0,
@@ -59,7 +60,7 @@ async def settle(pilot: Pilot[Any]) -> None:
 def held(app: ConsoleApp) -> set[str]:
     """What never ends by itself: probes that a test holds back, a watch that sees no run."""
     engine = app.questions.engine
-    if not isinstance(engine, fake.FakeEngine):
+    if not isinstance(engine, FakeEngine):
         return set()
     endless = {"watch"} if not engine.watched else set()
     return endless | {f"probe-{name}" for name in engine.hung}

@@ -60,7 +60,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
             while True:
                 ready = yield waits_for
                 if not ready:
-                    self.check()
+                    self.raise_if_over()
                 waits_for = gen.send(ready)
         except StopIteration as finished:
             result: _RV = finished.value
@@ -71,7 +71,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         """The database's own, as PostgreSQL names it."""
         return self.info.parameter_status("server_encoding") or "UTF8"
 
-    def check(self) -> None:
+    def raise_if_over(self) -> None:
         """Raise Cancelled or Stalled where this session's time is over."""
         if self.stop is not None and self.stop.is_set():
             now = time.monotonic()

@@ -30,7 +30,7 @@ class SourceFault(Exception):
     """The source side of a transfer failed; the cause is the psycopg error."""
 
 
-class TargetFault(Exception):
+class WarehouseFault(Exception):
     """The warehouse side of a transfer failed; the cause is the psycopg error."""
 
 
@@ -52,7 +52,7 @@ class Transferred:
         )
 
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Takes rows and bytes so far, at most ten times a second."""
 Rows = list[tuple[Any, ...]]
 
@@ -73,7 +73,7 @@ def transfer(
     copy_in_sql: bytes,
     *,
     stall_timeout_s: float,
-    on_progress: Progress,
+    on_progress: OnProgress,
     lazy: bool = False,
     openings: Openings | None = None,
 ) -> Transferred:
@@ -83,7 +83,7 @@ def transfer(
     that writes to it, in the same message. With `lazy` the target gets its message with the
     first row, and none at all where there is none.
 
-    Raises SourceFault or TargetFault with the psycopg error as cause, Stalled, Cancelled,
+    Raises SourceFault or WarehouseFault with the psycopg error as cause, Stalled, Cancelled,
     or CountMismatch where the two servers counted differently."""
     pump = _Pump(source, target, copy_in_sql, stall_timeout_s, on_progress)
     return pump.run_lazily(select_sql) if lazy else pump.run(select_sql, openings)
@@ -96,7 +96,7 @@ class _Pump:
         target: Session,
         copy_in_sql: bytes,
         stall_timeout_s: float,
-        on_progress: Progress,
+        on_progress: OnProgress,
     ) -> None:
         self.source, self.target = source, target
         self.copy_in_sql = copy_in_sql
@@ -116,7 +116,7 @@ class _Pump:
 
     def run(self, select_sql: bytes, openings: Openings | None) -> Transferred:
         started = time.monotonic()
-        self._ask(self.into, self.to_target, self.copy_in_sql, TargetFault)
+        self._ask(self.into, self.to_target, self.copy_in_sql, WarehouseFault)
         self._ask(self.out, self.to_source, select_sql, SourceFault)
         answers = self._listen()
         if openings is not None:
@@ -136,7 +136,7 @@ class _Pump:
         if sent == 0:
             self.on_progress(0, 0)
             return Transferred(0, 0, time.monotonic() - started)
-        self._ask(self.into, self.to_target, self.copy_in_sql, TargetFault)
+        self._ask(self.into, self.to_target, self.copy_in_sql, WarehouseFault)
         self._listen()
         self._send(first)
         return self._pump(started, sent)
@@ -170,7 +170,7 @@ class _Pump:
             raise fault from error
 
     def _listen(self) -> list[PGresult]:
-        answers = self._await_copy(self.into, self.from_target, TargetFault)
+        answers = self._await_copy(self.into, self.from_target, WarehouseFault)
         self.listening = True
         return answers
 
@@ -199,7 +199,7 @@ class _Pump:
         now = time.monotonic()
         if now >= self.next_tick:
             self.next_tick = now + TICK_S
-            self.source.check()
+            self.source.raise_if_over()
             self.on_progress(self.rows, self.bytes)
         return more
 
@@ -238,7 +238,7 @@ class _Pump:
             self.into.put_copy_data(block)
             self._flush()
         except psycopg.Error as error:
-            raise TargetFault from error
+            raise WarehouseFault from error
         self.bytes += len(block)
         self.moved_at = time.monotonic()
 
@@ -262,10 +262,10 @@ class _Pump:
             result = self._result(self.into, self.from_target)
             fault = _as_error(result, self.into)
         except psycopg.Error as error:
-            raise TargetFault from error
+            raise WarehouseFault from error
         if STOPPED.decode() in str(fault):
             raise TransientFault("the warehouse interrupted the load", hint="sync again")
-        raise TargetFault from fault
+        raise WarehouseFault from fault
 
     def _heard_notice(self) -> bool:
         """Take what came in; whether it was a notice.
@@ -278,7 +278,7 @@ class _Pump:
             self.into.consume_input()
             self.into.is_busy()
         except psycopg.Error as error:
-            raise TargetFault from error
+            raise WarehouseFault from error
         finally:
             self.into.notice_handler = handler
         return bool(heard)
@@ -291,7 +291,7 @@ class _Pump:
                     self._tick()
                 self.into.consume_input()
         except psycopg.Error as fault:
-            raise TargetFault from fault
+            raise WarehouseFault from fault
 
     def _source_tag(self) -> int:
         try:
@@ -303,7 +303,7 @@ class _Pump:
         try:
             return self._finish(self.into, self.from_target)
         except psycopg.Error as error:
-            raise TargetFault from error
+            raise WarehouseFault from error
 
     def _finish(self, conn: PGconn, readable: select.poll) -> int:
         """The row count of the COPY's tag, once every statement behind it is done too."""
@@ -328,7 +328,7 @@ class _Pump:
 
     def _tick(self) -> None:
         """Nothing moved for a moment: see whether to go on waiting."""
-        self.source.check()
+        self.source.raise_if_over()
         self.on_progress(self.rows, self.bytes)
         silent_s = time.monotonic() - self.moved_at
         if silent_s > self.stall_timeout_s:

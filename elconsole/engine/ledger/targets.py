@@ -48,7 +48,7 @@ class Watermark:
     leaf_oids: tuple[int, ...]
     system_identifier: str | None
     timeline: int | None
-    selection: str
+    choice: str
     source_columns: tuple[str, ...]
     source_numbers: tuple[int, ...]
     """`attnum` of each of them."""
@@ -105,7 +105,7 @@ def _target(
     leaf_oids: list[int],
     system_identifier: str | None,
     timeline: int | None,
-    selection: str,
+    choice: str,
     source_columns: list[str],
     source_numbers: list[int],
     run_id: str,
@@ -120,7 +120,7 @@ def _target(
         tuple(leaf_oids),
         system_identifier,
         timeline,
-        selection,
+        choice,
         tuple(source_columns),
         tuple(source_numbers),
         run_id,

@@ -9,7 +9,7 @@ from datetime import datetime
 from elconsole.core.record import record
 from elconsole.core.types import Strategy
 from elconsole.engine.connect.session import Session
-from elconsole.engine.extract.pump import Progress, Transferred
+from elconsole.engine.extract.pump import OnProgress, Transferred
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.plugins.types import HookResult
@@ -64,7 +64,7 @@ class LoadContext:
     lock_wait_s: float
     started: float
     """Monotonic time at which the table's run began."""
-    on_progress: Progress
+    on_progress: OnProgress
     on_extracted: Callable[[Transferred], None]
     on_commit: Callable[[LoadResult], None]
     """Takes what the COMMIT that follows is to publish."""

@@ -9,11 +9,11 @@ import psycopg
 from elconsole.core.errors import ElconsoleError
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.pump import (
+    OnProgress,
     Openings,
-    Progress,
     SourceFault,
-    TargetFault,
     Transferred,
+    WarehouseFault,
     transfer,
 )
 from elconsole.engine.load.context import LoadContext
@@ -46,7 +46,7 @@ def copy(
     return moved
 
 
-def _after(moved: Transferred, report: Progress) -> Progress:
+def _after(moved: Transferred, report: OnProgress) -> OnProgress:
     def progress(rows: int, size: int) -> None:
         report(moved.rows + rows, moved.bytes + size)
 
@@ -57,7 +57,7 @@ def copy_part(
     context: LoadContext,
     copy_out: str,
     copy_in: str,
-    on_progress: Progress,
+    on_progress: OnProgress,
     *,
     lazy: bool = False,
     openings: Openings | None = None,
@@ -75,7 +75,7 @@ def copy_part(
         )
     except SourceFault as fault:
         raise _told(fault, context.source) from fault
-    except TargetFault as fault:
+    except WarehouseFault as fault:
         raise _told(fault, context.warehouse) from fault
 
 
@@ -83,7 +83,7 @@ def _unreported(_rows: int, _bytes: int) -> None:
     """Keys of a sweep are no rows of the table."""
 
 
-def _told(fault: SourceFault | TargetFault, session: Session) -> ElconsoleError:
+def _told(fault: SourceFault | WarehouseFault, session: Session) -> ElconsoleError:
     """What the fault's own server said."""
     assert isinstance(fault.__cause__, psycopg.Error)
     return session.told(fault.__cause__)

@@ -83,7 +83,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     begun = moved.rows or keys or context.asks_before_publish
     closing = [
         *([] if begun else ["BEGIN"]),
-        ledger_entry.table_records(context, snapshot, result),
+        ledger_entry.table_entry(context, snapshot, result),
         "COMMIT",
     ]
     if known_flags(context, result) is not None and not analyze(context, result):

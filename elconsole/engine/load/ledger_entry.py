@@ -13,7 +13,7 @@ from elconsole.engine.plan.task import known_target
 from elconsole.engine.sql.statements import statement
 
 
-def table_records(context: LoadContext, snapshot: Snapshot, result: LoadResult) -> str:
+def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) -> str:
     """SQL that writes watermark, target and table run: part of the publishing transaction."""
     task = context.task
     target = known_target(task)
@@ -34,7 +34,7 @@ def table_records(context: LoadContext, snapshot: Snapshot, result: LoadResult) 
             "leaf_oids": list(snapshot.leaf_oids),
             "system_identifier": system_identifier,
             "timeline": timeline,
-            "selection": task.selection,
+            "selection": task.choice,
             "source_columns": [column.name for column in task.columns],
             "source_numbers": [column.number for column in task.columns],
         },

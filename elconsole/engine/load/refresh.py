@@ -136,6 +136,6 @@ def _publish_leaf(
         task,
         ddl,
         context.lock_wait_s,
-        ledger_entry.table_records(context, snapshot, result),
+        ledger_entry.table_entry(context, snapshot, result),
     )
     return tidy(context, result, lock, old_leaf=old)

@@ -78,7 +78,7 @@ def salt_mark(salt: str) -> str:
     return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
 
 
-def selection_text(settings: TableSettings, salted: str | None) -> str:
+def choice_text(settings: TableSettings, salted: str | None) -> str:
     """What of the table is selected, as text to compare with the last sync's."""
     chosen = {
         "columns": settings.columns,

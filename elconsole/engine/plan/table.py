@@ -24,10 +24,10 @@ from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
 from elconsole.engine.ledger.names import TableKey, can_spell
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
+    choice_text,
     choose_columns,
     fingerprint,
     primary_key_of,
-    selection_text,
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
 from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of
@@ -130,7 +130,7 @@ class Planner:
             columns=columns,
             fingerprint=fingerprint(source_columns),
             primary_key=primary_key_of(where, source_columns, columns, settings),
-            selection=selection_text(settings, self.salt_mark),
+            choice=choice_text(settings, self.salt_mark),
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
             notes=notes + _name_note(relation, target, name),
             adopt=parent is not None and not parent.is_ours,
@@ -281,7 +281,7 @@ def _full_reason(task: TableTask) -> str | None:
         return "first load"
     if mark.source_oid != task.relation.oid:
         return "the source table is another one than before (replaced or renamed)"
-    if mark.selection != task.selection:
+    if mark.choice != task.choice:
         return "the selection in settings changed"
     if set(task.parent.leaf_key or ()) != set(task.primary_key):
         return "the primary key changed"

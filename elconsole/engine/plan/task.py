@@ -45,7 +45,8 @@ class TableTask:
     fingerprint: tuple[tuple[str, int, int], ...]
     """Name, type and typmod of every source column, to see a change before the copy."""
     primary_key: tuple[str, ...]
-    selection: str
+    choice: str
+    """Which of its columns and rows settings choose, as text to compare with the last sync's."""
     drift: Drift | None
     notes: tuple[str, ...] = ()
     adopt: bool = False

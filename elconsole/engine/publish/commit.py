@@ -33,7 +33,7 @@ class CommitInDoubt(TransientFault):
 
 def commit(session: Session, statements: str) -> None:
     """Run statements of which the last is COMMIT; CommitInDoubt where the answer is lost."""
-    session.check()
+    session.raise_if_over()
     session.grace_s = COMMIT_GRACE_S
     try:
         with session.within(CATALOG_TIMEOUT_S):

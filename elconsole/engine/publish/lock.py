@@ -78,7 +78,7 @@ class TableLock:
                     f"{self._task.target_text} is being synced by {holder or 'another session'}",
                     hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
                 )
-            session.check()
+            session.raise_if_over()
             time.sleep(0.05)
 
     def let_go(self) -> None:

@@ -115,7 +115,7 @@ def _is_stored(target: QualityTarget, dimensions: Sequence[str], period: Period)
     """Whether the last sync stored the daily counts of this content by these settings."""
     return (
         period == "day"
-        and target.version is not None
+        and target.content_run_id is not None
         and target.counted_version == target.stored_version
         and set(dimensions) <= set(target.definition.by)
     )

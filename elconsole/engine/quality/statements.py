@@ -57,7 +57,7 @@ class QualityTarget:
     definition: UnitDefinition
     explicit: bool = True
     """Whether settings ask for this table's pass rates, so that a missing column matters."""
-    version: str | None = None
+    content_run_id: str | None = None
     """What names the published content, e.g. the run that last changed it; without it the
     stored daily counts are not used."""
     counted_version: str | None = None
@@ -77,18 +77,18 @@ class QualityTarget:
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.target_schema, self.target_table)
 
-    def of_content(self, version: str | None) -> QualityTarget:
+    def of_content(self, run_id: str | None) -> QualityTarget:
         """The same table with other rows."""
-        return replace(self, version=version)
+        return replace(self, content_run_id=run_id)
 
     @property
     def stored_version(self) -> str | None:
         """The version under which daily counts are stored: content and settings."""
-        if self.version is None:
+        if self.content_run_id is None:
             return None
         made_of = self.definition
         counted = [made_of.status, made_of.passed, made_of.time, made_of.by, made_of.defect]
-        return f"{self.version} {json.dumps(counted)}"
+        return f"{self.content_run_id} {json.dumps(counted)}"
 
 
 def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str, str]:

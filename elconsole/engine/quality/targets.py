@@ -35,7 +35,7 @@ def quality_target(
         target_schema=target_schema,
         target_table=target_table,
         definition=definition,
-        version=known.content_run_id if known else None,
+        content_run_id=known.content_run_id if known else None,
         counted_version=known.units_version if known else None,
         complete_until=mark.extracted_at if mark else None,
     )
@@ -43,7 +43,7 @@ def quality_target(
 
 def as_published(target: QualityTarget, run_id: str, extracted_at: datetime) -> QualityTarget:
     """The target as a run has just published it, from a snapshot of that time."""
-    published = replace(target, version=run_id, complete_until=extracted_at)
+    published = replace(target, content_run_id=run_id, complete_until=extracted_at)
     # Where that is not what is stored, reading the counts tells so, and counts anew.
     return replace(published, counted_version=published.stored_version)
 

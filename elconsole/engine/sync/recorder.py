@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from elconsole.plugins.hooks import Hooks
 
 LOG = logging.getLogger("elconsole.engine")
-Key = tuple[str, str]
+TableLabel = tuple[str, str]
 """Source and table label."""
 
 
@@ -52,7 +52,7 @@ class Recorder:
         self._hooks = hooks
         self._lock = threading.Lock()
         self._tables = {_key(table): table for table in planned.tables}
-        self._changed: dict[Key, None] = {}
+        self._changed: dict[TableLabel, None] = {}
 
     def announced(self) -> None:
         """The run begins."""
@@ -127,7 +127,7 @@ class Recorder:
             )
         )
 
-    def failed(self, key: Key, error: ElconsoleError, *, will_retry: bool = False) -> None:
+    def failed(self, key: TableLabel, error: ElconsoleError, *, will_retry: bool = False) -> None:
         """A table was not published: for good, or until the next attempt."""
         table = self._tables[key]
         self._record(
@@ -228,7 +228,7 @@ def _outcome(error: ElconsoleError) -> TableStatus:
     return "failed"
 
 
-def _key(table: TableRun) -> Key:
+def _key(table: TableRun) -> TableLabel:
     return table.source, table.table
 
 

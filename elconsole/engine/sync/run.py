@@ -67,7 +67,7 @@ class SyncRun:
         self.stop = stop
         self.hooks = hooks
         self.schema = settings.warehouse.target_schema
-        self.summary = begun(request)
+        self.summary = _new_run(request)
         self._emit = emit
 
     def run(self) -> RunDetail:
@@ -155,7 +155,7 @@ class SyncRun:
         return self._recorder(refused).completed(stopped=self.stop.is_set())
 
 
-def begun(request: SyncRequest) -> RunSummary:
+def _new_run(request: SyncRequest) -> RunSummary:
     """A run of this process that begins now."""
     return RunSummary(
         run_id=str(uuid.uuid4()),

@@ -162,7 +162,7 @@ class ConsoleApp(Console):
 
     def action_sync(self) -> None:
         """Sync everything, or what the cursor stands on."""
-        self.action_sync_selection(*self.syncing.target())
+        self.action_sync_selection(*self.syncing.selection())
 
     def action_sync_selection(self, *selection: str) -> None:
         """Sync these sources and tables; everything where none is named."""

@@ -77,10 +77,10 @@ class Syncing:
             self._console.notify("A sync is running already; x cancels it.", severity="warning")
         return busy
 
-    def target(self) -> tuple[str, ...]:
+    def selection(self) -> tuple[str, ...]:
         """The selection that the cursor stands on; empty means everything."""
         stack = reversed(self._console.screen_stack)
-        return next(page for page in stack if isinstance(page, PageScreen)).sync_target()
+        return next(page for page in stack if isinstance(page, PageScreen)).sync_selection()
 
     def ask_full_refresh(self) -> None:
         """Ask, then read everything anew."""
@@ -89,13 +89,13 @@ class Syncing:
 
         if self.told_busy():
             return
-        target = self.target()
+        selection = self.selection()
 
         def chosen(choice: str | None) -> None:
             if choice == "refresh":
-                self.start(SyncRequest(selection=target, full=True))
+                self.start(SyncRequest(selection=selection, full=True))
 
-        self._console.push_screen(RefreshDialog(target, self._console.state), chosen)
+        self._console.push_screen(RefreshDialog(selection, self._console.state), chosen)
 
     def cancel(self) -> None:
         """Cancel the sync that this console runs, or the wish for one."""

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 Post = Callable[[Message], object]
 Work = Callable[[], Message]
-Refused = Callable[["ErrorInfo"], Message]
+OnRefusal = Callable[["ErrorInfo"], Message]
 
 
 def error_info(error: BaseException) -> ErrorInfo:
@@ -41,7 +41,7 @@ class Background:
         self._deliver = deliver
         self._lock = threading.Lock()
         self._asked: set[str] = set()
-        self._asked_anew: dict[str, tuple[Work, Refused]] = {}
+        self._asked_anew: dict[str, tuple[Work, OnRefusal]] = {}
         """What to ask once more when the answer under way has come."""
         self._wakes: dict[str, threading.Event] = {}
         self.stop = threading.Event()
@@ -60,7 +60,7 @@ class Background:
             except RuntimeError:
                 self.stop.set()
 
-    def ask(self, question: str, work: Work, refused: Refused, *, anew: bool = False) -> bool:
+    def ask(self, question: str, work: Work, refused: OnRefusal, *, anew: bool = False) -> bool:
         """Ask one question; False where the same one is still under way.
 
         With `anew` it is then asked once more: the answer under way may be of an older state.
@@ -126,7 +126,7 @@ class Background:
         with self._lock:
             self._asked.add(name)
 
-    def _answer(self, question: str, work: Work, refused: Refused) -> None:
+    def _answer(self, question: str, work: Work, refused: OnRefusal) -> None:
         try:
             message = work()
         except Exception as error:

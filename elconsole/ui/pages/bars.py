@@ -110,13 +110,13 @@ class TopBar(LineBar):
 class KeyBar(LineBar):
     """The keys that do something here and now, told from the bindings themselves."""
 
-    def paint(self, sync_target: tuple[str, ...]) -> None:
+    def paint(self, sync_selection: tuple[str, ...]) -> None:
         """Show the keys of the focused widget, the screen and the app."""
         focused = self.screen.focused
         if focused is not None and focused.id == "filter":
             keys = [("enter", "keep the filter", ""), ("esc", "clear it", "screen.back")]
         else:
-            keys = self._bound(", ".join(sync_target) or "all")
+            keys = self._bound(", ".join(sync_selection) or "all")
         self.show(self._fitting(keys))
 
     def _bound(self, target: str) -> list[tuple[str, str, str]]:

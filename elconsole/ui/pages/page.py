@@ -106,7 +106,7 @@ class PageScreen(Screen[None]):
             self._paint_keys()
 
     def _paint_keys(self) -> None:
-        self.query_one(KeyBar).paint(self.sync_target())
+        self.query_one(KeyBar).paint(self.sync_selection())
 
     def grid(self) -> Grid | None:
         """The grid that keys mean."""
@@ -115,7 +115,7 @@ class PageScreen(Screen[None]):
         found = self.query(f"#{self.main_grid}") if self.main_grid else ()
         return next((item for item in found if isinstance(item, Grid)), None)
 
-    def sync_target(self) -> tuple[str, ...]:
+    def sync_selection(self) -> tuple[str, ...]:
         """The sources and tables that the cursor stands on; empty means everything."""
         grid = self.grid()
         if grid is None or self.focused is not grid:

@@ -99,7 +99,7 @@ def of_event(event: Event) -> LogEntry | None:
     return None
 
 
-def of_snapshot(before: RunDetail | None, now: RunDetail, at: datetime) -> list[LogEntry]:
+def of_run(before: RunDetail | None, now: RunDetail, at: datetime) -> list[LogEntry]:
     """What is new in a run that another process does."""
     entries = []
     run = now.run

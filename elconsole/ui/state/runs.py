@@ -34,7 +34,7 @@ def run_seen(
     state = _with_run(state, after)
     if after.here and before is not None:
         return state
-    return logged(state, *journal.of_snapshot(before.detail() if before else None, detail, at))
+    return logged(state, *journal.of_run(before.detail() if before else None, detail, at))
 
 
 def event_seen(state: ConsoleState, event: Event) -> ConsoleState:

@@ -152,7 +152,7 @@ def test_a_page_after_storing_daily_counts_is_the_same(engine: PostgresEngine) -
     before = engine.quality(QualityRequest())
     with engine._warehouse() as session:
         for target in engine._units(session):
-            assert target.version is not None
+            assert target.content_run_id is not None
             store_daily_counts(session, target)
         stored = session.execute("SELECT count(*) FROM elconsole.quality_daily").fetchone()
     assert stored is not None

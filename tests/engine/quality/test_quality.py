@@ -323,7 +323,7 @@ def test_names_of_any_shape_are_quoted(
         target_schema="raw",
         target_table='50% off"; DROP',
         definition=Definition(status="Status %s", passed=("o'k",), time="when", by=("a{b}",)),
-        version="1",
+        content_run_id="1",
     )
     rows = ask(connection, target).tables[0].rows
     assert [(row.value, row.passed) for row in rows] == [("1", 1), ("2", 0)]
@@ -347,7 +347,7 @@ def test_stored_daily_counts_give_the_very_same_report(
     connection: psycopg.Connection[Any], database: Database
 ) -> None:
     database.sql(PRODUCTION)
-    target = replace(TARGET, version="run 1")
+    target = replace(TARGET, content_run_id="run 1")
     scanned = ask(connection, target)
     assert store_daily_counts(connection, target) == {"passed": 22_740, "failed": 1260}
     target = stored(database, target)
@@ -361,10 +361,10 @@ def test_stored_counts_of_other_content_or_other_settings_are_not_used(
     connection: psycopg.Connection[Any], database: Database
 ) -> None:
     database.sql(PRODUCTION)
-    target = stored(database, replace(TARGET, version="run 1"))
+    target = stored(database, replace(TARGET, content_run_id="run 1"))
     database.sql("UPDATE raw.bodies_production SET quality_status = 'ok'")
     assert row_of(ask(connection, target), "line_id", "LINE-1").failed == 600
-    newer = replace(target, version="run 2")
+    newer = replace(target, content_run_id="run 2")
     assert row_of(ask(connection, newer), "line_id", "LINE-1").failed == 0
     other = replace(target, definition=Definition(passed=("ok", "error")))
     assert row_of(ask(connection, other), "line_id", "LINE-1").failed == 0
@@ -492,4 +492,4 @@ def test_nothing_complete_can_not_be_frozen(connection: psycopg.Connection[Any])
 def test_reading_writes_nothing(connection: psycopg.Connection[Any], database: Database) -> None:
     database.sql(PRODUCTION)
     connection.execute("SET default_transaction_read_only = on")
-    assert ask(connection, replace(TARGET, version="run 1")).tables
+    assert ask(connection, replace(TARGET, content_run_id="run 1")).tables

@@ -15,7 +15,8 @@ from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console import messages
 from elconsole.ui.state.answers import LATENCIES_KEPT, LOG_KEPT
 from elconsole.ui.state.runs import SAMPLES_KEPT
-from tests.fakes import console as fake
+from tests.fakes.plant import CONNECTIONS, NOW, down, healthy
+from tests.fakes.runs import SUCCEEDED, events_of
 from tests.ui.piloting import console, settle
 
 pytestmark = pytest.mark.ui
@@ -32,24 +33,24 @@ def tell_sync(app: ConsoleApp, number: int) -> None:
     """All that a console hears of one sync that it runs itself, an hour after the last."""
     shift = timedelta(hours=number)
     run = replace(
-        fake.SUCCEEDED.run,
+        SUCCEEDED.run,
         run_id=f"run-{number}",
         run_number=number,
-        started_at=fake.SUCCEEDED.run.started_at + shift,
-        finished_at=(fake.SUCCEEDED.run.finished_at or fake.NOW) + shift,
+        started_at=SUCCEEDED.run.started_at + shift,
+        finished_at=(SUCCEEDED.run.finished_at or NOW) + shift,
     )
-    detail = RunDetail(run, fake.SUCCEEDED.tables)
-    for event in fake.events_of(detail):
+    detail = RunDetail(run, SUCCEEDED.tables)
+    for event in events_of(detail):
         app.listening.hear(messages.EventSeen(event))
-    app.listening.hear(messages.SyncEnded(detail, None, fake.NOW + shift, 0))
+    app.listening.hear(messages.SyncEnded(detail, None, NOW + shift, 0))
 
 
 def tell_probes(app: ConsoleApp, number: int) -> None:
     """An hour of probes of every connection, each of which went down and came back once."""
     for turn in range(PROBES_AN_HOUR // 10):
-        for info in fake.CONNECTIONS:
-            health = fake.down(info.name) if turn == number % 50 else fake.healthy(info.name)
-            app.listening.hear(messages.ProbeStarted(info.name, fake.NOW))
+        for info in CONNECTIONS:
+            health = down(info.name) if turn == number % 50 else healthy(info.name)
+            app.listening.hear(messages.ProbeStarted(info.name, NOW))
             app.listening.hear(messages.ProbeAnswered(health))
 
 
