@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elconsole.core import errors
-from elconsole.report.streams import is_terminal
+from elconsole.report.streams import Output, is_terminal
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import Session
@@ -35,7 +35,7 @@ def dashboard(session: Session) -> int:
     from elconsole.cli.commands import PROGRAM
     from elconsole.cli.parser import help_of
 
-    session.output.failure(help_of(PROGRAM))
+    Output().failure(help_of(PROGRAM))
     return errors.EXIT_USAGE
 
 

@@ -53,6 +53,9 @@ class Command:
         """Its own options, besides the global ones."""
         return (*(one for one in self.arguments if one.is_option()), HELP)
 
+    def option_names(self) -> tuple[str, ...]:
+        return tuple(name for one in self.options() for name in one.names)
+
     def words(self) -> tuple[Argument, ...]:
         return tuple(one for one in self.arguments if not one.is_option())
 

@@ -98,12 +98,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _in_words(error: argparse.ArgumentError) -> str:
-    """`argparse`'s own messages as our readers of values (`command.whole`) put theirs."""
+    """`argparse`'s own messages as our readers of values (`grammar.whole`) put theirs."""
     message = str(error.message)
     if message.startswith("expected"):
         message = "needs a value"
-    elif message.startswith("ignored explicit argument"):
-        message = "takes no value"
+    message = message.replace("ignored explicit argument", "takes no value, not")
     return f"{error.argument_name} {message}"
 
 
@@ -112,6 +111,7 @@ def _read_program(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[st
     parser = _Parser(PROGRAM, PROGRAM.options())
     parser.add_argument("words", nargs=argparse.PARSER).required = False
     given, unknown = parser.read(arguments)
+    _refuse_too_early(unknown)
     _refuse_unknown(unknown, PROGRAM)
     words: list[str] = vars(given).pop("words") or []
     return given, words[1:] if words[:1] == ["--"] else words
@@ -142,19 +142,28 @@ def _find(name: str) -> Command:
     raise _not_found(f"there is no command {name}", name, names, "elconsole -h lists them")
 
 
+def _refuse_too_early(words: Sequence[str]) -> None:
+    """Raise UsageError where a command's own option comes before the command."""
+    for name in words[:1]:
+        owners = [one.name for one in COMMANDS if name.partition("=")[0] in one.option_names()]
+        if owners:
+            hint = f"put {name} after the command: it is an option of {', '.join(owners)}"
+            raise UsageError(f"{name} stands before the command", hint=hint)
+
+
 def _refuse_unknown(words: Sequence[str], command: Command) -> None:
     """Raise UsageError for the first option that nobody knows."""
     if not words:
         return
     name = words[0].partition("=")[0]
-    known = [name for one in (*command.options(), *PROGRAM.options()) for name in one.names]
+    known = (*command.option_names(), *PROGRAM.option_names())
     raise _not_found(f"there is no option {name}", name, known, f"{command.prog} -h lists them")
 
 
 def _not_found(message: str, name: str, known: Iterable[str], hint: str) -> UsageError:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name, known, n=1, cutoff=0.7)
     return UsageError(message, hint=f"did you mean {near[0]}? {hint}" if near else hint)
 
 
