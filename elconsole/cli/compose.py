@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from elconsole.cli import gc_pause
 from elconsole.core import errors
 from elconsole.core.record import record
-from elconsole.core.safe_text import clean_text
+from elconsole.core.safe_text import clean_lines, clean_text
 from elconsole.report.streams import Output, takes_escapes
 
 if TYPE_CHECKING:
@@ -215,21 +215,24 @@ class Session:
         """Say on stderr what failed and what to do, and in JSON where that was asked for."""
         from elconsole.core.results import ErrorInfo
 
-        message = self._safe(error.message)
+        message = self._safe(error.message, lines=error.exit_code == errors.EXIT_USAGE)
         hint = self._safe(error.hint) if error.hint else None
         code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        self.output.failure(f"error: {message}{code}")
+        self.output.failure_lines(f"error: {message}{code}")
         if hint:
             self.output.failure(f"hint: {hint}")
         if self.options.verbosity and not isinstance(error, errors.Cancelled):
-            self.output.failure(self._redacted(traceback.format_exc().rstrip()))
+            lines = self._redacted(traceback.format_exc().rstrip()).split("\n")
+            self.output.failure_lines("\n".join(f"  {line}" for line in lines))
         if failed is not None and error.exit_code != errors.EXIT_USAGE:
             self.output.result(failed(ErrorInfo(error.kind, message, hint, error.sqlstate)))
         return error.exit_code
 
-    def _safe(self, text: str) -> str:
-        """Foreign words without secrets and control characters; lines stay lines."""
-        return "\n".join(clean_text(line) for line in self._redacted(text).splitlines())
+    def _safe(self, text: str, *, lines: bool = False) -> str:
+        """Foreign words without secrets and control characters; `lines` says that the
+        line breaks are ours."""
+        clean = clean_lines if lines else clean_text
+        return clean(self._redacted(text))
 
     def _redacted(self, text: str) -> str:
         from elconsole.core.safe_text import redact
