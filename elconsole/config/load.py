@@ -62,7 +62,7 @@ __all__ = [
     "table_matches",
 ]
 
-SECRET_KEYS = frozenset({"password", "dsn", "hash_salt"})
+SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
 
 _REASONS = {
     "int_parsing": "must be a whole number",
