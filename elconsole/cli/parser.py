@@ -286,6 +286,23 @@ def config(ctx: typer.Context) -> None:
     raise typer.Exit(session.run(lambda: setup.config(session)))
 
 
+@_command("elconsole trust", "elconsole trust ./elconsole.toml")
+def trust(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="Those of the working folder if none.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Let a file of a working folder name plug-ins and commands."""
+    from elconsole.cli.trust import trust as trust_file
+
+    session: Session = ctx.obj
+    raise typer.Exit(session.run(lambda: trust_file(session, file)))
+
+
 @_command("elconsole serve", "elconsole --demo serve --port 8080")
 def serve(
     ctx: typer.Context,

@@ -64,5 +64,8 @@ def _headless(session: Session, request: SyncRequest, options: SyncOptions) -> i
         )
     live = session.has_live_progress()
     return session.report(
-        "tables", as_json, lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live)
+        "tables",
+        as_json,
+        lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live),
+        takes_signals=True,
     )

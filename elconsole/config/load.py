@@ -43,7 +43,6 @@ from elconsole.config.models import (
     WarehouseSettings,
 )
 from elconsole.config.patterns import is_glob, table_matches
-from elconsole.config.trust import powers, require_trust
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text, redact
@@ -65,8 +64,8 @@ __all__ = [
     "table_matches",
 ]
 
-Wanted = tuple[FoundFile, tuple[str, ...]]
-"""A file of the working folder, and what it would run."""
+Met = tuple[FoundFile, Mapping[str, Any], tuple[str, ...]]
+"""A file of the working folder, its values, and the variables filled in from the environment."""
 SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
 
 _REASONS = {
@@ -130,23 +129,22 @@ def load_settings(
     merged.add(Layer(DEFAULT, plant_values()))
     here = cwd or working_folder()
     met = here is not None and not _is_configuration_folder(here)
-    wanted: list[Wanted] = []
+    to_trust: list[Met] = []
     if chosen:
         named = config_file is not None or chosen.parent != here
-        wanted += _add_file(merged, chosen, warnings, met=met and not named)
+        to_trust += _add_file(merged, chosen, warnings, met=met and not named)
     dotenvs = (here / ".env",) if here else ()
     used: tuple[Path, ...] = (chosen,) if chosen else ()
     for dotenv in dotenvs:
         of_dotenv = _add_dotenv(merged, dotenv, warnings, met=met)
         if of_dotenv is not None:
             used += (dotenv,)
-            wanted += of_dotenv
+            to_trust += of_dotenv
     variables = os.environ if environ is None else environ
     _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
     settings = _validated(merged)
-    for file, words in wanted:
-        require_trust(file, words)
+    _require_trust(to_trust)
     warnings += _passwords_left_behind(merged)
     warnings += idle_settings(settings)
     return LoadedSettings(
@@ -164,9 +162,9 @@ def _is_configuration_folder(folder: Path) -> bool:
     return folder.resolve() == config_locations(folder)[-1].parent.resolve()
 
 
-def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Wanted]:
-    """Lay a TOML file over the defaults; what it wants to run where, by `met`, it merely
-    stands in the working folder."""
+def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Met]:
+    """Lay a TOML file over the defaults; it itself where, by `met`, it merely stands in the
+    working folder."""
     found: list[FoundFile] = []
 
     def read() -> bytes:
@@ -186,14 +184,12 @@ def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> 
     stranger = None if met else others_can_write(path)
     if stranger:
         warnings.append(f"{path} decides where passwords go, and {stranger}")
-    return [(file, powers(layer.values)) for file in found]
+    return [(file, layer.values, ()) for file in found]
 
 
-def _add_dotenv(
-    merged: Merged, path: Path, warnings: list[str], *, met: bool
-) -> list[Wanted] | None:
-    """Lay our variables of a `.env` file over the layers below; what it wants to run, by
-    `met` as above. None where it has none of our variables."""
+def _add_dotenv(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Met] | None:
+    """Lay our variables of a `.env` file over the layers below; it itself, by `met`, as above.
+    None where it has none of our variables."""
     if not path.is_file():
         return None
     try:
@@ -211,8 +207,16 @@ def _add_dotenv(
     layer = _variables_layer(merged, variables, ".env")
     _add_checked(merged, layer)
     _warn_if_readable(path, layer, warnings)
-    words = (f"{clean_text(name)} with words of the environment" for name in filled)
-    return [(file, (*powers(layer.values), *words))] if met else []
+    return [(file, layer.values, filled)] if met else []
+
+
+def _require_trust(files: list[Met]) -> None:
+    """Raise ConfigurationError where a file of the working folder would run something."""
+    for file, values, filled in files:
+        from elconsole.config.trust import powers, require_trust
+
+        words = (f"{clean_text(name)} with words of the environment" for name in filled)
+        require_trust(file, (*powers(values), *words))
 
 
 def _variables_layer(merged: Merged, variables: Mapping[str, str], origin: str) -> Layer:

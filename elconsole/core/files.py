@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,6 +56,8 @@ def replace_regular(path: Path, content: bytes, mode: int) -> None:
 
     Raises OSError where something other than a regular file stands there, a link included.
     """
+    import tempfile
+
     with suppress(FileNotFoundError):
         _require_regular(path, path.lstat())
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
