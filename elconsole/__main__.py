@@ -24,7 +24,7 @@ def _leave_working_folder() -> None:
     """`python -m` puts the working folder first on the path: a plug-in, or any module that is
     imported late, would be whatever a file of that name in there says."""
     try:
-        here = os.getcwd()
+        here = os.getcwd()  # noqa: PTH109
     except FileNotFoundError:
         return
     if not sys.flags.safe_path and sys.path and sys.path[0] in ("", here):
