@@ -320,7 +320,9 @@ def test_trust_in_nothing_is_a_usage_error(run_cli: RunCli, here: Path, words: l
 )
 def test_what_libpq_would_load_or_write_needs_trust_too(here: Path, dsn: str) -> None:
     write(here / "elconsole.toml", f"[warehouse]\ndsn = 'host=h {dsn}'\n")
-    with pytest.raises(ConfigurationError, match=r"not trusted.*warehouse\.dsn|that libpq can read"):
+    with pytest.raises(
+        ConfigurationError, match=r"not trusted.*warehouse\.dsn|that libpq can read"
+    ):
         load_settings(environ={})
 
 
