@@ -49,7 +49,7 @@ def clean_json(text: str) -> str:
     """JSON that says the same without a character that a terminal would heed."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c == "\n" or _visible(c) else _escaped(c) for c in text)
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:

@@ -142,7 +142,8 @@ def test_a_ping_that_hangs_stays_in_its_time(
     pinged: Pinged, caplog: pytest.LogCaptureFixture
 ) -> None:
     started = time.monotonic()
-    assert not Notifier(Wanted(ping_url=SecretStr(address(pinged, "/hang"))), timeout_s=0.2).ended(RUN)
+    wanted = Wanted(ping_url=SecretStr(address(pinged, "/hang")))
+    assert not Notifier(wanted, timeout_s=0.2).ended(RUN)
     assert time.monotonic() - started < 20
     assert "127.0.0.1" in caplog.text
 
