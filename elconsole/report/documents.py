@@ -24,14 +24,13 @@ from elconsole.core.results import (
     SchemaReport,
     TableRun,
 )
-from elconsole.core.safe_text import clean_json
 
 Document = dict[str, Any]
 
 
 def document(content: Document) -> str:
     """One line of JSON, readable by any parser in any locale, harmless on any terminal."""
-    return clean_json(json.dumps(content, ensure_ascii=True, allow_nan=False, default=str))
+    return json.dumps(content, ensure_ascii=True, allow_nan=False, default=str)
 
 
 def time(value: datetime | None) -> str | None:

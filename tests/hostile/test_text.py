@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from elconsole.core.results import ErrorInfo
@@ -86,20 +86,23 @@ def test_names_and_errors_of_a_source_control_nothing(
 
 
 @given(any_text)
+@example(EVIL)
 def test_no_narration_and_no_result_is_heeded(foreign: str) -> None:
     out, err = io.StringIO(), io.StringIO()
     output = Output(out, err)
     output.note(f"x {foreign}")
+    output.failure(f"x {foreign}")
     output.failure(text.failure(ErrorInfo("server", foreign, f"h{foreign}"), f"s.{foreign}"))
     output.result(f"x {foreign}")
     output.result(documents.document({"x": foreign}))
     for told in (out.getvalue(), err.getvalue()):
         assert not HEEDED.search(told)
-    assert len(err.getvalue().splitlines()) == 3
+    assert len(err.getvalue().splitlines()) == 4
     assert json.loads(out.getvalue().splitlines()[-1]) == {"x": foreign}
 
 
 @given(any_text)
+@example(EVIL)
 def test_harmless_json_says_the_same(foreign: str) -> None:
     told = clean_json(json.dumps({"x": foreign}, ensure_ascii=False))
     assert not HEEDED.search(told)
