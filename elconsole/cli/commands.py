@@ -198,6 +198,18 @@ COMMANDS = (
         examples=(("elconsole config", ""), ("ELCONSOLE_WORKERS=2 elconsole config", "")),
     ),
     Command(
+        "trust",
+        "Let a file of a working folder name plug-ins and commands.",
+        "trust.trust",
+        (
+            word(
+                "path", metavar="FILE", type=file, completed_by="file",
+                help="elconsole.toml or .env; those of the working folder if none.",
+            ),
+        ),
+        examples=(("elconsole trust", ""), ("elconsole trust ./elconsole.toml", "")),
+    ),
+    Command(
         "serve",
         "The dashboard in a browser on this machine.",
         "setup.serve",

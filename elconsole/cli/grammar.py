@@ -81,10 +81,17 @@ def option(
 
 
 def word(
-    name: str, *, metavar: str = "", help: str = "", completed_by: str = "", nargs: str = "?"
+    name: str,
+    *,
+    metavar: str = "",
+    help: str = "",
+    completed_by: str = "",
+    nargs: str = "?",
+    **keywords: Any,
 ) -> Argument:
     """A word without dashes; `nargs` is "?" for one at most, "*" for any number."""
-    return Argument((name,), help, {"metavar": metavar or name, "nargs": nargs}, completed_by)
+    given = {"metavar": metavar or name, "nargs": nargs, **keywords}
+    return Argument((name,), help, given, completed_by)
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole.cli import gc_pause
+from elconsole.cli import early_signals, gc_pause
 from elconsole.core import errors
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def config(session: Session) -> int:
     columns = [Column(heading) for heading in ("setting", "value", "from")]
     with session.loaded() as loaded:
         places = "\n".join(
-            f"{'used' if path == loaded.config_file else 'looked for'}: {path}"
-            for path in loaded.files
+            f"{'used' if path in loaded.used else 'looked for'}: {path}" for path in loaded.files
         )
         session.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
     return errors.EXIT_OK
@@ -71,12 +70,13 @@ def serve(session: Session, *, host: str, port: int, public: bool) -> int:
 
     require_private(host, public=public)
     session.load()
-    command = shlex.join([sys.executable, "-m", "elconsole", *console_arguments(session)])
+    command = shlex.join([sys.executable, "-P", "-m", "elconsole", *console_arguments(session)])
     server = ConsoleServer(command, host=host, port=port, public=public)
     session.output.note(
         f"{server.public_url} (there is no login: whoever can open it can use it); ctrl+c ends it"
     )
     gc_pause.collect_again()
+    early_signals.interrupt_again()
     server.serve()
     return errors.EXIT_OK
 

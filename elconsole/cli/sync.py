@@ -57,5 +57,8 @@ def _sync_headless(session: Session, request: SyncRequest, *, as_json: bool) -> 
 
     live = session.has_live_progress()
     return session.report(
-        "tables", as_json, lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live)
+        "tables",
+        as_json,
+        lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live),
+        takes_signals=True,
     )

@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 
 def document(content: Document) -> str:
-    """One line of JSON, readable by any parser in any locale."""
+    """One line of JSON, readable by any parser in any locale, harmless on any terminal."""
     return json.dumps(content, ensure_ascii=True, allow_nan=False, default=str)
 
 

@@ -149,15 +149,10 @@ def _past_run(number: int) -> RunDetail:
 
 def events_of(result: RunDetail) -> list[Event]:
     """The events that a sync with that result emits, all in its last second."""
-    moments = (before(1 - step / 100) for step in range(100))
-
-    def now() -> datetime:
-        return next(moments)
-
-    found: list[Event] = [started(result.run, result.tables, now())]
+    found: list[Event] = [started(result.run, result.tables, before(1))]
     for table in result.tables:
-        found += table_began(result.run.run_id, table, now)
-        found += table_ended(result.run.run_id, table, now)
+        found += table_began(result.run.run_id, table, lambda: before(1))
+        found += table_ended(result.run.run_id, table, lambda: before(0.2))
     return [*found, completed(result.run, NOW)]
 
 
