@@ -21,6 +21,7 @@ from elconsole.report.streams import Output
 
 if TYPE_CHECKING:
     from elconsole.config.models import Settings
+    from elconsole.core.engine import Engine
 
 LONGEST_WAIT_S = 1.0
 """For the warehouse; who presses tab does not wait for a server that is gone."""
@@ -90,20 +91,19 @@ def _names(kind: str, asked: Session) -> Iterator[str]:
     if kind in ("sources", "tables"):
         yield from settings.sources
     if kind in ("tables", "runs") and not asked.options.demo:
-        with _soon_given_up():
-            yield from _names_in_warehouse(kind, asked, settings)
+        with closing(asked.parts.make_engine(settings)) as engine, _soon_given_up():
+            yield from _names_in_warehouse(kind, engine, settings)
 
 
-def _names_in_warehouse(kind: str, asked: Session, settings: Settings) -> Iterator[str]:
-    with closing(asked.parts.make_engine(settings)) as engine:
-        if kind == "runs":
-            runs = engine.runs(RUNS)
-            yield from (str(run.run_number) for run in runs)
-            yield from (run.run_id for run in runs)
-            return
-        for table in engine.raw_tables():
-            if table.source in settings.sources:
-                yield f"{table.source}.{table.table}"
+def _names_in_warehouse(kind: str, engine: Engine, settings: Settings) -> Iterator[str]:
+    if kind == "runs":
+        runs = engine.runs(RUNS)
+        yield from (str(run.run_number) for run in runs)
+        yield from (run.run_id for run in runs)
+        return
+    for table in engine.raw_tables():
+        if table.source in settings.sources:
+            yield f"{table.source}.{table.table}"
 
 
 @contextmanager

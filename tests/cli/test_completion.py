@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from elconsole.core.errors import WarehouseUnavailable
 from tests.cli.commandline import CommandLine
 from tests.conftest import RunCli
 from tests.fakes.engine import FakeEngine
+from tests.postgres import Factory
 
 pytestmark = pytest.mark.unit
 
@@ -201,3 +204,32 @@ def test_a_warehouse_that_does_not_answer_is_given_up_soon(run_cli: RunCli, tmp_
         took_s = time.monotonic() - started
     assert (ended.stdout.splitlines(), ended.stderr) == (["ink", "nibs"], "")
     assert took_s < 15
+
+
+@pytest.mark.integration
+def test_a_real_ledger_names_its_tables_and_runs(
+    factory: Factory, run_cli: RunCli, tmp_path: Path
+) -> None:
+    write_blocks(tmp_path / "elconsole.toml", factory.overrides())
+    synced = run_cli("--headless", "sync", "refills", "bodies", "--json", cwd=tmp_path)
+    run = json.loads(synced.stdout)
+
+    def offers(kind: str, names: list[str]) -> bool:
+        """As whoever presses tab until it comes: a loaded machine may need more than the
+        second that the warehouse has."""
+        lines = (run_cli("__complete", kind, "", cwd=tmp_path).stdout for _ in range(10))
+        return any(line.split() == names for line in lines)
+
+    assert offers("tables", [*SOURCES, *TABLES[:2]])
+    assert offers("runs", [str(run["run_number"]), run["run_id"]])
+
+
+def write_blocks(path: Path, settings: dict[str, Any]) -> None:
+    """Settings as a file: the warehouse's block, and one a source."""
+    blocks = {"warehouse": settings["warehouse"]}
+    blocks |= {f"sources.{name}": block for name, block in settings["sources"].items()}
+    lines = []
+    for name, block in blocks.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in block.items())]
+    path.write_text("\n".join(lines))
+    path.chmod(0o600)
