@@ -159,6 +159,7 @@ def check(report: CheckReport) -> Document:
                 "latency_ms": connection.latency_ms,
                 "server_version": connection.server_version,
                 "reasons": list(connection.reasons),
+                "warnings": list(connection.warnings),
                 "error": error(connection.error),
             }
             for connection in report.connections

@@ -301,9 +301,10 @@ def check(report: CheckReport, now: datetime) -> str:
 
 
 def _remarks(health: ConnectionHealth) -> str:
-    """Reasons, or the beginning of an error that stands in full on stderr."""
+    """Reasons and warnings, or the beginning of an error that stands in full on stderr."""
     if health.error is None:
-        return "; ".join(health.reasons)
+        warnings = [f"warning: {warning}" for warning in health.warnings]
+        return "; ".join([*health.reasons, *warnings])
     return clean_text(health.error.message.removeprefix(f"{health.name}: "), REMARK_CELLS)
 
 

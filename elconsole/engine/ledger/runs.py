@@ -43,7 +43,8 @@ def start_run(session: Session, run: RunSummary) -> int:
             "WITH run AS (INSERT INTO elconsole.runs"
             " (run_id, status, mode, host, pid, user_name, started_at)"
             " VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number)"
-            " SELECT run_number, pg_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
+            " SELECT run_number,"
+            " pg_catalog.pg_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
             [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
         ).fetchone()
         assert row is not None
@@ -52,7 +53,9 @@ def start_run(session: Session, run: RunSummary) -> int:
 
 def hold_run_lock(session: Session, run_number: int) -> None:
     """Show the run as alive while this session is."""
-    session.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647])
+    session.execute(
+        "SELECT pg_catalog.pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647]
+    )
 
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
@@ -107,17 +110,18 @@ def finish_run(session: Session, run: RunSummary) -> None:
     ended = bind(
         "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
         " records_loaded = %s, bytes = %s, tables_failed = %s WHERE run_id = %s;"
-        "SELECT pg_notify(%s, %s)",
+        "SELECT pg_catalog.pg_notify(%s, %s)",
         [run.status, run.finished_at, run.rows_read, run.rows_written]
         + [run.bytes, run.tables_failed, run.run_id, CHANNEL, run.run_id],
     )
-    unlock = f"SELECT pg_advisory_unlock({RUN_LOCK_CLASS}, {(run.run_number or 0) % 2147483647})"
+    key = (run.run_number or 0) % 2147483647
+    unlock = f"SELECT pg_catalog.pg_advisory_unlock({RUN_LOCK_CLASS}, {key})"
     with session.within(CATALOG_TIMEOUT_S):
         session.execute(f"BEGIN; {ended}; COMMIT; {unlock}".encode())
 
 
 def notify(session: Session, run_id: str) -> None:
-    session.execute("SELECT pg_notify(%s, %s)", [CHANNEL, run_id])
+    session.execute("SELECT pg_catalog.pg_notify(%s, %s)", [CHANNEL, run_id])
 
 
 def read_runs(session: Session, limit: int) -> tuple[RunSummary, ...]:
