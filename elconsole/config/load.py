@@ -128,15 +128,14 @@ def load_settings(
     merged = Merged()
     merged.add(Layer(DEFAULT, plant_values()))
     here = cwd or working_folder()
-    met = here is not None and not _is_configuration_folder(here)
     to_trust: list[Met] = []
     if chosen:
         named = config_file is not None or chosen.parent != here
-        to_trust += _add_file(merged, chosen, warnings, met=met and not named)
+        to_trust += _add_file(merged, chosen, warnings, met=not (named or _is_chosen(chosen)))
     dotenvs = (here / ".env",) if here else ()
     used: tuple[Path, ...] = (chosen,) if chosen else ()
     for dotenv in dotenvs:
-        of_dotenv = _add_dotenv(merged, dotenv, warnings, met=met)
+        of_dotenv = _add_dotenv(merged, dotenv, warnings)
         if of_dotenv is not None:
             used += (dotenv,)
             to_trust += of_dotenv
@@ -157,9 +156,9 @@ def load_settings(
     )
 
 
-def _is_configuration_folder(folder: Path) -> bool:
-    """Whether the user stands in the folder whose files are chosen anyway."""
-    return folder.resolve() == config_locations(folder)[-1].parent.resolve()
+def _is_chosen(path: Path) -> bool:
+    """Whether a file of the working folder stands in the user's configuration folder."""
+    return path.parent.resolve() == config_locations(path.parent)[-1].parent.resolve()
 
 
 def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Met]:
@@ -187,9 +186,9 @@ def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> 
     return [(file, layer.values, ()) for file in found]
 
 
-def _add_dotenv(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Met] | None:
-    """Lay our variables of a `.env` file over the layers below; it itself, by `met`, as above.
-    None where it has none of our variables."""
+def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | None:
+    """Lay our variables of a `.env` file over the layers below; it itself, as above. None
+    where it has none of our variables."""
     if not path.is_file():
         return None
     try:
@@ -207,7 +206,7 @@ def _add_dotenv(merged: Merged, path: Path, warnings: list[str], *, met: bool) -
     layer = _variables_layer(merged, variables, ".env")
     _add_checked(merged, layer)
     _warn_if_readable(path, layer, warnings)
-    return [(file, layer.values, filled)] if met else []
+    return [] if _is_chosen(path) else [(file, layer.values, filled)]
 
 
 def _require_trust(files: list[Met]) -> None:

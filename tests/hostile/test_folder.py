@@ -391,3 +391,17 @@ def test_config_and_v_name_every_file_in_use(run_cli: RunCli, home: Path, here: 
     narrated = run_cli("-v", "--headless", "sync").stderr
     assert f"settings are read from {own}" in narrated
     assert f"settings are read from {dotenv}" in narrated
+
+
+def test_who_stands_in_the_configuration_folder_has_chosen_its_files(
+    run_cli: RunCli, home: Path, elsewhere: tuple[Path, dict[str, str]]
+) -> None:
+    mark, env = elsewhere
+    folder = user_settings(home, UNREACHABLE).parent
+    for kind in ("command in TOML", "command in .env"):
+        name, text = settings_that_run(kind, mark)
+        write(folder / name, text)
+        assert run_cli("--headless", "sync", cwd=folder, env=env).returncode == 3
+        assert mark.exists()
+        mark.unlink()
+        (folder / ".env").unlink(missing_ok=True)
