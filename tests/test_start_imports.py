@@ -15,8 +15,8 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 HELP_MODULES_MAX = 80
 """70 with Python 3.11."""
-SYNC_MODULES_MAX = 185
-"""Besides psycopg and what it imports. 179 with Python 3.11, 110 of them ours, 44 pydantic's."""
+SYNC_MODULES_MAX = 200
+"""Besides psycopg and what it imports. 191 with Python 3.11, 115 of them ours, 44 pydantic's."""
 NEEDLESS_IN_A_SYNC = {
     "difflib", "elconsole.advisors", "elconsole.cli.completion", "elconsole.cli.help_text",
     "elconsole.cli.reports", "elconsole.cli.setup", "elconsole.engine.reconcile",
