@@ -72,6 +72,15 @@ def replace_regular(path: Path, content: bytes, mode: int) -> None:
         raise
 
 
+def create_private(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read.
+
+    Raises OSError where anything stands in its place, a dangling link included."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+
+
 def open_log(path: Path) -> int:
     """A descriptor to append by, of a file (made at mode 0600), a terminal or /dev/null.
 
