@@ -15,7 +15,7 @@ NAMES = ("elconsole.toml", ".env")
 """What is read from a working folder."""
 
 
-def trust(session: Session, path: Path | None) -> int:
+def trust(session: Session, *, path: Path | None) -> int:
     """Trust a file as it is now; without `path` those of the working folder.
 
     Raises UsageError where there is none, ConfigurationError where others can write it.
