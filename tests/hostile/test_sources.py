@@ -168,6 +168,38 @@ def test_an_answer_of_another_kind_fails_its_source_alone(make_link: MakeLink, c
     assert world(link.warehouse) == before
 
 
+def test_a_table_that_is_there_twice_fails_its_source_alone(make_link: MakeLink) -> None:
+    link = make_link("liar", "honest")
+    for source in link.sources.values():
+        source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    link.engine()
+    link.grants_wanted = False
+    link.sources["liar"].sql(
+        "SET allow_system_table_mods = on; ALTER TABLE pg_catalog.pg_class RENAME TO before;"
+        "CREATE VIEW pg_catalog.pg_class AS SELECT * FROM pg_catalog.before"
+        " UNION ALL SELECT * FROM pg_catalog.before WHERE relname = 't';"
+        "GRANT SELECT ON pg_catalog.pg_class TO PUBLIC"
+    )
+    found = {(one.source, one.status): one.error for one in link.sync().tables}
+    assert ("honest", "succeeded") in found
+    error = found["liar", "failed"]
+    assert error is not None
+    assert error.message == "liar has two tables of one name or OID"
+
+
+def test_a_type_name_that_the_warehouse_cannot_write_stays_readable(make_link: MakeLink) -> None:
+    link = make_link(warehouse_encoding="LATIN1")
+    link.source.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    link.synced()
+    link.source.sql("CREATE TYPE 表 AS ENUM ('a'); ALTER TABLE t ADD COLUMN c 表")
+    (change,) = only(link.synced()).schema_changes
+    assert change.source_type == 'public."表"'
+    changes = link.warehouse.scalar(
+        "SELECT schema_changes FROM elconsole.table_runs WHERE schema_changes <> '[]'"
+    )
+    assert changes[0]["source_type"] == 'public."\\u8868"'
+
+
 TRAPS = """
 CREATE TYPE mood AS ENUM ('glad', 'sad');
 CREATE TYPE part AS (id int, label text);

@@ -69,7 +69,7 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
         "strategies": [t.strategy for t in tables],
         "statuses": [t.status for t in tables],
         "estimates": [t.rows_estimated for t in tables],
-        "changes": [_changes(t.schema_changes) for t in tables],
+        "changes": [_changes(t.schema_changes, session.encoding) for t in tables],
         "notes": [Jsonb([spell(note, session.encoding) for note in t.notes]) for t in tables],
         "finished": [t.finished_at for t in tables],
         **_errors([t.error for t in tables], session),
@@ -226,8 +226,13 @@ def _errors(errors: Sequence[ErrorInfo | None], session: Session) -> dict[str, l
     return {name: [error[n] for error in told] for n, name in enumerate(names)}
 
 
-def _changes(changes: Sequence[SchemaChange]) -> Jsonb:
-    return Jsonb([asdict(change) for change in changes], dumps=json.dumps)
+def _changes(changes: Sequence[SchemaChange], encoding: str) -> Jsonb:
+    """In characters that the warehouse has: a source's type may have any name."""
+    told = [
+        {name: text and spell(text, encoding) for name, text in asdict(change).items()}
+        for change in changes
+    ]
+    return Jsonb(told, dumps=json.dumps)
 
 
 def _error(error: ErrorInfo | None, session: Session) -> tuple[str | None, ...]:
