@@ -131,3 +131,14 @@ def test_the_commands_of_make_are_documented_and_real() -> None:
     told = set(re.findall(r"`?make ([a-z]+)\b", (ROOT / "CONTRIBUTING.md").read_text()))
     assert told & targets() == targets() - {"help"}
     assert {"setup", "test", "check", "snapshots", "bench", "docs"} <= targets()
+
+
+def test_every_promise_of_the_security_page_names_a_test_that_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text("utf-8")))
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.M)
+    }
+    assert len(named) > 20
+    assert named <= written, named - written
