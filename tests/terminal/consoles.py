@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any, Protocol
 import psycopg
 
 from tests.postgres import Database, Factory
-from tests.terminal.screen import PATIENCE_S, Terminal
+from tests.terminal.screen import Terminal
+from tests.waiting import until
 
 PROMPT_S = 15.0
 """The console promises two seconds (`tests.benchmarks.console` measures them); this is what
@@ -96,9 +96,7 @@ def statuses(factory: Factory) -> list[str]:
 
 def wait_for_status(factory: Factory, *expected: str) -> None:
     """Wait until the ledger's runs stand so."""
-    deadline = time.monotonic() + PATIENCE_S
-    while statuses(factory) != list(expected):
-        assert time.monotonic() < deadline, statuses(factory)
+    until(lambda: statuses(factory) == list(expected), f"runs that are {expected}")
 
 
 def raw_rows(factory: Factory, source: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -11,6 +10,7 @@ from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.engine.publish import swap
 from tests.engine.publish.leaves import LEAF, STORED, leaf
 from tests.link import Link, only
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -148,10 +148,7 @@ def test_a_source_that_stalls_mid_copy_locks_nobody_out(link: Link) -> None:
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             " AND objid = 42 AND objsubid = 1"
         )
-        deadline = time.monotonic() + 20
-        while not link.source.scalar(copying):
-            assert time.monotonic() < deadline, "the copy never began"
-            time.sleep(0.02)
+        until(lambda: link.source.scalar(copying), "the copy begins")
         held = link.warehouse.sql(
             f"SELECT mode FROM pg_locks WHERE relation IN ('raw.t'::regclass, {LEAF})"
             " AND pid <> pg_backend_pid()"
@@ -236,10 +233,7 @@ def test_autovacuum_on_the_old_rows_yields_to_the_refresh(published: Link) -> No
             f" WHERE l.relation = {LEAF}"
             " AND a.backend_type = 'autovacuum worker'"
         )
-        deadline = time.monotonic() + 20
-        while not warehouse.scalar(working):
-            assert time.monotonic() < deadline, "no autovacuum came"
-            time.sleep(0.1)
+        until(lambda: warehouse.scalar(working), "an autovacuum comes")
         published.synced(lock_wait=1.0)
     finally:
         warehouse.sql("ALTER SYSTEM RESET autovacuum_naptime")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +27,7 @@ from elconsole.ui.widgets.plot import READING, Plot
 from tests.fakes.engine import FakeEngine, operated
 from tests.fakes.plant import CONNECTIONS, NOW, SOURCES, down, healthy
 from tests.fakes.runs import RUNNING, SUCCEEDED, history, run_of, table_run
-from tests.ui.piloting import PATIENCE_S, SIZE, console, grid, press, settle, top
+from tests.ui.piloting import PATIENCE_S, SIZE, console, grid, press, settle, top, until
 from tests.ui.test_snapshots import ON_METAL
 
 pytestmark = pytest.mark.ui
@@ -57,9 +56,7 @@ async def asked_again(pilot: Pilot[Any], name: str) -> None:
     engine = app.questions.engine
     assert isinstance(engine, FakeEngine)
     app.background.hurry(f"probe-{name}")
-    async with asyncio.timeout(PATIENCE_S):
-        while health_of(app, name) != engine.health[name].status:
-            await pilot.pause(0.005)
+    await until(pilot, lambda: health_of(app, name) == engine.health[name].status)
     await settle(pilot)
 
 
@@ -261,11 +258,9 @@ async def test_a_connection_that_comes_back_turns_healthy_by_itself() -> None:
     engine.health["springs"] = down("springs")
     app = console(engine, probe_every_s=0.01)
     async with app.run_test(size=SIZE) as pilot:
-        while health_of(app, "springs") != "down":
-            await pilot.pause(0.005)
+        await until(pilot, lambda: health_of(app, "springs") == "down")
         engine.health["springs"] = healthy("springs")
-        while health_of(app, "springs") != "healthy":
-            await pilot.pause(0.005)
+        await until(pilot, lambda: health_of(app, "springs") == "healthy")
 
 
 async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() -> None:
@@ -295,8 +290,7 @@ async def test_an_opened_connection_shows_what_the_next_probe_tells() -> None:
         await settle(pilot)
         engine.health["bodies"] = down("bodies")
         await press(pilot, "r")
-        while app.state.connections[1].health != engine.health["bodies"]:
-            await pilot.pause(0.01)
+        await until(pilot, lambda: app.state.connections[1].health == engine.health["bodies"])
         app.repaint()
         await pilot.pause()
         words = str(top(app).query_one(".words Static", Static).content)

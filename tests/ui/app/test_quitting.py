@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from elconsole.core.errors import WarehouseUnavailable
@@ -12,7 +10,7 @@ from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog
 from tests.fakes.engine import operated
 from tests.fakes.runs import FAILED, SUCCEEDED
 from tests.ui.app.long_sync import LongSync, started
-from tests.ui.piloting import PATIENCE_S, SIZE, console, press, settle, top
+from tests.ui.piloting import SIZE, console, press, settle, top, until
 
 pytestmark = pytest.mark.ui
 
@@ -98,9 +96,7 @@ async def test_a_failed_sync_closes_the_console_where_it_was_to_be_cancelled() -
         await started(pilot, sync)
         await pilot.press("q", "c")
         sync.let_go.set()
-        async with asyncio.timeout(PATIENCE_S):
-            while not app._exit:
-                await pilot.pause(0.01)
+        await until(pilot, lambda: app._exit)
 
 
 def refused(*_: object) -> RunDetail:
@@ -144,8 +140,7 @@ async def test_keep_watching_quits_when_the_sync_has_ended() -> None:
         await pilot.pause()
         assert not app._exit
         sync.let_go.set()
-        while not app._exit:
-            await pilot.pause(0.005)
+        await until(pilot, lambda: app._exit)
 
 
 async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> None:
@@ -157,9 +152,7 @@ async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> No
         await pilot.press("q")
         assert isinstance(top(app), QuitDialog)
         sync.let_go.set()
-        async with asyncio.timeout(PATIENCE_S):
-            while not app._exit:
-                await pilot.pause(0.01)
+        await until(pilot, lambda: app._exit)
 
 
 async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> None:
@@ -169,8 +162,6 @@ async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> Non
         await settle(pilot)
         await started(pilot, sync)
         await pilot.press("q", "c")
-        async with asyncio.timeout(PATIENCE_S):
-            while not app._exit:
-                await pilot.pause(0.01)
+        await until(pilot, lambda: app._exit)
     assert not sync.let_go.is_set()
     sync.let_go.set()

@@ -12,7 +12,7 @@ from elconsole.core.types import ErrorInfo
 from elconsole.ui.widgets.lines import Lines
 from tests.fakes.engine import FakeEngine, operated
 from tests.fakes.plans import ADVICE
-from tests.ui.piloting import SIZE, bar_words, console, press, settle, titles
+from tests.ui.piloting import SIZE, bar_words, console, press, settle, titles, until
 
 pytestmark = pytest.mark.ui
 
@@ -37,13 +37,11 @@ async def test_advice_asked_for_before_there_is_an_engine_comes_once_there_is_on
 
     app = console(engine_factory=build)
     async with app.run_test(size=SIZE) as pilot:
-        while not app.background.asking("engine"):
-            await pilot.pause(0.005)
+        await until(pilot, lambda: app.background.asking("engine"))
         app.action_advice()
         await pilot.pause()
         held.set()
-        while app.questions.engine is None:
-            await pilot.pause(0.005)
+        await until(pilot, lambda: app.questions.engine is not None)
         await settle(pilot)
         texts = [row.texts()[0] for row in app.screen.query_one("#advice", Lines).rows]
         assert any("refills_production" in text for text in texts)
