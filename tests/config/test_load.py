@@ -1,4 +1,4 @@
-"""Layers, precedence, and what a table's blocks add up to."""
+"""Layers and their precedence."""
 
 from __future__ import annotations
 
@@ -7,54 +7,24 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import SecretStr
 
 import elconsole
 from elconsole.config.load import (
-    LoadedSettings,
     QualitySettings,
     Settings,
-    SourceSettings,
-    TableSettings,
     WarehouseSettings,
     config_locations,
     duration_seconds,
     load_settings,
-    table_matches,
 )
 from elconsole.core.errors import ConfigurationError
+from tests.config.conftest import Load
 
 pytestmark = pytest.mark.unit
-
-Load = Callable[..., LoadedSettings]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Loads from a folder of the test's own, with nothing of this machine in it."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-
-    def load_from(
-        toml: str | None = None,
-        dotenv: str | None = None,
-        environ: dict[str, str] | None = None,
-        overrides: dict[str, Any] | None = None,
-        config_file: Path | None = None,
-    ) -> LoadedSettings:
-        for name, text in (("elconsole.toml", toml), (".env", dotenv)):
-            if text is not None:
-                (tmp_path / name).write_text(text, encoding="utf-8")
-                (tmp_path / name).chmod(0o600)
-        return load_settings(config_file, overrides, environ=environ or {}, cwd=tmp_path)
-
-    return load_from
 
 
 def test_without_any_layer_it_is_the_pen_plant(load: Load) -> None:
@@ -248,198 +218,6 @@ def test_layers_merge_lists_as_a_whole_and_tables_key_by_key(load: Load) -> None
     assert settings.plugins == ("c",)
     quality = settings.sources["s"].table_settings("public", "t").quality
     assert quality == QualitySettings(status="q", by=("x",))
-
-
-# --- dsn -----------------------------------------------------------------------------------
-
-
-def test_a_dsn_discards_the_address_of_lower_layers(load: Load) -> None:
-    settings = load(environ={"ELCONSOLE_WAREHOUSE__DSN": "service=wh"}).settings
-    assert settings.warehouse.connection_parameters() == {"service": "wh"}
-    assert settings.warehouse.address == "service=wh"
-    assert settings.warehouse.target_schema == "raw"
-
-
-def test_keys_of_higher_layers_override_parts_of_a_dsn(load: Load) -> None:
-    loaded = load(
-        toml="[warehouse]\nhost='gone'\npassword='gone'\n",
-        dotenv="ELCONSOLE_WAREHOUSE__DSN=postgresql://me:pw@h:1/d?sslmode=verify-full\n",
-        environ={"ELCONSOLE_WAREHOUSE__PORT": "2"},
-        overrides={"warehouse": {"dbname": "e"}},
-    )
-    assert loaded.settings.warehouse.connection_parameters() == {
-        "user": "me",
-        "host": "h",
-        "port": "2",
-        "dbname": "e",
-        "sslmode": "verify-full",
-    }
-    assert "warehouse.host" not in loaded.origins
-    assert loaded.settings.warehouse.address == "h:2/e"
-
-
-def test_a_dsn_over_a_dsn_replaces_it(load: Load) -> None:
-    loaded = load(
-        toml="[warehouse]\ndsn='host=a user=x password=y'\nport=3\n",
-        environ={"ELCONSOLE_WAREHOUSE__DSN": "host=b"},
-    )
-    assert loaded.settings.warehouse.connection_parameters() == {"host": "b"}
-
-
-def test_keys_beside_a_dsn_in_one_layer_override_it(load: Load) -> None:
-    toml = "[sources.a]\ndsn='postgresql://h/d'\npassword='p'\n"
-    assert load(toml=toml).settings.sources["a"].connection_parameters() == {
-        "host": "h",
-        "dbname": "d",
-        "password": "p",
-    }
-
-
-def test_a_dsn_takes_whatever_libpq_takes() -> None:
-    for dsn, address in {
-        "host=a,b port=1,2 dbname=d target_session_attrs=read-write": "a:1,b:2/d",
-        "postgresql://u@a:1,b/d": "a:1,b:5432/d",
-        "postgresql://u@[::1]:7/d": "[::1]:7/d",
-        "postgresql:///d?host=/var/run/postgresql": "/var/run/postgresql:5432/d",
-        "dbname=d passfile=/x user=u": "[local]:5432/d",
-        "user=u hostaddr=10.0.0.1": "10.0.0.1:5432/u",
-        "service=x dbname=d": "service=x/d",
-    }.items():
-        assert SourceSettings(dsn=SecretStr(dsn)).address == address
-
-
-def test_another_host_also_overrides_the_hostaddr_of_a_dsn() -> None:
-    source = SourceSettings(dsn=SecretStr("hostaddr=10.0.0.1 dbname=d"), host="h")
-    assert source.connection_parameters() == {"dbname": "d", "host": "h"}
-
-
-def test_another_role_leaves_the_default_password_behind(load: Load) -> None:
-    """Otherwise the plant's password would keep libpq from asking ~/.pgpass."""
-    environ = {"ELCONSOLE_WAREHOUSE__USER": "me"}
-    assert "password" not in load(environ=environ).settings.warehouse.connection_parameters()
-    same = load(environ={"ELCONSOLE_WAREHOUSE__USER": "warehouse_user"}).settings.warehouse
-    assert same.connection_parameters()["password"] == "warehouse_password"
-    both = {**environ, "ELCONSOLE_WAREHOUSE__PASSWORD": "p"}
-    assert load(environ=both).settings.warehouse.connection_parameters()["password"] == "p"
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["host", "port", "dbname", "user", "password"]),
-        st.integers(1, 65535).map(str),
-    ),
-    st.dictionaries(
-        st.sampled_from(["host", "port", "dbname", "user", "password"]),
-        st.integers(1, 65535).map(str),
-    ),
-)
-def test_a_dsn_in_the_middle_cuts_off_what_lies_below(
-    inside: dict[str, str], above: dict[str, str]
-) -> None:
-    dsn = " ".join(f"{key}={value}" for key, value in inside.items()) or "application_name=x"
-    settings = load_settings(
-        Path(os.devnull),
-        {"warehouse": above},
-        environ={"ELCONSOLE_WAREHOUSE__DSN": dsn},
-        cwd=Path("/dev"),
-    ).settings
-    parameters = settings.warehouse.connection_parameters()
-    parameters.pop("application_name", None)
-    moved = any(above[key] != inside.get(key) for key in ("host", "port") if key in above)
-    left_behind = {"password"} if moved else set()
-    kept = {key: value for key, value in inside.items() if key not in left_behind}
-    assert parameters == {**kept, **above}
-
-
-# --- tables --------------------------------------------------------------------------------
-
-
-def test_the_more_specific_block_of_a_table_wins_key_by_key() -> None:
-    source = SourceSettings(
-        mode="incremental",
-        lookback="1 hour",
-        table={
-            "sales.orders": TableSettings(where="exact"),
-            "orders": TableSettings(where="bare", deletes="ignore"),
-            "*": TableSettings(where="any", deletes="sweep", splits=2),
-            "ord*": TableSettings(splits=3),
-        },
-    )
-    assert source.table_settings("sales", "orders") == TableSettings(
-        mode="incremental", lookback="1 hour", where="exact", deletes="ignore", splits=3
-    )
-    assert source.table_settings("public", "orders").where == "bare"
-    assert source.table_settings("public", "other").where == "any"
-    assert source.table_settings("public", "other").splits == 2
-
-
-def test_without_blocks_a_table_is_refreshed_fully() -> None:
-    settings = SourceSettings().table_settings("public", "t")
-    assert (settings.mode, settings.strategy, settings.deletes) == ("full", "xmin", "ignore")
-    assert settings.quality is None
-
-
-def test_columns_of_one_block_replace_excluded_ones_of_another() -> None:
-    source = SourceSettings(
-        table={"*": TableSettings(columns=("a",)), "t": TableSettings(exclude_columns=("b",))}
-    )
-    settings = source.table_settings("public", "t")
-    assert (settings.columns, settings.exclude_columns) == (None, ("b",))
-
-
-def test_the_plants_tables_know_their_dimensions_wherever_they_are_named() -> None:
-    plain = SourceSettings(dbname="x").table_settings("public", "bodies_production").quality
-    assert plain == QualitySettings(by=("line_id", "material"))
-    own = SourceSettings(
-        table={"bodies_production": TableSettings(quality=QualitySettings(status="s"))}
-    )
-    assert own.table_settings("public", "bodies_production").quality == QualitySettings(
-        status="s", by=("line_id", "material")
-    )
-    none = SourceSettings(table={"*": TableSettings(quality=QualitySettings(by=()))})
-    quality = none.table_settings("public", "bodies_production").quality
-    assert quality is not None
-    assert quality.by == ()
-
-
-@pytest.mark.parametrize(
-    ("pattern", "schema", "table", "expected"),
-    [
-        ("*", "s", "t", True),
-        ("t", "s", "t", True),
-        ("s.t", "s", "t", True),
-        ("T", "s", "t", False),
-        ("s.*", "s", "t", True),
-        ("s*", "s", "t", False),
-        ("other.t", "s", "t", False),
-        ("a.b", "s", "a.b", True),
-        ("t[1]", "s", "t[1]", True),
-        ("t[1]", "s", "t1", True),
-        ("t?", "s", "t", False),
-    ],
-)
-def test_a_pattern_names_a_table(pattern: str, schema: str, table: str, expected: bool) -> None:
-    assert table_matches(pattern, schema, table) is expected
-
-
-def test_excluded_tables_are_not_selected() -> None:
-    source = SourceSettings(tables=("sales.*",), exclude=("tmp_*",))
-    assert source.selects("sales", "orders")
-    assert not source.selects("sales", "tmp_orders")
-    assert not source.selects("public", "orders")
-
-
-def test_checks_of_a_table_lie_over_the_general_ones(load: Load) -> None:
-    settings = load(
-        toml="[checks]\nzero_rows=true\nrow_jump=0.5\n[sources.a]\ndbname='a'\n"
-        "[sources.a.table.t.checks]\nzero_rows=false\naccepted_values={q=['ok']}\n"
-    ).settings
-    own = settings.table_checks("a", "public", "t")
-    assert (own.zero_rows, own.row_jump, own.accepted_values) == (False, 0.5, {"q": ("ok",)})
-    assert settings.table_checks("a", "public", "other").zero_rows
-
-
-# --- durations -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

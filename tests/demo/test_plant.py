@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from elconsole.demo.plant import OWNER, SOURCES, Plant, open_plant
 from elconsole.demo.supervisor import EmbeddedServer
 from tests.conftest import REPOSITORY, MakeDatabase, MakeRole
 from tests.postgres import SEED, PostgresServer, seed_source
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -239,12 +239,14 @@ def test_a_seeding_that_was_killed_is_redone(kept_data: Path) -> None:
     code = "from elconsole.demo.plant import open_plant\nwith open_plant(300_000): pass"
     folder = kept_data / "plant-300000"
     with subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY) as process:
-        deadline = time.monotonic() + 30
         data = folder / "data"
-        while not (data / "postmaster.pid").exists() or len(list((data / "base").iterdir())) < 6:
+
+        def seeding() -> bool:
             assert process.poll() is None, "the seeding ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+            started = (data / "postmaster.pid").exists()
+            return started and len(list((data / "base").iterdir())) >= 6
+
+        until(seeding, "the databases are made", timeout_s=30)
         process.send_signal(signal.SIGKILL)
     with open_plant(300_000) as plant:
         for source in SOURCES:
@@ -329,10 +331,8 @@ def test_a_live_plant_produces_until_it_is_stopped(plant: Plant) -> None:
     )
     thread.start()
     try:
-        deadline = time.monotonic() + 20
         live = "SELECT count(*) FROM refills_production WHERE batch_id LIKE 'BATCH-LIVE-%'"
-        while query(plant, "refills", live)[0][0] < 30:
-            assert time.monotonic() < deadline
+        until(lambda: query(plant, "refills", live)[0][0] >= 30, "30 units are made")
     finally:
         stop.set()
         thread.join(5)

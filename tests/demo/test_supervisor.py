@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,17 +19,11 @@ from elconsole.demo.installation import Installation
 from elconsole.demo.supervisor import EmbeddedServer
 from tests.conftest import REPOSITORY
 from tests.postgres import PostgresServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
 MakeServer = Callable[[], EmbeddedServer]
-
-
-def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:
@@ -142,7 +135,7 @@ def test_kill_9_of_the_last_user_stops_the_server(user_process: subprocess.Popen
     pid = first_line(user_process)
     assert not is_gone(pid)
     user_process.kill()
-    wait_until(lambda: is_gone(pid), "the server stops", timeout_s=5.0)
+    until(lambda: is_gone(pid), "the server stops", timeout_s=5.0)
 
 
 def test_a_terminals_interrupt_leaves_the_server_alone(
@@ -163,7 +156,7 @@ def test_a_killed_server_recovers_at_the_next_opening(make_server: MakeServer) -
     select(first, "CREATE TABLE kept AS SELECT 42 AS answer")
     pid = first.pid
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: is_gone(pid), "the server ends")
+    until(lambda: is_gone(pid), "the server ends")
     second = make_server()
     second.open()
     assert select(second, "SELECT answer FROM kept") == 42
@@ -176,12 +169,12 @@ def test_a_server_whose_watcher_was_killed_gets_another(make_server: MakeServer)
     watcher = int(Path(f"/proc/{pid}/stat").read_text().split()[3])
     os.kill(watcher, signal.SIGKILL)
     second = make_server()
-    wait_until(lambda: is_gone(watcher), "the watcher ends")
+    until(lambda: is_gone(watcher), "the watcher ends")
     second.open()
     assert second.pid == pid
     second.close()
     first.close()
-    wait_until(lambda: is_gone(pid), "the adopted server stops")
+    until(lambda: is_gone(pid), "the adopted server stops")
 
 
 def test_what_was_stored_is_there_after_a_stop(make_server: MakeServer) -> None:

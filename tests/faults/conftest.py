@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,8 +14,7 @@ from elconsole.engine.connect.session import Session
 from tests.faults.proxy import Proxy
 from tests.pairs import Pair
 from tests.postgres import PostgresServer
-
-PATIENCE_S = 20.0
+from tests.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +102,6 @@ class Background:
         self._thread.join(patience_s)
         assert self.result is not None, "the sync did not end"
         return self.result
-
-
-def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
-    """Wait for a condition, polling; returns the seconds it took, fails after `patience_s`."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < patience_s, "it did not happen in time"
-        time.sleep(0.01)
-    return time.monotonic() - started
 
 
 def is_publishing(session: Session, query: object) -> bool:

@@ -26,9 +26,9 @@ from tests.faults.conftest import (
     closed_gate,
     is_publishing,
     only,
-    until,
 )
 from tests.pairs import Pair
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 

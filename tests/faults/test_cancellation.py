@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from elconsole.core.events import TableFailed
-from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
+from tests.faults.conftest import Background, Wire, begin, closed_gate, only
 from tests.pairs import Pair
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -129,7 +130,7 @@ def test_a_stopped_sync_ends_at_once_and_leaves_nothing(
         assert time.monotonic() - started < PROMPT_S
         assert detail.run.status == "cancelled"
         assert {table.status for table in detail.tables} == {"cancelled"}
-        until(lambda: not workers(), PROMPT_S)
+        until(lambda: not workers(), timeout_s=PROMPT_S)
     assert not any(isinstance(e, TableFailed) and e.will_retry for e in wire.pair.events)
     assert wire.pair.raw("id, v") == before
     wire.assert_healed()

@@ -15,8 +15,9 @@ from elconsole.core.events import TableStarted
 from elconsole.core.results import TableRun
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import pump as transfer
-from tests.faults.conftest import only, until
+from tests.faults.conftest import only
 from tests.pairs import Pair
+from tests.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Background, only, until
+from tests.faults.conftest import Background, only
 from tests.pairs import Pair
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 

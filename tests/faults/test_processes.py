@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.faults.conftest import Wire, begin, closed_gate, until
+from tests.faults.conftest import Wire, begin, closed_gate
 from tests.pairs import Pair
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 
@@ -77,7 +78,7 @@ def test_sigterm_in_the_middle_of_a_copy_ends_the_process(
     client.send_signal(signal.SIGTERM)
     assert client.wait(PROMPT_S) == 143
     assert wire.pair.raw("id") == [(0,)]
-    until(lambda: wire.pair.advisory_locks() == 0, PROMPT_S)
+    until(lambda: wire.pair.advisory_locks() == 0, timeout_s=PROMPT_S)
 
 
 def test_a_client_killed_while_the_warehouse_works_leaves_no_lock(wire: Wire, home: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_client_killed_while_the_warehouse_works_leaves_no_lock(wire: Wire, ho
                 )
             )
             process.kill()
-        until(lambda: wire.pair.advisory_locks() == 0, PROMPT_S)
+        until(lambda: wire.pair.advisory_locks() == 0, timeout_s=PROMPT_S)
 
 
 def test_a_killed_client_leaves_no_lock_and_no_running_run(
@@ -113,7 +114,7 @@ def test_a_killed_client_leaves_no_lock_and_no_running_run(
     assert wire.pair.advisory_locks() > 0
     client.kill()
     client.wait()
-    until(lambda: wire.pair.advisory_locks() == 0, PROMPT_S)
+    until(lambda: wire.pair.advisory_locks() == 0, timeout_s=PROMPT_S)
     assert wire.pair.raw("id") == [(0,)]
     wire.pair.configure({"t": {"mode": "incremental", "where": "true"}}, plant={"tables": ["t"]})
     assert wire.pair.engine is not None

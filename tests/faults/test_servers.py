@@ -15,9 +15,10 @@ from elconsole.demo.account import server_account
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.snapshot import Snapshot
 from elconsole.engine.plan.task import TableTask
-from tests.faults.conftest import Background, begin, closed_gate, only, until
+from tests.faults.conftest import Background, begin, closed_gate, only
 from tests.pairs import Pair
 from tests.postgres import PostgresServer, reachable_folder
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 

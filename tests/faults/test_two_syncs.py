@@ -15,8 +15,9 @@ from elconsole.engine.ledger.targets import read_targets
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.service import PostgresEngine
 from elconsole.engine.sql.names import TABLE_LOCK_CLASS
-from tests.faults.conftest import Background, Wire, begin, closed_gate, only, until
+from tests.faults.conftest import Background, Wire, begin, closed_gate, only
 from tests.pairs import Pair
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 

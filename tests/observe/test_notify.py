@@ -17,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from elconsole.observe.notify import Notifier, fetch, ping_address, run_command
+from tests.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -199,10 +200,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> No
     command = f"sh -c 'sleep 60 & echo $! > {child}; wait'"
     assert not run_command(command, RUN, 1.0)
     pid = int(child.read_text())
-    deadline = time.monotonic() + 20
-    while _runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _runs(pid)
+    until(lambda: not _runs(pid), "the command's child ends")
 
 
 def _runs(pid: int) -> bool:

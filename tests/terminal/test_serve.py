@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from elconsole.ui.app.web import is_loopback, is_own, own_hosts
 from tests.conftest import REPOSITORY, RunCli
 from tests.postgres import Factory, free_port
 from tests.terminal.screen import PATIENCE_S
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -122,12 +122,14 @@ def test_only_this_machine_is_listened_to(served: int) -> None:
     listening = Path("/proc/net/tcp")
     if not listening.exists():
         pytest.skip("needs /proc/net/tcp to see what is listened on")
-    wanted, deadline = f":{served:04X}", time.monotonic() + PATIENCE_S
-    found: set[str] = set()
-    while not found and time.monotonic() < deadline:
+    wanted = f":{served:04X}"
+
+    def heard_at() -> set[str]:
         fields = [line.split() for line in listening.read_text().splitlines()[1:]]
-        found = {f[1].split(":")[0] for f in fields if f[1].endswith(wanted) and f[3] == "0A"}
-    assert found == {"0100007F"}
+        return {f[1].split(":")[0] for f in fields if f[1].endswith(wanted) and f[3] == "0A"}
+
+    until(heard_at, "the server listens")
+    assert heard_at() == {"0100007F"}
     everywhere = Path("/proc/net/tcp6").read_text() if Path("/proc/net/tcp6").exists() else ""
     assert wanted not in {
         ":" + line.split()[1].split(":")[1] for line in everywhere.splitlines()[1:]

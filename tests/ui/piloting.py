@@ -9,13 +9,17 @@ from typing import Any
 
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from elconsole.ui.app.app import ConsoleApp
+from elconsole.ui.app.palette import commands
 from elconsole.ui.console.options import ConsoleOptions
 from elconsole.ui.pages.bars import KeyBar, TopBar
+from elconsole.ui.widgets.grid import Grid
 from tests.fakes.engine import FakeEngine, operated
 from tests.fakes.plant import CONNECTIONS, NOW
 
+SIZE = (120, 40)
 PATIENCE_S = 60.0
 TURNS_AT_REST = 2
 ANSWER_S = 0.002
@@ -161,3 +165,18 @@ def bar_words(app: ConsoleApp) -> str:
 def head_words(app: ConsoleApp) -> str:
     """The right end of the top bar."""
     return "".join(part.text for part in app.screen.query_one(TopBar).right)
+
+
+def top(app: ConsoleApp) -> Screen[Any]:
+    """The screen in front."""
+    return app.screen_stack[-1]
+
+
+def grid(app: ConsoleApp, name: str) -> Grid:
+    """A grid of the screen in front."""
+    return app.screen.query_one(f"#{name}", Grid)
+
+
+def titles(app: ConsoleApp) -> list[str]:
+    """What the palette would offer here."""
+    return [title for title, _, _ in commands(app, app.screen)]

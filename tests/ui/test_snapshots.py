@@ -21,7 +21,7 @@ from tests.fakes.plans import PLAN_WITHOUT_DRIFT
 from tests.fakes.plant import CONNECTIONS, LOST, before, down, slow
 from tests.fakes.quality import QUALITY
 from tests.fakes.runs import FAILED, RUNNING, history
-from tests.ui.piloting import console, press, settle, with_latencies
+from tests.ui.piloting import console, press, settle, until, with_latencies
 
 pytestmark = pytest.mark.ui
 
@@ -282,10 +282,9 @@ def test_palette(snap_compare: Compare) -> None:
         app = pilot.app
         assert isinstance(app, ConsoleApp)
         await pilot.press("ctrl+p")
-        found = app.screen.query_one(OptionList)
-        while found.option_count < len(list(commands(app, app.screen_stack[-2]))):
-            await pilot.pause(0.005)
-        await app.workers.wait_for_complete()
+        found, offered = app.screen.query_one(OptionList), commands(app, app.screen_stack[-2])
+        all_of_them = len(list(offered))
+        await until(pilot, lambda: found.option_count >= all_of_them)
         await settle(pilot)
 
     assert snap_compare(console(), terminal_size=NORMAL, run_before=run_before)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from elconsole.engine.connect.session import Session
 from tests.engine.connect.listener import listening
 from tests.postgres import Database
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -79,7 +80,7 @@ def test_a_session_thrown_away_is_replaced_though_nobody_asks(database: Database
         first = session.info.backend_pid
         session.abandon()
         pool.putconn(session)
-        assert _eventually(lambda: _backends(database) - {first})
+        until(lambda: _backends(database) - {first})
 
 
 def test_a_session_that_came_back_in_a_transaction_is_lent_again_with_its_locks(
@@ -106,7 +107,7 @@ def test_after_a_restart_it_waits_and_opens_as_many_as_there_were(database: Data
         started = time.monotonic()
         pool.putconn(pool.getconn())
         assert time.monotonic() - started > 0.5
-        assert _eventually(lambda: len(_backends(database) - before) == len(before))
+        until(lambda: len(_backends(database) - before) == len(before))
 
 
 def _backends(database: Database) -> set[int]:
@@ -119,10 +120,3 @@ def _terminate(database: Database) -> None:
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = %s",
         NAME,
     )
-
-
-def _eventually(holds: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := holds()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(found)

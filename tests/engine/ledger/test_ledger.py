@@ -7,8 +7,7 @@ import json
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -24,6 +23,7 @@ from elconsole.engine.ledger import runs, watch
 from elconsole.engine.service import PostgresEngine
 from tests.conftest import REPOSITORY
 from tests.link import Link, by_table, only
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -53,13 +53,6 @@ def status_of(engine: PostgresEngine, run: int, table: str) -> str | None:
         return None
     tables = by_table(engine.run(str(run)))
     return tables[table].status if table in tables else None
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

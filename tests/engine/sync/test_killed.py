@@ -13,11 +13,17 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.link import Link
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
 ROWS = 20_000
 KILLS = 50 if os.environ.get("ELCONSOLE_TEST_MANY_KILLS") else 20
+
+LOADING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND query ~ 'COPY|PRIMARY KEY' AND pid <> pg_backend_pid() AND state = 'active'"
+)
 
 
 def start(link: Link) -> subprocess.Popen[str]:
@@ -109,11 +115,7 @@ def test_a_sync_right_after_a_kill_succeeds(link: Link) -> None:
     engine = link.engine()
     for _ in range(3):
         process = start(link)
-        while not link.warehouse.scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND query ~ 'COPY|PRIMARY KEY'  AND pid <> pg_backend_pid() AND state = 'active'"
-        ):
-            assert process.poll() is None
+        until(lambda: link.warehouse.scalar(LOADING), "rows are loaded")
         kill(process)
         link.synced()
     assert {run.status for run in engine.runs()} == {"succeeded", "abandoned"}

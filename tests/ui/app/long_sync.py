@@ -15,6 +15,7 @@ from elconsole.core.types import RunStatus
 from elconsole.ui.app.app import ConsoleApp
 from tests.fakes.plant import SOURCES
 from tests.fakes.runs import events_of, run_of, table_run
+from tests.ui.piloting import until
 
 
 class LongSync:
@@ -43,7 +44,6 @@ async def started(pilot: Pilot[Any], sync: LongSync) -> None:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     await pilot.press("s")
-    while not sync.began.is_set() or app.state.running_here() is None:
-        await pilot.pause(0.005)
+    await until(pilot, lambda: sync.began.is_set() and app.state.running_here() is not None)
     app.repaint()
     await pilot.pause()

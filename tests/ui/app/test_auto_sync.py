@@ -11,10 +11,9 @@ from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.dialogs.dialog import ErrorDialog
 from tests.fakes.engine import operated
 from tests.fakes.plant import NOW
-from tests.ui.piloting import console, press, settle
+from tests.ui.piloting import SIZE, console, press, settle
 
 pytestmark = pytest.mark.ui
-SIZE = (120, 40)
 
 
 class Clock:

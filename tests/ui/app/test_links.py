@@ -32,11 +32,10 @@ from tests.fakes.plans import PLAN
 from tests.fakes.plant import CONNECTIONS, LOST, NOW, RAW_TABLES
 from tests.fakes.quality import QUALITY
 from tests.fakes.runs import run_of, table_run
-from tests.ui.piloting import console, press, settle
+from tests.ui.piloting import SIZE, console, press, settle
 from tests.ui.test_snapshots import ON_METAL
 
 pytestmark = pytest.mark.ui
-SIZE = (120, 40)
 ODD = 'it\'s ("odd", \\n) ✓\n'
 
 

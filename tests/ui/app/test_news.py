@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from elconsole.core.errors import DemoUnavailable, WarehouseUnavailable
 from elconsole.core.results import QualityReport, QualityRequest, RunDetail
 from elconsole.core.types import ErrorInfo
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console import messages
+from elconsole.ui.console.messages import ProbeStarted
 from elconsole.ui.console.options import Welcome
 from elconsole.ui.dialogs.welcome import WelcomeScreen
 from elconsole.ui.pages.chart import ChartScreen
@@ -25,11 +27,10 @@ from elconsole.ui.widgets.plot import READING, Plot
 from tests.fakes.engine import FakeEngine, operated
 from tests.fakes.plant import CONNECTIONS, NOW, SOURCES, down, healthy
 from tests.fakes.runs import RUNNING, SUCCEEDED, history, run_of, table_run
-from tests.ui.piloting import PATIENCE_S, console, press, settle
+from tests.ui.piloting import PATIENCE_S, SIZE, console, grid, press, settle, top, until
 from tests.ui.test_snapshots import ON_METAL
 
 pytestmark = pytest.mark.ui
-SIZE = (120, 40)
 AWAY = ErrorInfo("warehouse_unavailable", "connection refused")
 FORTY_TWO_ENDED = RunDetail(
     replace(RUNNING.run, status="succeeded", finished_at=NOW, rows_written=3_000_000),
@@ -55,9 +56,7 @@ async def asked_again(pilot: Pilot[Any], name: str) -> None:
     engine = app.questions.engine
     assert isinstance(engine, FakeEngine)
     app.background.hurry(f"probe-{name}")
-    async with asyncio.timeout(PATIENCE_S):
-        while health_of(app, name) != engine.health[name].status:
-            await pilot.pause(0.005)
+    await until(pilot, lambda: health_of(app, name) == engine.health[name].status)
     await settle(pilot)
 
 
@@ -242,3 +241,58 @@ async def test_one_that_comes_back_has_the_others_asked_at_once() -> None:
         await asked_again(pilot, "bodies")
         await settle(pilot)
         assert {health_of(app, name) for name in names} == {"healthy"}
+
+
+async def test_a_hung_probe_delays_no_other_connection() -> None:
+    engine = operated(hung={"bodies"})
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        answered = {item.info.name for item in app.state.connections if item.health is not None}
+        assert answered == {"refills", "springs", "warehouse"}
+    engine.release.set()
+
+
+async def test_a_connection_that_comes_back_turns_healthy_by_itself() -> None:
+    engine = operated()
+    engine.health["springs"] = down("springs")
+    app = console(engine, probe_every_s=0.01)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: health_of(app, "springs") == "down")
+        engine.health["springs"] = healthy("springs")
+        await until(pilot, lambda: health_of(app, "springs") == "healthy")
+
+
+async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() -> None:
+    now = [NOW]
+    app = console(clock=lambda: now[0])
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.listening.hear(ProbeStarted("bodies", now[0]))
+        app.repaint()
+        await press(pilot, "space")
+        now[0] += timedelta(minutes=5)
+        app.repaint()
+        words = ["".join(row.texts()) for row in grid(app, "connections").rows]
+        assert not any("no answer" in word for word in words)
+        await press(pilot, "space")
+        words = ["".join(row.texts()) for row in grid(app, "connections").rows]
+        assert any("no answer" in word for word in words)
+
+
+async def test_an_opened_connection_shows_what_the_next_probe_tells() -> None:
+    engine = operated()
+    app = console(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.action_show_connection("bodies")
+        app.repaint()  # before the dialog is composed
+        await settle(pilot)
+        engine.health["bodies"] = down("bodies")
+        await press(pilot, "r")
+        await until(pilot, lambda: app.state.connections[1].health == engine.health["bodies"])
+        app.repaint()
+        await pilot.pause()
+        words = str(top(app).query_one(".words Static", Static).content)
+        assert "down" in words
+        assert "What to do" in words

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from elconsole.core.errors import WarehouseUnavailable
@@ -12,10 +10,9 @@ from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog
 from tests.fakes.engine import operated
 from tests.fakes.runs import FAILED, SUCCEEDED
 from tests.ui.app.long_sync import LongSync, started
-from tests.ui.piloting import PATIENCE_S, console, press, settle
+from tests.ui.piloting import SIZE, console, press, settle, top, until
 
 pytestmark = pytest.mark.ui
-SIZE = (120, 40)
 
 
 @pytest.mark.parametrize("key", ["s", "escape"])
@@ -99,11 +96,72 @@ async def test_a_failed_sync_closes_the_console_where_it_was_to_be_cancelled() -
         await started(pilot, sync)
         await pilot.press("q", "c")
         sync.let_go.set()
-        async with asyncio.timeout(PATIENCE_S):
-            while not app._exit:
-                await pilot.pause(0.01)
+        await until(pilot, lambda: app._exit)
 
 
 def refused(*_: object) -> RunDetail:
     """No sync without a warehouse."""
     raise WarehouseUnavailable("connection refused", hint="Start it.")
+
+
+async def test_quit_is_immediate_while_nothing_runs() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await pilot.pause()
+        assert app._exit
+
+
+async def test_quit_during_a_sync_asks_and_stay_stays() -> None:
+    sync = LongSync()
+    app = console(operated(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(top(app), QuitDialog)
+        await pilot.press("s")
+        await pilot.pause()
+        assert not app._exit
+        assert app.state.running_here() is not None
+        sync.let_go.set()
+        await settle(pilot)
+
+
+async def test_keep_watching_quits_when_the_sync_has_ended() -> None:
+    sync = LongSync()
+    app = console(operated(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q", "w")
+        await pilot.pause()
+        assert not app._exit
+        sync.let_go.set()
+        await until(pilot, lambda: app._exit)
+
+
+async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> None:
+    sync = LongSync()
+    app = console(operated(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q")
+        assert isinstance(top(app), QuitDialog)
+        sync.let_go.set()
+        await until(pilot, lambda: app._exit)
+
+
+async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> None:
+    sync = LongSync(deaf=True)
+    app = console(operated(on_sync=sync))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await started(pilot, sync)
+        await pilot.press("q", "c")
+        await until(pilot, lambda: app._exit)
+    assert not sync.let_go.is_set()
+    sync.let_go.set()

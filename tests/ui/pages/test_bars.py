@@ -13,10 +13,9 @@ from elconsole.ui.pages.bars import TopBar
 from elconsole.ui.widgets.grid import Grid
 from tests.fakes.engine import operated
 from tests.fakes.plans import PLAN
-from tests.ui.piloting import bar_words, console, press, settle
+from tests.ui.piloting import SIZE, bar_words, console, press, settle
 
 pytestmark = pytest.mark.ui
-SIZE = (120, 40)
 
 
 @pytest.mark.parametrize("width", [140, 120, 100, 80, 60])
