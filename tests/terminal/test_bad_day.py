@@ -85,7 +85,7 @@ def test_the_bad_day_is_seen_by_everyone_who_looks(
     assert row["signal_pass_rate"] == event["pass_rate"]
 
     # The console: its first page, then the line's control chart.
-    command = [sys.executable, "-m", "elconsole"]
+    command = [sys.executable, "-m", "elconsole", "-c", "elconsole.toml"]
     with Terminal(command, env=environment(tmp_path), cwd=tmp_path) as console:
         console.wait_for(LINE, "▼")
         console.press("2")
