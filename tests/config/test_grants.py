@@ -67,13 +67,11 @@ def test_selected_columns_are_granted_with_key_cursor_and_xmin() -> None:
         user="u",
         tables=("sales.orders",),
         table={
-            "orders": TableSettings(
-                columns=("a", "Order"), primary_key=("id", "a"), cursor="at", splits=2
-            )
+            "orders": TableSettings(columns=("a", "Order"), primary_key=("id", "a"), cursor="at")
         },
     )
     assert statements(source_grants("x", source))[-1] == (
-        'GRANT SELECT (a, "Order", id, at, xmin, ctid) ON TABLE sales.orders TO u;'
+        'GRANT SELECT (a, "Order", id, at, xmin) ON TABLE sales.orders TO u;'
     )
 
 
