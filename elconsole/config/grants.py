@@ -179,7 +179,7 @@ def _glob_grant(pattern: str, source: SourceSettings, single: list[str]) -> list
     role = _role(source)
     schema, _, rest = pattern.partition(".")
     inside = any(table_matches(pattern, *_split(table)) for table in single)
-    if rest == "*" and not is_glob(schema) and not source.exclude and not inside:
+    if schema and rest == "*" and not (is_glob(schema) or source.exclude or inside):
         name = quote_identifier(schema)
         return [
             f"GRANT USAGE ON SCHEMA {name} TO {role};",
