@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,13 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 HEAVY = {"textual", "psycopg", "pydantic", "pydantic_settings", "rich", "prometheus_client"}
 HEAVY_FOR_HEADLESS = {"textual", "rich", "prometheus_client", "textual_serve"}
+
+ROOMS_MAX = 14
+"""Rooms and modules at the top of the package."""
+MODULES_MAX = 14
+"""Of one folder, besides its `__init__`."""
+MODULE_LINES_MAX = 420
+TEST_LINES_MAX = 500
 
 AFTER = """
 import json, sys
@@ -68,3 +78,59 @@ def test_package_files_hold_a_docstring_and_no_imports() -> None:
     for path in (ROOT / "elconsole").rglob("__init__.py"):
         lines = path.read_text().splitlines()
         assert not [line for line in lines if line.startswith(("import ", "from "))], path
+
+
+def modules() -> dict[str, Path]:
+    """The package's modules by their dotted names."""
+    found = {}
+    for path in (ROOT / "elconsole").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def names_imported(path: Path) -> Iterator[str]:
+    """Everything that a file imports anywhere in it: inside functions, for type hints alone."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_import_circle_between_files() -> None:
+    files = modules()
+    # A package holds no import: whoever imports from it needs the module that he names.
+    inside = {name for name, path in files.items() if path.name != "__init__.py"}
+    graph = {name: inside & {*names_imported(files[name])} - {name} for name in inside}
+    assert any(graph.values())
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_the_top_has_few_rooms() -> None:
+    top = (ROOT / "elconsole").iterdir()
+    rooms = [p.name for p in top if (p / "__init__.py").exists() or p.suffix == ".py"]
+    assert len([name for name in rooms if not name.startswith("__")]) <= ROOMS_MAX
+
+
+def test_no_folder_holds_many_modules() -> None:
+    for folder in {path.parent for path in modules().values()}:
+        held = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(held) <= MODULES_MAX, folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "lines_max"), [("elconsole", MODULE_LINES_MAX), ("tests", TEST_LINES_MAX)]
+)
+def test_no_file_is_long(folder: str, lines_max: int) -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > lines_max
+    }
+    assert long == {}

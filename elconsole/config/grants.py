@@ -153,18 +153,13 @@ def _table_grant(schema: str, table: str, settings: TableSettings, role: str) ->
     needed = [*settings.columns, *(settings.primary_key or ())]
     needed += [settings.cursor] if settings.cursor else []
     columns = [quote_identifier(column) for column in dict.fromkeys(needed)]
-    columns += _system_columns(settings)
+    columns.append("xmin")
     return [f"GRANT SELECT ({', '.join(columns)}) ON TABLE {target} TO {role};"]
-
-
-def _system_columns(settings: TableSettings) -> list[str]:
-    return ["xmin", "ctid"] if (settings.splits or 1) > 1 else ["xmin"]
 
 
 def _all_but(target: str, settings: TableSettings, role: str) -> list[str]:
     """Only the server knows the other columns: ask it, and grant these."""
     excluded = ", ".join(quote_literal(column) for column in settings.exclude_columns)
-    system = "".join(f", {column}" for column in _system_columns(settings))
     body = f"""
 DECLARE columns text;
 BEGIN
@@ -172,7 +167,7 @@ BEGIN
     FROM pg_catalog.pg_attribute
    WHERE attrelid = {quote_literal(target)}::regclass
      AND attnum > 0 AND NOT attisdropped AND attname NOT IN ({excluded});
-  EXECUTE format({quote_literal(f"GRANT SELECT (%s{system}) ON TABLE %s TO %s")},
+  EXECUTE format({quote_literal("GRANT SELECT (%s, xmin) ON TABLE %s TO %s")},
                  columns, {quote_literal(target)}, {quote_literal(role)});
 END
 """  # noqa: S608
@@ -184,7 +179,7 @@ def _glob_grant(pattern: str, source: SourceSettings, single: list[str]) -> list
     role = _role(source)
     schema, _, rest = pattern.partition(".")
     inside = any(table_matches(pattern, *_split(table)) for table in single)
-    if rest == "*" and not is_glob(schema) and not source.exclude and not inside:
+    if schema and rest == "*" and not (is_glob(schema) or source.exclude or inside):
         name = quote_identifier(schema)
         return [
             f"GRANT USAGE ON SCHEMA {name} TO {role};",

@@ -112,8 +112,6 @@ class TableSettings(_Model):
     """Columns copied as salted SHA-256, computed in the source."""
     where: Text | None = None
     """SQL condition on the source's rows."""
-    splits: Annotated[Whole, Field(ge=1, le=64)] | None = None
-    """Read the table in this many parts at once. Default: one."""
     quality: QualitySettings | None = None
     """Pass rates of this table."""
     checks: ChecksSettings | None = None

@@ -74,7 +74,6 @@ TEMPLATE = """\
 #exclude_columns = ["operator_id"]   # never copied
 #hash_columns = ["batch_id"]   # copied as salted SHA-256
 #where = "line_id <> 'TEST'"   # SQL on the source
-#splits = 1                    # parts read at once
 
 # Pass rates of that table.
 #[sources.refills.table.refills_production.quality]

@@ -22,16 +22,16 @@ def test_the_more_specific_block_of_a_table_wins_key_by_key() -> None:
         table={
             "sales.orders": TableSettings(where="exact"),
             "orders": TableSettings(where="bare", deletes="ignore"),
-            "*": TableSettings(where="any", deletes="sweep", splits=2),
-            "ord*": TableSettings(splits=3),
+            "*": TableSettings(where="any", deletes="sweep", cursor="any"),
+            "ord*": TableSettings(cursor="glob"),
         },
     )
     assert source.table_settings("sales", "orders") == TableSettings(
-        mode="incremental", lookback="1 hour", where="exact", deletes="ignore", splits=3
+        mode="incremental", lookback="1 hour", where="exact", deletes="ignore", cursor="glob"
     )
     assert source.table_settings("public", "orders").where == "bare"
     assert source.table_settings("public", "other").where == "any"
-    assert source.table_settings("public", "other").splits == 2
+    assert source.table_settings("public", "other").cursor == "any"
 
 
 def test_without_blocks_a_table_is_refreshed_fully() -> None:

@@ -133,8 +133,8 @@ def test_config_masks_every_secret_even_inside_a_dsn(tmp_path: Path, dsn: str) -
 
 
 def test_a_list_given_inside_a_block_has_that_blocks_origin(tmp_path: Path) -> None:
-    environ = {"ELCONSOLE_SOURCES__REFILLS": '{"tables": ["a"], "table": {"a.b": {"splits": 2}}}'}
+    environ = {"ELCONSOLE_SOURCES__REFILLS": '{"tables": ["a"], "table": {"a.b": {"where": "x"}}}'}
     listing = effective(load_settings(environ=environ, cwd=tmp_path))
     origins = {key: origin for key, _, origin in listing}
     assert origins["sources.refills.tables"] == "environment ELCONSOLE_SOURCES__REFILLS"
-    assert origins['sources.refills.table."a.b".splits'].startswith("environment")
+    assert origins['sources.refills.table."a.b".where'].startswith("environment")
