@@ -293,15 +293,24 @@ def serve(
         int, typer.Option("--port", metavar="N", min=1, max=65535, help="Where to listen.")
     ] = 8000,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="On which address.")
+        str, typer.Option("--host", metavar="NAME", help="What browsers call this machine.")
     ] = "127.0.0.1",
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen",
+            metavar="ADDRESS",
+            help="On which address, if not that of the name.",
+            show_default=False,
+        ),
+    ] = None,
     public: Annotated[
-        bool,
-        typer.Option("--public", help="Allow an address others can reach; there is no login."),
+        bool, typer.Option("--public", help="Answer other machines, to that name alone.")
     ] = False,
 ) -> None:
-    """The dashboard in a browser on this machine."""
+    """The dashboard in a browser on this machine, for whoever has its address."""
     from elconsole.cli import setup
 
     session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: setup.serve(session, host, port, public=public)))
+    place = setup.ServedPlace(host, listen, port, public)
+    raise typer.Exit(session.run(lambda: setup.serve(session, place)))
