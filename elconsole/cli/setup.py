@@ -85,8 +85,7 @@ def serve(session: Session, place: ServedPlace) -> int:
     server = ConsoleServer(command, where, keys)
     gc_pause.collect_again()
     with redirect_stdout(_Told(session.output)):
-        address = f"{where.url}/?token={keys.token}"
-        return 128 + server.run(lambda: _tell_address(session.output, address))
+        return 128 + server.run(lambda: _tell_address(session.output, where.url, keys.token))
 
 
 def _place(place: ServedPlace) -> Place:
@@ -97,12 +96,13 @@ def _place(place: ServedPlace) -> Place:
     return private_place(place.host, place.listen, place.port)
 
 
-def _tell_address(output: Output, address: str) -> None:
-    """Say it on stderr even if quiet, since nothing else opens the console; in no log file,
-    since whoever reads that may not be the one who may type."""
-    replace(output, record=None, quiet=False).note(
-        f"{address} (whoever has this address can use the console); ctrl+c ends it"
-    )
+def _tell_address(output: Output, url: str, token: str) -> None:
+    """Say it on stderr even if quiet, since nothing else opens the console; without the key
+    in the log file, since whoever reads that may not be the one who may type."""
+    told = "(whoever has this address can use the console); ctrl+c ends it"
+    replace(output, record=None, quiet=False).note(f"{url}/?token={token} {told}")
+    if output.record is not None:
+        output.record("info", f"serving the console at {url}")
 
 
 class _Told(TextIOBase):

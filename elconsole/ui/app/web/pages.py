@@ -35,6 +35,7 @@ class Page(AppService):  # type: ignore[misc, unused-ignore]
         )
         self._arguments = tuple(command)
         self._socket = socket
+        self._ending = asyncio.Lock()
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
         # No shell, and a group of its own that can be killed as a whole.
@@ -60,11 +61,10 @@ class Page(AppService):  # type: ignore[misc, unused-ignore]
         if self._process is None:
             return
         await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
-        self.remote_write_bytes = self.remote_write_str = _drop
-        await _end(self._process)
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=FAREWELL_S)
             self._task.cancel()
+        async with self._ending:
+            await _end(self._process)
 
     async def leave(self) -> None:
         """End the console and the page, since the server ends."""
@@ -75,23 +75,16 @@ class Page(AppService):  # type: ignore[misc, unused-ignore]
             await asyncio.wait_for(self._socket.close(code=WSCloseCode.GOING_AWAY), FAREWELL_S)
 
 
-async def _drop(_data: bytes | str) -> None:
-    """Nobody looks any more."""
-
-
 async def _end(process: Process) -> None:
     """End a process: asked first, then, with its whole group, killed."""
-    for send, seconds in ((_terminate, GRACE_S), (_kill_group, FAREWELL_S)):
+    # Not Process.terminate, which may take the exit status from under asyncio.
+    for kill, number, seconds in (
+        (os.kill, signal.SIGTERM, GRACE_S),
+        (os.killpg, signal.SIGKILL, FAREWELL_S),
+    ):
+        if process.returncode is not None:
+            return
         with suppress(ProcessLookupError):
-            send(process)
+            kill(process.pid, number)
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), seconds)
-            return
-
-
-def _terminate(process: Process) -> None:
-    process.terminate()
-
-
-def _kill_group(process: Process) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
