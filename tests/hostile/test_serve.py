@@ -246,6 +246,26 @@ async def test_foreign_pages_are_refused_and_no_origin_is_no_pass(
     assert await handshake(visitor, socket_of(page), Origin=served.origin) == 101
 
 
+async def test_a_download_is_for_its_browser_alone(
+    served: Served, visitor: aiohttp.ClientSession, stranger: aiohttp.ClientSession
+) -> None:
+    console = await open_console(visitor, served, await enter(visitor, served))
+    await paints(console)
+    for keys in ("\x10", "Screenshot", "\r"):
+        await console.send_str(json.dumps(["stdin", keys]))
+        await asyncio.sleep(1)
+    message = await console.receive(PATIENCE_S)
+    while message.type is not aiohttp.WSMsgType.TEXT:
+        message = await console.receive(PATIENCE_S)
+    kind, key = json.loads(message.data)
+    assert kind == "deliver_file_start"
+    download = f"{served.origin}/download/{key}"
+    assert await status(stranger, download) == 403
+    async with visitor.get(download) as response:
+        assert response.status == 200
+        assert (await response.text()).startswith("<svg")
+
+
 async def test_no_answer_is_kept_framed_or_told_elsewhere(
     served: Served, visitor: aiohttp.ClientSession
 ) -> None:
