@@ -30,7 +30,8 @@ hypothesis.settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _FOREIGN_PREFIXES = ("ELCONSOLE_", "XDG_", "PG")
-_FOREIGN_NAMES = ("NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL", "COLUMNS", "LINES")
+_FOREIGN_NAMES = ("NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL", "COLUMNS", "LINES",
+    "PYTHONDONTWRITEBYTECODE")  # fmt: skip
 
 
 class MakeDatabase(Protocol):

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elconsole.cli import gc_pause
+from elconsole.cli import early_signals, gc_pause
 from elconsole.core import errors
 from elconsole.core.record import record
-from elconsole.core.safe_text import clean_text
+from elconsole.core.safe_text import clean_lines, clean_text
 from elconsole.report.streams import Output, takes_escapes
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Session:
         loaded = self.parts.load_settings(config_file, overrides, nowhere)
         from elconsole.observe.logs import configure_logging
 
-        self._secrets = loaded.settings.secrets()
+        self._secrets = (*loaded.settings.secrets(), os.environ.get("PGPASSWORD", ""))
         configure_logging(
             verbosity=self.options.verbosity,
             quiet=self.options.quiet,
@@ -127,6 +127,7 @@ class Session:
         )
         if self.options.log_file is not None:
             self.output.record = _log_narration()
+        _log_files(loaded)
         for warning in () if for_console else loaded.warnings:  # the console shows them
             self.output.note(f"warning: {clean_text(warning)}")
         return loaded
@@ -138,6 +139,7 @@ class Session:
         if not self.options.demo:
             yield self.load(for_console=for_console)
             return
+        early_signals.interrupt_again()
         with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
             self.output.note(plant.notice)
             self.plant = plant
@@ -183,12 +185,22 @@ class Session:
             if stop is not None:
                 stop()
 
-    def report(self, key: str, as_json: bool, work: Callable[[Engine, Output], int]) -> int:
-        """Do a command's work on the engine; `key` names its list in JSON."""
+    def report(
+        self,
+        key: str,
+        as_json: bool,
+        work: Callable[[Engine, Output], int],
+        *,
+        takes_signals: bool = False,
+    ) -> int:
+        """Do a command's work on the engine; `key` names its list in JSON. `takes_signals` says
+        that the work has handlers of its own."""
 
         def run() -> int:
             # What a plug-in prints is narration: stdout is the result's alone.
             with redirect_stdout(self.output.stderr), self.engine() as engine:
+                if not takes_signals:
+                    early_signals.interrupt_again()
                 return work(engine, self.output)
 
         return self.run(run, _failure(key) if as_json else None)
@@ -215,21 +227,24 @@ class Session:
         """Say on stderr what failed and what to do, and in JSON where that was asked for."""
         from elconsole.core.results import ErrorInfo
 
-        message = self._safe(error.message)
+        message = self._safe(error.message, lines=error.exit_code == errors.EXIT_USAGE)
         hint = self._safe(error.hint) if error.hint else None
         code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        self.output.failure(f"error: {message}{code}")
+        self.output.failure_lines(f"error: {message}{code}")
         if hint:
             self.output.failure(f"hint: {hint}")
         if self.options.verbosity and not isinstance(error, errors.Cancelled):
-            self.output.failure(self._redacted(traceback.format_exc().rstrip()))
+            lines = self._redacted(traceback.format_exc().rstrip()).split("\n")
+            self.output.failure_lines("\n".join(f"  {line}" for line in lines))
         if failed is not None and error.exit_code != errors.EXIT_USAGE:
             self.output.result(failed(ErrorInfo(error.kind, message, hint, error.sqlstate)))
         return error.exit_code
 
-    def _safe(self, text: str) -> str:
-        """Foreign words without secrets and control characters; lines stay lines."""
-        return "\n".join(clean_text(line) for line in self._redacted(text).splitlines())
+    def _safe(self, text: str, *, lines: bool = False) -> str:
+        """Foreign words without secrets and control characters; `lines` says that the
+        line breaks are ours."""
+        clean = clean_lines if lines else clean_text
+        return clean(self._redacted(text))
 
     def _redacted(self, text: str) -> str:
         from elconsole.core.safe_text import redact
@@ -241,6 +256,16 @@ def open_session(options: GlobalOptions, parts: Parts | None) -> Session:
     """The session of one invocation, on the process's own streams."""
     output = Output(quiet=options.quiet, json_lines=options.log_format == "json")
     return Session(options, parts or Parts(), output)
+
+
+def _log_files(loaded: LoadedSettings) -> None:
+    """Name every file in use, for -v and the log file."""
+    import logging
+
+    from elconsole.observe.logs import LOGGER
+
+    for path in loaded.used:
+        logging.getLogger(f"{LOGGER}.settings").info("settings are read from %s", path)
 
 
 def _failure(key: str) -> Failed:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elconsole.core import errors
-from elconsole.report.streams import is_terminal
+from elconsole.report.streams import Output, is_terminal
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import Session
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from elconsole.core.results import ConnectionInfo, RunDetail, SyncRequest
     from elconsole.demo.plant import Plant
     from elconsole.ui.console.options import ConsoleOptions, Welcome
+
+
+def dashboard(session: Session) -> int:
+    """What elconsole does without a command; with `--headless` there is none."""
+    if not session.options.headless:
+        return open_console(session, None)
+    from elconsole.cli.commands import PROGRAM
+    from elconsole.cli.parser import help_of
+
+    Output().failure(help_of(PROGRAM))
+    return errors.EXIT_USAGE
 
 
 def open_console(session: Session, request: SyncRequest | None) -> int:

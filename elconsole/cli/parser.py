@@ -1,316 +1,178 @@
-"""The commands for Typer: options, help, completion. Work is done in `cli_reports`, `cli_sync`
-and `cli_setup`, put together in `cli_session`."""
+"""Reads a command line as `commands` describes it.
+
+Two small parsers are built, one for what stands before the command and one for the command
+that is given, so that the start does not pay for the others. Both fill one namespace: that
+is how global options may stand on either side of a command.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, fields, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from elconsole.cli.compose import GlobalOptions, Parts, Session, open_session
-from elconsole.cli.options import (
-    ConfigFile,
-    Demo,
-    DemoLive,
-    DemoRows,
-    Headless,
-    Json,
-    LogFile,
-    LogForm,
-    LogFormat,
-    MetricsFile,
-    MetricsPort,
-    Period,
-    Quiet,
-    ReadOnly,
-    Selection,
-    Verbosity,
-    Version,
-    examples,
+from elconsole.cli.commands import (
+    COMMANDS,
+    GLOBAL_OPTIONS,
+    PROGRAM,
+    SHOW_COMPLETION,
+    SHOW_VERSION,
+    VERSION,
 )
-from elconsole.cli.sync import SyncOptions, open_dashboard, sync_command
-from elconsole.core import errors
+from elconsole.cli.compose import GlobalOptions
+from elconsole.cli.grammar import Argument, Command
+from elconsole.core.errors import UsageError
+from elconsole.core.record import record
+from elconsole.report.streams import Output
 
 if TYPE_CHECKING:
-    from elconsole.core.engine import Engine
-    from elconsole.report.streams import Output
+    from elconsole.cli.compose import Session
 
 
-def _command(*lines: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command with its examples."""
-    return app.command(epilog=examples(*lines) + "\n\nThe options of `elconsole -h` work here too.")
+@record(frozen=True, slots=True)
+class Invocation:
+    """What a command line asks for."""
+
+    command: Command
+    options: GlobalOptions = GlobalOptions()
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of the command's function, by name."""
+
+    def run(self, session: Session) -> int:
+        """Do it; the exit code."""
+        return self.command.load()(session, **self.given)
 
 
-app = typer.Typer(
-    name="elconsole",
-    help=(
-        "Copies tables from PostgreSQL databases into a PostgreSQL warehouse, and shows "
-        "what is going on.\n\nWithout a command it opens the dashboard."
-    ),
-    epilog=examples(
-        "elconsole --demo                    the dashboard on a plant of its own",
-        "elconsole --headless sync           sync everything and exit (cron)",
-        "elconsole sync refills --headless   one source",
-        "elconsole check --json              is everything reachable?",
-        "elconsole init                      write a configuration file",
-    ),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+def read(arguments: Sequence[str]) -> Invocation:
+    """What a command line asks for. Raises UsageError, and SystemExit after `-h`."""
+    given, words = _read_program(arguments)
+    command = _find(words[0]) if words else PROGRAM
+    if words:
+        _read_command(command, words[1:], given)
+    values = vars(given)
+    shell = values.pop("print_completion")
+    if values.pop("version"):
+        return Invocation(SHOW_VERSION)
+    if shell is not None:
+        return Invocation(SHOW_COMPLETION, given={"shell": shell})
+    return Invocation(command, _global_options(values), values)
 
 
-@app.callback()
-def _main(
-    ctx: typer.Context,
-    headless: Headless = False,
-    read_only: ReadOnly = False,
-    demo: Demo = False,
-    demo_rows: DemoRows = None,
-    demo_live: DemoLive = False,
-    config_file: ConfigFile = None,
-    verbosity: Verbosity = 0,
-    quiet: Quiet = False,
-    log_format: LogFormat = LogForm.text,
-    log_file: LogFile = None,
-    metrics_file: MetricsFile = None,
-    metrics_port: MetricsPort = None,
-    _version: Version = False,
-) -> None:
-    if quiet and verbosity:
-        raise typer.BadParameter("-v and -q exclude each other")
-    options = GlobalOptions(
-        headless=headless,
-        read_only=read_only,
-        demo=demo or demo_rows is not None or demo_live,
-        demo_rows=demo_rows,
-        demo_live=demo_live,
-        config_file=config_file,
-        verbosity=verbosity,
-        quiet=quiet,
-        log_format="json" if log_format is LogForm.json else "text",
-        log_file=log_file,
-        metrics_file=metrics_file,
-        metrics_port=metrics_port,
-    )
-    session = open_session(options, ctx.obj if isinstance(ctx.obj, Parts) else None)
-    ctx.obj = session
-    if ctx.invoked_subcommand is not None:
+def read_global_options(arguments: Sequence[str]) -> GlobalOptions:
+    """Those that stand anywhere in a line that need not be finished or right."""
+    given, _ = _Parser(PROGRAM, GLOBAL_OPTIONS).read(arguments)
+    return _global_options(vars(given))
+
+
+def help_of(command: Command) -> str:
+    """The help text of a command, or of the program."""
+    from elconsole.cli.help_text import help_text, terminal_width
+
+    return help_text(command, terminal_width(), COMMANDS if command is PROGRAM else ())
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises UsageError where `argparse` would write and exit."""
+
+    def __init__(self, command: Command, arguments: Iterable[Argument]) -> None:
+        super().__init__(command.prog, add_help=False, allow_abbrev=False, exit_on_error=False)
+        self.command = command
+        for argument in arguments:
+            argument.add_to(self)
+
+    def read(
+        self, words: Sequence[str], given: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """What is given, added to `given`, whose values stay; and the words that are left."""
+        try:
+            return self.parse_known_args(list(words), given)
+        except argparse.ArgumentError as error:
+            raise UsageError(_in_words(error), hint=f"{self.prog} -h explains it") from None
+
+    def print_help(self, _file: object = None) -> None:
+        Output().result(help_of(self.command))
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"{self.prog} -h explains it")
+
+
+def _in_words(error: argparse.ArgumentError) -> str:
+    """`argparse`'s own messages as our readers of values (`grammar.whole`) put theirs."""
+    message = str(error.message)
+    if message.startswith("expected"):
+        message = "needs a value"
+    message = message.replace("ignored explicit argument", "takes no value, not")
+    return f"{error.argument_name} {message}"
+
+
+def _read_program(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options before the command, and the words from the command on."""
+    parser = _Parser(PROGRAM, PROGRAM.options())
+    parser.add_argument("words", nargs=argparse.PARSER).required = False
+    given, unknown = parser.read(arguments)
+    _refuse_too_early(unknown)
+    _refuse_unknown(unknown, PROGRAM)
+    words: list[str] = vars(given).pop("words") or []
+    return given, words[1:] if words[:1] == ["--"] else words
+
+
+def _read_command(command: Command, words: Sequence[str], given: argparse.Namespace) -> None:
+    """Add what follows a command's name. Its words are placed after all options are taken:
+    `argparse` takes them in one go, and they may stand on either side of an option."""
+    end = words.index("--") if "--" in words else len(words)
+    parser = _Parser(command, (*command.options(), *GLOBAL_OPTIONS, VERSION))
+    _, left = parser.read(words[:end], given)
+    _refuse_unknown([one for one in left if one.startswith("-") and one != "-"], command)
+    plain = [*left, *words[end + 1 :]]
+    _, extra = _Parser(command, command.words()).read(["--", *plain] if plain else [], given)
+    extra = [one for one in extra if one != "--"]
+    if extra:
+        raise UsageError(
+            f"{command.name} takes no further words: {' '.join(extra)}",
+            hint=f"{command.prog} -h shows what it takes",
+        )
+
+
+def _find(name: str) -> Command:
+    for command in COMMANDS:
+        if command.name == name:
+            return command
+    names = [command.name for command in COMMANDS if command.summary]
+    raise _not_found(f"there is no command {name}", name, names, "elconsole -h lists them")
+
+
+def _refuse_too_early(words: Sequence[str]) -> None:
+    """Raise UsageError where a command's own option comes before the command."""
+    for name in words[:1]:
+        owners = [one.name for one in COMMANDS if name.partition("=")[0] in one.option_names()]
+        if owners:
+            hint = f"put {name} after the command: it is an option of {', '.join(owners)}"
+            raise UsageError(f"{name} stands before the command", hint=hint)
+
+
+def _refuse_unknown(words: Sequence[str], command: Command) -> None:
+    """Raise UsageError for the first option that nobody knows."""
+    if not words:
         return
-    if headless:
-        typer.echo(ctx.get_help(), err=True)
-        raise typer.Exit(errors.EXIT_USAGE)
-    raise typer.Exit(open_dashboard(session))
+    name = words[0].partition("=")[0]
+    known = (*command.option_names(), *PROGRAM.option_names())
+    raise _not_found(f"there is no option {name}", name, known, f"{command.prog} -h lists them")
 
 
-def _report(
-    ctx: typer.Context, key: str, as_json: bool, work: Callable[[Engine, Output], int]
-) -> NoReturn:
-    """Run a command on the engine and exit; `key` names its list in JSON."""
-    session: Session = ctx.obj
-    raise typer.Exit(session.report(key, as_json, work))
+def _not_found(message: str, name: str, known: Iterable[str], hint: str) -> UsageError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1, cutoff=0.7)
+    return UsageError(message, hint=f"did you mean {near[0]}? {hint}" if near else hint)
 
 
-@_command(
-    "elconsole --headless sync",
-    "elconsole --headless sync refills bodies.bodies_production --json",
-    "elconsole sync --full              open the dashboard, start a full refresh",
-    "elconsole sync --dry-run           show the plan, change nothing",
-)
-def sync(
-    ctx: typer.Context,
-    selection: Selection = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Refresh everything, whatever the table's mode.")
-    ] = False,
-    adopt: Annotated[
-        bool, typer.Option("--adopt", help="Convert plain tables that stand in a target's place.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan and change nothing.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Copy tables into the warehouse."""
-    options = SyncOptions(tuple(selection or ()), full, adopt, dry_run, as_json)
-    raise typer.Exit(sync_command(ctx.obj, options))
-
-
-@_command("elconsole check", "elconsole check --json | jq .connections")
-def check(ctx: typer.Context, as_json: Json = False) -> None:
-    """Health of every connection, age of every raw table."""
-    from elconsole.cli import reports
-
-    _report(ctx, "connections", as_json, lambda e, o: reports.check(e, o, as_json=as_json))
-
-
-@_command(
-    "elconsole quality",
-    "elconsole quality bodies --by material --period day",
-    "elconsole quality --fail-on-signal --json",
-)
-def quality(
-    ctx: typer.Context,
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SOURCE", help="Sources; all if none.", show_default=False),
-    ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", metavar="DIM", help="One dimension only.", show_default=False),
-    ] = None,
-    period: Annotated[
-        Period | None,
-        typer.Option("--period", help="One row a value and period.", show_default=False),
-    ] = None,
-    fail_on_signal: Annotated[
-        bool, typer.Option("--fail-on-signal", help="Exit 5 where a rule fired.")
-    ] = False,
-    freeze_baseline: Annotated[
-        bool, typer.Option("--freeze-baseline", help="Keep the present periods as the reference.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Pass rates per line, material and other dimensions."""
-    from elconsole.cli import reports
-    from elconsole.core.results import QualityRequest
-
-    session: Session = ctx.obj
-    if freeze_baseline and session.options.read_only:
-        raise typer.BadParameter("--read-only allows no --freeze-baseline")
-    request = QualityRequest(tuple(sources or ()), by, period.value if period else None)
-    _report(
-        ctx,
-        "tables",
-        as_json,
-        lambda engine, output: reports.quality(
-            engine,
-            request,
-            output,
-            as_json=as_json,
-            fail_on_signal=fail_on_signal,
-            freeze_baseline=freeze_baseline,
-        ),
-    )
-
-
-@_command(
-    "elconsole runs",
-    "elconsole runs 42          one run, by number",
-    "elconsole runs 3f2a --json",
-)
-def runs(
-    ctx: typer.Context,
-    run_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN_ID", help="A run's id, its beginning, or its number.", show_default=False
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """Past and present runs; one of them in detail."""
-    from elconsole.cli import reports
-
-    def work(engine: Engine, output: Output) -> int:
-        if run_id is None:
-            return reports.runs(engine, limit, output, as_json=as_json)
-        return reports.run_detail(engine, run_id, output, as_json=as_json)
-
-    _report(ctx, "runs" if run_id is None else "tables", as_json, work)
-
-
-@_command("elconsole schema")
-def schema(ctx: typer.Context, as_json: Json = False) -> None:
-    """Drift between source and raw columns, and what follows."""
-    from elconsole.cli import reports
-
-    _report(ctx, "tables", as_json, lambda e, o: reports.schema(e, o, as_json=as_json))
-
-
-@_command("elconsole reconcile", "elconsole reconcile refills --json")
-def reconcile(ctx: typer.Context, selection: Selection = None, as_json: Json = False) -> None:
-    """Compare source and raw content; exit 5 if it differs."""
-    from elconsole.cli import reports
-
-    chosen = tuple(selection or ())
-    _report(
-        ctx,
-        "tables",
-        as_json,
-        lambda engine, output: reports.reconcile(engine, chosen, output, as_json=as_json),
-    )
-
-
-@_command("elconsole advise")
-def advise(ctx: typer.Context, as_json: Json = False) -> None:
-    """What could be better, why, and the command to run."""
-    from elconsole.cli import reports
-
-    _report(ctx, "findings", as_json, lambda e, o: reports.advise(e, o, as_json=as_json))
-
-
-@_command("elconsole init", "elconsole init --path plant.toml")
-def init(
-    ctx: typer.Context,
-    path: Annotated[Path, typer.Option("--path", metavar="FILE", help="Where to write it.")] = Path(
-        "elconsole.toml"
-    ),
-) -> None:
-    """Write a commented configuration file."""
-    from elconsole.cli import setup
-
-    session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: setup.init(session, path)))
-
-
-@_command("elconsole grants | less")
-def grants(ctx: typer.Context) -> None:
-    """Print the SQL that gives each role the least it needs."""
-    from elconsole.cli import setup
-
-    session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: setup.grants(session)))
-
-
-@_command("elconsole config", "ELCONSOLE_WORKERS=2 elconsole config")
-def config(ctx: typer.Context) -> None:
-    """Print the effective settings and where each came from."""
-    from elconsole.cli import setup
-
-    session: Session = ctx.obj
-    raise typer.Exit(session.run(lambda: setup.config(session)))
-
-
-@_command("elconsole serve", "elconsole --demo serve --port 8080")
-def serve(
-    ctx: typer.Context,
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", min=1, max=65535, help="Where to listen.")
-    ] = 8000,
-    host: Annotated[
-        str, typer.Option("--host", metavar="NAME", help="What browsers call this machine.")
-    ] = "127.0.0.1",
-    listen: Annotated[
-        str | None,
-        typer.Option(
-            "--listen",
-            metavar="ADDRESS",
-            help="On which address, if not that of the name.",
-            show_default=False,
-        ),
-    ] = None,
-    public: Annotated[
-        bool, typer.Option("--public", help="Answer other machines, to that name alone.")
-    ] = False,
-) -> None:
-    """The dashboard in a browser on this machine, for whoever has its address."""
-    from elconsole.cli import setup
-
-    session: Session = ctx.obj
-    place = setup.ServedPlace(host, listen, port, public)
-    raise typer.Exit(session.run(lambda: setup.serve(session, place)))
+def _global_options(values: dict[str, Any]) -> GlobalOptions:
+    """Take them out of all values. Raises UsageError where they contradict each other."""
+    taken = {field.name: values.pop(field.name) for field in fields(GlobalOptions)}
+    options = GlobalOptions(**taken)
+    if options.quiet and options.verbosity:
+        raise UsageError("-v and -q exclude each other", hint="leave one of them out")
+    if options.demo_rows is not None or options.demo_live:
+        return replace(options, demo=True)
+    return options

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
+from elconsole.cli.compose import Session
 from elconsole.core import errors
 from elconsole.core.engine import Engine
 from elconsole.core.results import (
+    Period,
     QualityReport,
     QualityRequest,
     ReconciledTable,
@@ -19,7 +23,24 @@ from elconsole.headless.sync import run_reconcile
 from elconsole.report import documents, quality_text, text
 from elconsole.report.streams import Output
 
+P = ParamSpec("P")
+Work = Callable[Concatenate[Engine, Output, P], int]
 
+
+def on_engine(key: str) -> Callable[[Work[P]], Callable[Concatenate[Session, P], int]]:
+    """Makes a command of what a function does on the engine; `key` names its list in JSON."""
+
+    def as_command(work: Work[P]) -> Callable[Concatenate[Session, P], int]:
+        def command(session: Session, /, *words: P.args, **options: P.kwargs) -> int:
+            as_json = options["as_json"] is True
+            return session.report(key, as_json, lambda e, o: work(e, o, *words, **options))
+
+        return wraps(work)(command)
+
+    return as_command
+
+
+@on_engine("connections")
 def check(engine: Engine, output: Output, *, as_json: bool) -> int:
     """3 when something does not answer; degraded still answers."""
     report = engine.check()
@@ -35,15 +56,37 @@ def check(engine: Engine, output: Output, *, as_json: bool) -> int:
 
 
 def quality(
+    session: Session,
+    *,
+    sources: Sequence[str],
+    by: str | None,
+    period: Period | None,
+    fail_on_signal: bool,
+    freeze_baseline: bool,
+    as_json: bool,
+) -> int:
+    """1 where a table has no pass rates, 5 where `fail_on_signal` and a rule fired."""
+    if freeze_baseline and session.options.read_only:
+        raise errors.UsageError("--read-only allows no --freeze-baseline")
+    return _pass_rates(
+        session,
+        QualityRequest(tuple(sources), by, period),
+        as_json=as_json,
+        fail_on_signal=fail_on_signal,
+        freeze_baseline=freeze_baseline,
+    )
+
+
+@on_engine("tables")
+def _pass_rates(
     engine: Engine,
-    request: QualityRequest,
     output: Output,
+    request: QualityRequest,
     *,
     as_json: bool,
     fail_on_signal: bool,
     freeze_baseline: bool,
 ) -> int:
-    """1 where a table has no pass rates, 5 where `fail_on_signal` and a rule fired."""
     report = engine.quality(request)
     version = None
     if freeze_baseline:
@@ -84,7 +127,15 @@ def _signals(report: QualityReport) -> Iterator[str]:
             yield f"{place} {total.value}: {total.signal or 'signal'}"
 
 
-def runs(engine: Engine, limit: int, output: Output, *, as_json: bool) -> int:
+def runs(session: Session, *, run_id: str | None, limit: int, as_json: bool) -> int:
+    """The newest runs, or one in detail."""
+    if run_id is None:
+        return _run_list(session, limit, as_json=as_json)
+    return _run_detail(session, run_id, as_json=as_json)
+
+
+@on_engine("runs")
+def _run_list(engine: Engine, output: Output, limit: int, *, as_json: bool) -> int:
     summaries = engine.runs(limit)
     if as_json:
         output.result(documents.document(documents.runs(summaries)))
@@ -93,7 +144,8 @@ def runs(engine: Engine, limit: int, output: Output, *, as_json: bool) -> int:
     return errors.EXIT_OK
 
 
-def run_detail(engine: Engine, run_id: str, output: Output, *, as_json: bool) -> int:
+@on_engine("tables")
+def _run_detail(engine: Engine, output: Output, run_id: str, *, as_json: bool) -> int:
     """One run, beside the run before it."""
     detail = engine.run(run_id)
     before = _run_before(engine, detail)
@@ -114,6 +166,7 @@ def _run_before(engine: Engine, detail: RunDetail) -> RunDetail | None:
     return None if newest is None else engine.run(newest.run_id)
 
 
+@on_engine("tables")
 def schema(engine: Engine, output: Output, *, as_json: bool) -> int:
     report = engine.schema()
     _explain(report.tables, output)
@@ -121,9 +174,10 @@ def schema(engine: Engine, output: Output, *, as_json: bool) -> int:
     return report_exit_code(report)
 
 
-def reconcile(engine: Engine, selection: tuple[str, ...], output: Output, *, as_json: bool) -> int:
+@on_engine("tables")
+def reconcile(engine: Engine, output: Output, *, selection: Sequence[str], as_json: bool) -> int:
     """5 where something differs that is not merely pending."""
-    report, stopped_by = run_reconcile(engine, selection, output)
+    report, stopped_by = run_reconcile(engine, tuple(selection), output)
     _explain(report.tables, output)
     if as_json:
         output.result(documents.document(documents.reconcile(report)))
@@ -136,6 +190,7 @@ def reconcile(engine: Engine, selection: tuple[str, ...], output: Output, *, as_
     return code or (errors.EXIT_FOUND if different else errors.EXIT_OK)
 
 
+@on_engine("findings")
 def advise(engine: Engine, output: Output, *, as_json: bool) -> int:
     """3 where no source could be asked."""
     report = engine.advise()

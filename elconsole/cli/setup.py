@@ -12,26 +12,21 @@ from typing import TYPE_CHECKING
 
 from elconsole.cli import gc_pause
 from elconsole.core import errors
-from elconsole.core.record import record
-from elconsole.core.safe_text import clean_text
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import Session
     from elconsole.report.streams import Output
-    from elconsole.ui.app.web.visitors import Place
 
 
-@record(frozen=True, slots=True)
-class ServedPlace:
-    """Where to serve the dashboard, as the command line says it."""
+def version(session: Session) -> int:
+    """Print which elconsole this is."""
+    from importlib.metadata import version
 
-    host: str
-    listen: str | None
-    port: int
-    public: bool
+    session.output.result(f"elconsole {version('elconsole')}")
+    return errors.EXIT_OK
 
 
-def init(session: Session, path: Path) -> int:
+def init(session: Session, *, path: Path) -> int:
     """Write the commented configuration file; never over another."""
     from elconsole.config.template import write_template
 
@@ -58,14 +53,13 @@ def config(session: Session) -> int:
     columns = [Column(heading) for heading in ("setting", "value", "from")]
     with session.loaded() as loaded:
         places = "\n".join(
-            f"{'used' if path == loaded.config_file else 'looked for'}: {path}"
-            for path in loaded.files
+            f"{'used' if path in loaded.used else 'looked for'}: {path}" for path in loaded.files
         )
         session.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
     return errors.EXIT_OK
 
 
-def serve(session: Session, place: ServedPlace) -> int:
+def serve(session: Session, *, host: str, listen: str | None, port: int, public: bool) -> int:
     """Serve the dashboard to browsers until a signal ends that; by default of this machine only.
 
     Raises UsageError without the extra `web`, and for an address that others can reach
@@ -76,24 +70,16 @@ def serve(session: Session, place: ServedPlace) -> int:
             hint="pip install 'elconsole[web]'",
         )
     from elconsole.ui.app.web.server import ConsoleServer
-    from elconsole.ui.app.web.visitors import new_keys
+    from elconsole.ui.app.web.visitors import new_keys, private_place, public_place
 
-    where = _place(place)
+    place = (public_place if public else private_place)(host, listen, port)
     session.load()
     command = (sys.executable, "-P", "-m", "elconsole", *console_arguments(session))
     keys = new_keys()
-    server = ConsoleServer(command, where, keys)
+    server = ConsoleServer(command, place, keys)
     gc_pause.collect_again()
     with redirect_stdout(_Told(session.output)):
-        return 128 + server.run(lambda: _tell_address(session.output, where.url, keys.token))
-
-
-def _place(place: ServedPlace) -> Place:
-    from elconsole.ui.app.web.visitors import private_place, public_place
-
-    if place.public:
-        return public_place(place.host, place.listen, place.port)
-    return private_place(place.host, place.listen, place.port)
+        return 128 + server.run(lambda: _tell_address(session.output, place.url, keys.token))
 
 
 def _tell_address(output: Output, url: str, token: str) -> None:
@@ -113,7 +99,7 @@ class _Told(TextIOBase):
 
     def write(self, text: str) -> int:
         """Tell every line."""
-        for line in filter(None, map(clean_text, text.splitlines())):
+        for line in text.splitlines():
             self._output.failure(line)
         return len(text)
 

@@ -1,68 +1,64 @@
-"""The command `sync`, and the dashboard that no command opens."""
+"""The command `sync`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from elconsole.core.errors import EXIT_OK, UsageError
-from elconsole.core.record import record
+from elconsole.core.errors import UsageError
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import Session
     from elconsole.core.results import SyncRequest
 
 
-@record(frozen=True, slots=True)
-class SyncOptions:
-    """What follows `sync` on the command line."""
-
-    selection: tuple[str, ...] = ()
-    full: bool = False
-    adopt: bool = False
-    dry_run: bool = False
-    as_json: bool = False
-
-
-def open_dashboard(session: Session, request: SyncRequest | None = None) -> int:
-    """Open the dashboard, with `request` started at once; the exit code."""
-    from elconsole.cli.console import open_console
-
-    return session.run(lambda: open_console(session, request))
-
-
-def sync_command(session: Session, options: SyncOptions) -> int:
-    """Sync, or show the plan, or open the dashboard with that sync; the exit code."""
+def sync(
+    session: Session,
+    *,
+    selection: Sequence[str],
+    full: bool,
+    adopt: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Sync, or show the plan, or open the dashboard with that sync."""
     from elconsole.core.results import SyncRequest
 
-    request = SyncRequest(options.selection, full=options.full, adopt=options.adopt)
-    if not options.dry_run:
-        refused = session.run(lambda: _require_sense(session, options))
-        if refused:
-            return refused
-        if not session.options.headless:
-            return open_dashboard(session, request)
-    return _headless(session, request, options)
+    request = SyncRequest(tuple(selection), full=full, adopt=adopt)
+    if dry_run:
+        return _show_plan(session, request, as_json=as_json)
+    _require_sense(session, as_json=as_json)
+    if session.options.headless:
+        return _sync_headless(session, request, as_json=as_json)
+    from elconsole.cli.console import open_console
+
+    return open_console(session, request)
 
 
-def _require_sense(session: Session, options: SyncOptions) -> int:
+def _require_sense(session: Session, *, as_json: bool) -> None:
     """Raise UsageError where the options contradict each other."""
     if session.options.read_only:
         raise UsageError("--read-only allows no sync", hint="--dry-run shows the plan")
-    if options.as_json and not session.options.headless:
+    if as_json and not session.options.headless:
         hint = "the dashboard prints nothing: add --headless"
         raise UsageError("--json needs --headless", hint=hint)
-    return EXIT_OK
 
 
-def _headless(session: Session, request: SyncRequest, options: SyncOptions) -> int:
+def _show_plan(session: Session, request: SyncRequest, *, as_json: bool) -> int:
     from elconsole.headless import sync
 
-    as_json = options.as_json
-    if options.dry_run:
-        return session.report(
-            "tables", as_json, lambda e, o: sync.dry_run(e, request, o, as_json=as_json)
-        )
+    return session.report(
+        "tables", as_json, lambda e, o: sync.dry_run(e, request, o, as_json=as_json)
+    )
+
+
+def _sync_headless(session: Session, request: SyncRequest, *, as_json: bool) -> int:
+    from elconsole.headless import sync
+
     live = session.has_live_progress()
     return session.report(
-        "tables", as_json, lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live)
+        "tables",
+        as_json,
+        lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live),
+        takes_signals=True,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from math import isfinite
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
@@ -83,17 +85,24 @@ def _host(value: str) -> str:
     return value
 
 
-def _web_address(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
+def _web_address(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
+    has_place = False
+    # What the parser says about it may quote the secret.
+    with suppress(ValueError):
+        parts = urlsplit(value.get_secret_value())
+        has_place = bool(parts.hostname) and parts.port != 0
+    if not has_place:
+        raise ValueError("must be a web address: https://HOST/PATH")
     return value
 
 
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
 Host = Annotated[Text, AfterValidator(_host)]
-WebAddress = Annotated[Text, AfterValidator(_web_address)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
+SecretAddress = Annotated[Secret, AfterValidator(_web_address)]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86400, allow_inf_nan=False)]

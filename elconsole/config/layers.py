@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from elconsole.config.keys import (
     setting_paths,
 )
 from elconsole.config.models import Settings
+from elconsole.config.passwords import dsn_left_behind, moves
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.safe_text import clean_text
 
@@ -55,6 +56,8 @@ class Merged:
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Key, str] = field(default_factory=dict)
+    left_behind: dict[Key, str] = field(default_factory=dict)
+    """Connections whose address a layer changed: where the password stands that did not follow."""
 
     def origin_of(self, path: Key) -> str:
         """Where a value comes from; for a block, where its last value comes from."""
@@ -94,13 +97,29 @@ class Merged:
                 self.origins[here] = layer.origin_of(here)
 
     def _make_room(self, target: dict[str, Any], values: Mapping[str, Any], path: Key) -> None:
-        """Drop what a dsn replaces, and a default password that belongs to another role."""
+        """Drop what a dsn replaces, and passwords that belong to another address or role."""
         if "dsn" in values:
             for key in ADDRESS_KEYS:
                 self.drop((*path, key))
+        elif moves(target, values):
+            self._leave_passwords(target, path)
         other_role = "user" in values and values["user"] != target.get("user")
         if other_role and self.origins.get((*path, "password")) == DEFAULT:
             self.drop((*path, "password"))
+
+    def _leave_passwords(self, target: dict[str, Any], path: Key) -> None:
+        """Drop the passwords of the address that is left. Those of the pen plant, which
+        everybody knows, follow it to another port."""
+        password = (*path, "password")
+        if "password" in target and self.origins.get(password) != DEFAULT:
+            self.left_behind[path] = self.origin_of(password)
+            self.drop(password)
+        without = dsn_left_behind(target.get("dsn"))
+        if without is not None:
+            self.left_behind[path] = self.origin_of((*path, "dsn"))
+            target["dsn"] = without
+        if without == "":
+            self.drop((*path, "dsn"))
 
 
 def working_folder() -> Path | None:
@@ -120,13 +139,14 @@ def config_locations(cwd: Path | None = None) -> tuple[Path, ...]:
     return (here / FILE_NAME, home) if here else (home,)
 
 
-def read_toml(path: Path) -> Layer:
-    """A TOML file as a layer. Raises ConfigurationError with the file and the line."""
+def read_toml(path: Path, read: Callable[[], bytes]) -> Layer:
+    """A TOML file as a layer; `read` gives its content. Raises ConfigurationError with the
+    file and the line."""
     import tomllib
 
     failure: tuple[str, str]
     try:
-        return Layer(str(path), tomllib.loads(path.read_bytes().decode("utf-8-sig")))
+        return Layer(str(path), tomllib.loads(read().decode("utf-8-sig")))
     except FileNotFoundError:
         failure = ("there is no such file", "Check the path after -c, or run elconsole init.")
     except OSError as error:
@@ -139,14 +159,6 @@ def read_toml(path: Path) -> Layer:
     except RecursionError:
         failure = ("is nested too deeply", "Write it flatter.")
     raise ConfigurationError(f"{path}: {failure[0]}", hint=failure[1])
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """Our variables in a `.env` file, as written. Raises OSError or ValueError."""
-    from pydantic_settings import BaseSettings, DotEnvSettingsSource
-
-    source = DotEnvSettingsSource(BaseSettings, env_file=path, case_sensitive=True)
-    return {key: value for key, value in source.env_vars.items() if value is not None}
 
 
 def environment_layer(
@@ -315,7 +327,6 @@ __all__ = [
     "config_locations",
     "environment_layer",
     "nest",
-    "read_dotenv",
     "read_toml",
     "readable_by_others",
     "working_folder",

@@ -13,19 +13,21 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from elconsole.config.contradictions import contradictions, idle_settings
 from elconsole.config.defaults import plant_values
 from elconsole.config.dsn import DSN_SECRETS
 from elconsole.config.fields import duration_seconds
+from elconsole.config.found import FoundFile, others_can_write, our_variables, read_found
 from elconsole.config.keys import Key, Problem, dotted, nearest, problems
 from elconsole.config.layers import (
     COMMAND_LINE,
     DEFAULT,
+    PREFIX,
     Layer,
     Merged,
     config_locations,
     environment_layer,
     nest,
-    read_dotenv,
     read_toml,
     readable_by_others,
     working_folder,
@@ -62,7 +64,9 @@ __all__ = [
     "table_matches",
 ]
 
-SECRET_KEYS = frozenset({"password", "dsn", "hash_salt"})
+Met = tuple[FoundFile, Mapping[str, Any], tuple[str, ...]]
+"""A file of the working folder, its values, and the variables filled in from the environment."""
+SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
 
 _REASONS = {
     "int_parsing": "must be a whole number",
@@ -94,6 +98,8 @@ class LoadedSettings:
     """Every file looked for, present or not."""
     config_file: Path | None = None
     """The TOML file in use."""
+    used: tuple[Path, ...] = ()
+    """Every file in use, `.env` too."""
 
     def origin_of(self, path: Key) -> str:
         """Where a setting comes from; a list's or a block's entry from what holds it."""
@@ -121,61 +127,104 @@ def load_settings(
     chosen = config_file or next((place for place in places if place.is_file()), None)
     merged = Merged()
     merged.add(Layer(DEFAULT, plant_values()))
-    if chosen:
-        _add_file(merged, chosen, warnings)
     here = cwd or working_folder()
+    to_trust: list[Met] = []
+    if chosen:
+        named = config_file is not None or chosen.parent != here
+        to_trust += _add_file(merged, chosen, warnings, met=not (named or _is_chosen(chosen)))
     dotenvs = (here / ".env",) if here else ()
+    used: tuple[Path, ...] = (chosen,) if chosen else ()
     for dotenv in dotenvs:
-        _add_dotenv(merged, dotenv, warnings)
+        of_dotenv = _add_dotenv(merged, dotenv, warnings)
+        if of_dotenv is not None:
+            used += (dotenv,)
+            to_trust += of_dotenv
     variables = os.environ if environ is None else environ
-    _add_variables(merged, variables, "environment")
+    _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
     settings = _validated(merged)
-    warnings += _idle_settings(settings)
+    _require_trust(to_trust)
+    warnings += _passwords_left_behind(merged)
+    warnings += idle_settings(settings)
     return LoadedSettings(
         settings,
         {dotted(path): origin for path, origin in merged.origins.items()},
         tuple(warnings),
         (*places, *dotenvs),
         chosen,
+        used,
     )
 
 
-def _add_file(merged: Merged, path: Path, warnings: list[str]) -> None:
-    layer = read_toml(path)
-    found = problems(layer.values)
-    if found:
-        raise _error(found, layer.origin_of)
+def _is_chosen(path: Path) -> bool:
+    """Whether a file of the working folder stands in the user's configuration folder."""
+    return path.parent.resolve() == config_locations(path.parent)[-1].parent.resolve()
+
+
+def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Met]:
+    """Lay a TOML file over the defaults; it itself where, by `met`, it merely stands in the
+    working folder."""
+    found: list[FoundFile] = []
+
+    def read() -> bytes:
+        found.append(read_found(path))
+        found[0].require_own()
+        return found[0].content
+
+    layer = read_toml(path, read if met else path.read_bytes)
+    wrong = problems(layer.values)
+    if wrong:
+        raise _error(wrong, layer.origin_of)
     if layer.values.get("sources"):
         merged.drop(("sources",))
         merged.drop(("name",))
     merged.add(layer)
     _warn_if_readable(path, layer, warnings)
+    stranger = None if met else others_can_write(path)
+    if stranger:
+        warnings.append(f"{path} decides where passwords go, and {stranger}")
+    return [(file, layer.values, ()) for file in found]
 
 
-def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> None:
+def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | None:
+    """Lay our variables of a `.env` file over the layers below; it itself, as above. None
+    where it has none of our variables."""
     if not path.is_file():
-        return
+        return None
     try:
-        variables = read_dotenv(path)
+        file = read_found(path)
+        variables, filled = our_variables(file.content.decode("utf-8"), PREFIX)
     except OSError as error:
         warnings.append(f"{path} is left out: it can't be read ({error.strerror}).")
-        return
+        return None
     except ValueError:
         warnings.append(f"{path} is left out: it is not UTF-8 text.")
-        return
-    layer = _add_variables(merged, variables, ".env")
+        return None
+    if not variables:
+        return None
+    file.require_own()
+    layer = _variables_layer(merged, variables, ".env")
+    _add_checked(merged, layer)
     _warn_if_readable(path, layer, warnings)
+    return [] if _is_chosen(path) else [(file, layer.values, filled)]
 
 
-def _add_variables(merged: Merged, variables: Mapping[str, str], origin: str) -> Layer:
+def _require_trust(files: list[Met]) -> None:
+    """Raise ConfigurationError where a file of the working folder would run something."""
+    for file, values, filled in files:
+        from elconsole.config.trust import powers, require_trust
+
+        words = (f"{clean_text(name)} with words of the environment" for name in filled)
+        require_trust(file, (*powers(values), *words))
+
+
+def _variables_layer(merged: Merged, variables: Mapping[str, str], origin: str) -> Layer:
     layer, wrong = environment_layer(variables, origin, merged.values)
     if wrong:
         raise _error(wrong, None)
     sourceless = _new_sources_without_address(merged, layer)
     if sourceless:
         raise _error(sourceless, layer.origin_of)
-    _add_checked(merged, layer)
     return layer
 
 
@@ -202,6 +251,21 @@ def _new_sources_without_address(merged: Merged, layer: Layer) -> list[Problem]:
         )
         found.append(Problem(("sources", name, key), "names a source without an address", hint))
     return found
+
+
+def _passwords_left_behind(merged: Merged) -> Iterator[str]:
+    """Passwords that the user may miss: a higher layer names another address for them."""
+    for path, origin in merged.left_behind.items():
+        block: Any = merged.values
+        for key in path:
+            block = block.get(key, {})
+        if "password" not in block:
+            places = (merged.origins.get((*path, key)) for key in ("host", "port"))
+            mover = next((place for place in places if place not in (None, origin)), "a layer")
+            yield (
+                f"{dotted(path)}: the password in {origin} is for another address than the one "
+                f"that {mover} names, and is not sent there: set it beside the address."
+            )
 
 
 def _warn_if_readable(path: Path, layer: Layer, warnings: list[str]) -> None:
@@ -238,7 +302,7 @@ def _validated(merged: Merged) -> Settings:
             _problem(merged, e) for e in error.errors(include_url=False, include_context=False)
         ]
     if settings is not None:
-        found = list(_contradictions(settings))
+        found = list(contradictions(settings))
     if settings is None or found:
         raise _error(found, merged.origin_of)
     return settings
@@ -263,62 +327,6 @@ def _correct(path: Key, origin: str) -> str:
     if variable != origin:
         return f"Correct or unset {clean_text(variable)}."
     return f"Correct {dotted(path)} in {origin}."
-
-
-def _contradictions(settings: Settings) -> Iterator[Problem]:
-    connections: dict[Key, ConnectionSettings] = {("warehouse",): settings.warehouse}
-    connections |= {("sources", name): source for name, source in settings.sources.items()}
-    for path, connection in connections.items():
-        yield from _unusable_connection(path, connection)
-    for name, source in settings.sources.items():
-        yield from _unusable_tables(name, source)
-
-
-def _unusable_connection(path: Key, connection: ConnectionSettings) -> Iterator[Problem]:
-    try:
-        parameters = connection.connection_parameters()
-    except ValueError as error:
-        hint = "Percent-encode special characters in a URI, or set host, dbname, user one by one."
-        yield Problem((*path, "dsn"), str(error), hint)
-        return
-    hosts = (parameters.get("host") or parameters.get("hostaddr") or "").split(",")
-    ports = parameters.get("port", "").split(",")
-    if len(ports) > 1 and len(ports) != len(hosts):
-        message = f"there are {len(ports)} ports for {len(hosts)} hosts"
-        yield Problem((*path, "port"), message, "Give one port, or one for each host.")
-
-
-def _unusable_tables(name: str, source: SourceSettings) -> Iterator[Problem]:
-    has_cursor = any(block.cursor for block in source.table.values())
-    if source.strategy == "cursor" and not has_cursor:
-        hint = f'Set cursor in [{dotted(("sources", name, "table"))}.TABLE], or strategy = "xmin".'
-        yield Problem(("sources", name, "strategy"), "needs a table with a cursor column", hint)
-    for key, block in source.table.items():
-        path = ("sources", name, "table", key)
-        if block.columns is not None and block.exclude_columns:
-            message = "columns and exclude_columns exclude each other"
-            yield Problem((*path, "exclude_columns"), message, "Keep one of the two.")
-        if block.strategy == "cursor" and not _cursor_for(key, source):
-            hint = f'Set {dotted((*path, "cursor"))} to a column, or use strategy = "xmin".'
-            yield Problem((*path, "strategy"), "needs a cursor column", hint)
-
-
-def _cursor_for(key: str, source: SourceSettings) -> bool:
-    if is_glob(key):
-        return any(block.cursor for block in source.table.values())
-    schema, _, table = key.rpartition(".")
-    return bool(source.table_settings(schema, table if schema else key).cursor)
-
-
-def _idle_settings(settings: Settings) -> Iterator[str]:
-    """Settings without effect, which their author surely meant otherwise."""
-    for name, source in settings.sources.items():
-        for key, block in source.table.items():
-            here = dotted(("sources", name, "table", key))
-            if block.cursor and source.strategy != "cursor" and block.strategy != "cursor":
-                yield f'{here}.cursor has no effect without strategy = "cursor".'
-            if block.hash_columns and settings.hash_salt is None:
-                yield f"{here}.hash_columns needs hash_salt: no sync takes the table without it."
 
 
 def _error(found: list[Problem], origin_of: Any) -> ConfigurationError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -27,8 +28,8 @@ from elconsole.config.fields import (
     Port,
     Seconds,
     Secret,
+    SecretAddress,
     Text,
-    WebAddress,
     Whole,
     duration_seconds,
 )
@@ -248,8 +249,16 @@ class NotifySettings(_Model):
     """Commands run when a pass rate raises a signal."""
     on_success: Names = ()
     """Commands run after a run without a failure."""
-    ping_url: WebAddress | None = None
-    """URL fetched at a run's end; with `/start` at its start, with `/fail` after a failure."""
+    ping_url: SecretAddress | None = None
+    """URL fetched at a run's end; with `/start` at its start, with `/fail` after a failure.
+    A secret: whoever knows its path can say that all is well."""
+
+    def secrets(self) -> set[str]:
+        """The URL, and what of it may be quoted alone."""
+        if self.ping_url is None:
+            return set()
+        parts = urlsplit(self.ping_url.get_secret_value())
+        return {self.ping_url.get_secret_value(), parts.path.strip("/"), parts.query}
 
 
 class Settings(_Model):
@@ -318,4 +327,5 @@ class Settings(_Model):
             if hidden and connection.dsn:
                 hidden.add(connection.dsn.get_secret_value())
             found |= hidden
+        found |= self.notify.secrets()
         return tuple(sorted(found - {""}))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -166,7 +167,8 @@ def _values(value: Any, path: Key) -> Iterator[tuple[Key, Any]]:
 
 def _shown(value: Any, key: str) -> str:
     if isinstance(value, SecretStr):
-        return _masked_dsn(value.get_secret_value()) if key == "dsn" else MASK
+        masked = {"dsn": _masked_dsn, "ping_url": _masked_address}.get(key)
+        return masked(value.get_secret_value()) if masked else MASK
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -174,6 +176,12 @@ def _shown(value: Any, key: str) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return redact(clean_text(value))
+
+
+def _masked_address(url: str) -> str:
+    """Which host is asked, and not what tells it who asks: user, path and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{clean_text(parts.netloc.rpartition('@')[2])}/{MASK}"
 
 
 def _masked_dsn(dsn: str) -> str:

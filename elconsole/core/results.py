@@ -174,6 +174,8 @@ class ConnectionHealth:
     server_version: str | None = None
     reasons: tuple[str, ...] = ()
     """Why it is degraded."""
+    warnings: tuple[str, ...] = ()
+    """What its role has and does not need; nothing that keeps it from working."""
     error: ErrorInfo | None = None
     database_bytes: int | None = None
     oldest_transaction_seconds: float | None = None

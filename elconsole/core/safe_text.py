@@ -40,6 +40,18 @@ def clean_text(value: object, limit: int | None = None) -> str:
     return text if limit is None else _cut(text, limit, left_out)
 
 
+def clean_lines(text: str, limit: int | None = None) -> str:
+    """Text whose line breaks are ours: each line cleaned, and cut at `limit` cells."""
+    return "\n".join(clean_text(line, limit) for line in text.split("\n"))
+
+
+def clean_json(text: str) -> str:
+    """JSON that says the same without a character that a terminal would heed."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def _visible(character: str) -> bool:
     if unicodedata.category(character) in _INVISIBLE or character in _EMOJI_JOINERS:
         return False

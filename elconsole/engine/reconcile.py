@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
+from elconsole.engine.connect.answers import believed, truth, whole
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import rows as extract
 from elconsole.engine.extract.snapshot import begin_snapshot, set_salt
@@ -52,9 +53,11 @@ class Side:
     def sums(self) -> dict[int, tuple[int, int]]:
         """Rows and checksum of every bucket: one scan."""
         rows = self._query(
-            f"SELECT bucket, count(*), sum(checksum) FROM ({self._rows()}) AS r GROUP BY bucket"
+            "SELECT bucket, pg_catalog.count(*), pg_catalog.sum(checksum)"
+            f" FROM ({self._rows()}) AS r GROUP BY bucket"
         )
-        return {int(bucket): (int(count), int(total)) for bucket, count, total in rows}
+        with believed(self.session.server.name):
+            return {int(bucket): (int(count), int(total)) for bucket, count, total in rows}
 
     def rows_of(self, buckets: Sequence[int]) -> list[tuple[str, int, bool]]:
         """Key as JSON text, checksum, and whether it is pending, of every row in the buckets."""
@@ -62,21 +65,29 @@ class Side:
         found = self._query(
             f"SELECT key, checksum, pending FROM ({self._rows()}) AS r WHERE bucket IN ({listed})"
         )
-        return [(str(key), int(checksum), bool(pending)) for key, checksum, pending in found]
+        with believed(self.session.server.name):
+            return [(str(key), whole(checksum), truth(pending)) for key, checksum, pending in found]
 
     def _query(self, query: str) -> list[tuple[Any, ...]]:
         with self.session.attended(self.stall_timeout_s):
             return self.session.execute(query.encode()).fetchall()
 
     def _rows(self) -> str:
-        row = f"md5(convert_to(ROW({', '.join(self.columns)})::text, 'UTF8'))"
-        key = f"json_build_array({', '.join(self.key)})::text" if self.key else row
+        """SELECT of every row's key and checksum. Its expressions are of built-in types, so
+        neither the record's text nor JSON looks for a cast of anybody's."""
+        row = _md5(f"ROW({', '.join(self.columns)})::text")
+        key = f"pg_catalog.json_build_array({', '.join(self.key)})::text" if self.key else row
         return (
-            "SELECT key, pending, ('x' || substr(row_md5, 1, 16))::bit(64)::int8 AS checksum,"
-            " ('x' || substr(md5(convert_to(key, 'UTF8')), 1, 3))::bit(12)::int AS bucket"
+            "SELECT key, pending,"
+            " ('x' || pg_catalog.substr(row_md5, 1, 16))::bit(64)::int8 AS checksum,"
+            f" ('x' || pg_catalog.substr({_md5('key')}, 1, 3))::bit(12)::int AS bucket"
             f" FROM (SELECT {key} AS key, {row} AS row_md5, {self.pending} AS pending"
             f" FROM {self.relation}{self.where}) AS s"
         )
+
+
+def _md5(text: str) -> str:
+    return f"pg_catalog.md5(pg_catalog.convert_to({text}, 'UTF8'))"
 
 
 def reconcile_tables(
@@ -179,8 +190,7 @@ def _source_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
     mark = task.watermark
     pending = "false"
     if task.relation.has_xmin and mark is not None:
-        horizon = mark.snapshot_xmin % extract.XID_MODULUS
-        pending = f"age(xmin) <= (SELECT age('{horizon}'::xid))"
+        pending = extract.written_from(mark.snapshot_xmin)
     where = f" WHERE ({task.settings.where})" if task.settings.where else ""
     return Side(
         session,

@@ -127,7 +127,7 @@ class LiveProgress:
             self._live.stop()
 
     def restore(self) -> None:
-        self.output.failure(SHOW_CURSOR)
+        self.output.control(SHOW_CURSOR)
 
     def finish(self, detail: RunDetail) -> None:
         tell_failures(detail.tables, self.output)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 import threading
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from elconsole.core.errors import UsageError
+from elconsole.core.files import open_log
+from elconsole.core.safe_text import clean_text
 
 
 class _SayOnce:
@@ -27,7 +31,8 @@ class _SayOnce:
             self._said = True
         stream = self._stream or sys.stderr
         try:
-            stream.write(f"elconsole: can't write the log to {place}: {error}; going on without\n")
+            told = clean_text(f"can't write the log to {place}: {error}; going on without")
+            stream.write(f"elconsole: {told}\n")
             stream.flush()
         except (OSError, ValueError):
             # stderr is gone too: there is nobody left to tell.
@@ -41,6 +46,9 @@ class LogFile(logging.handlers.WatchedFileHandler):
         self._complain = complain
         self._place = str(path)
         super().__init__(path, mode="a", encoding="utf-8", errors="backslashreplace")
+
+    def _open(self) -> TextIOWrapper:
+        return os.fdopen(open_log(Path(self._place)), "a", encoding="utf-8", errors=self.errors)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a line; a failure is told once and the next line is tried afresh."""

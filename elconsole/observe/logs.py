@@ -11,11 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
-from elconsole.core.safe_text import Redactor
+from elconsole.core.safe_text import Redactor, clean_lines, clean_text
 
 LogFormat = Literal["text", "json"]
 
 LOGGER = "elconsole"
+LONGEST_LINE = 8000
+"""Cells of one line: what a server says may be a hundred megabytes long."""
+_INDENT = "    "
+"""Before every further line of a record, so that no foreign text begins one."""
 
 
 class RedactingFormatter(logging.Formatter):
@@ -27,8 +31,10 @@ class RedactingFormatter(logging.Formatter):
         self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        """The finished line, after every argument and traceback is in it."""
-        return self._redact(self.compose(record))
+        """The finished record, after every argument and traceback is in it."""
+        first, *further = self._redact(self.compose(record)).split("\n")
+        lines = [first, *(_INDENT + line for line in further)]
+        return "\n".join(clean_text(line, LONGEST_LINE) for line in lines)
 
     def compose(self, record: logging.LogRecord) -> str:
         """The line before redaction."""
@@ -59,7 +65,8 @@ class JsonFormatter(RedactingFormatter):
             fields["message"] = self._redact(_in_words(record).getMessage())
         elif record.exc_info:
             fields["traceback"] = self._redact(self.formatException(record.exc_info))
-        return json.dumps(fields, ensure_ascii=False)
+        harmless = {key: clean_lines(text, LONGEST_LINE) for key, text in fields.items()}
+        return json.dumps(harmless, ensure_ascii=False)
 
 
 def _in_words(record: logging.LogRecord) -> logging.LogRecord:
@@ -116,6 +123,8 @@ def configure_logging(
         terse = isinstance(handler, _StderrHandler) and not verbosity
         handler.setFormatter(shape(known, tracebacks=not terse))
         logger.addHandler(handler)
+    # What libraries log, psycopg a server's own words, would else go to stderr as it is.
+    logging.lastResort = logger.handlers[-1]
     logger.setLevel(min((h.level for h in handlers), default=logging.CRITICAL))
     logger.propagate = False
 

@@ -7,11 +7,8 @@ port, which suits a console or a long run. Neither can fail a sync.
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +24,9 @@ from elconsole.core.events import (
     SyncStarted,
     TableFailed,
 )
+from elconsole.core.files import read_regular, replace_regular
 from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -128,6 +127,10 @@ DEFINITIONS = (
 
 _CONNECTION_METRICS = ("elconsole_connection_up", "elconsole_connection_latency_seconds")
 _UNIT_METRICS = ("elconsole_units_inspected", "elconsole_pass_ratio", "elconsole_quality_signal")
+LARGEST_FILE_BYTES = 16 * 2**20
+"""What an earlier process may have left: more tables than anybody has, parsed in seconds."""
+LONGEST_LABEL = 200
+"""Letters of a label's value: names of databases have 63, values of dimensions any number."""
 UNKNOWN_TABLES = "*"
 """Stands for the tables of a source that did not answer."""
 
@@ -171,7 +174,7 @@ class Metrics:
         """Take probes; with `all_of_them`, forget connections that are no more."""
         known = list(connections)
         if all_of_them:
-            kept = {(one.name, one.role) for one in known}
+            kept = {_labels(one.name, one.role) for one in known}
             for name in _CONNECTION_METRICS:
                 self._forget(name, lambda labels: labels not in kept)
         for one in known:
@@ -186,11 +189,11 @@ class Metrics:
         known = list(tables)
         if all_of_them:
             kept = {
-                (table.source, table.table, table.dimension, row.value)
+                _labels(table.source, table.table, table.dimension, row.value)
                 for table in known
                 for row in table.rows
             }
-            unread = {(t.source, t.table, t.dimension) for t in known if t.error is not None}
+            unread = {_labels(t.source, t.table, t.dimension) for t in known if t.error is not None}
             for name in _UNIT_METRICS:
                 self._forget(name, lambda unit: unit not in kept and unit[:3] not in unread)
         for table in known:
@@ -208,7 +211,7 @@ class Metrics:
         """Forget tables that a run of everything did not meet: removed from the settings or
         the source, they would look stale for ever. Where a source did not answer (`*`), its
         tables stay."""
-        met = {(table.source, table.table) for table in tables}
+        met = {_labels(table.source, table.table) for table in tables}
         silent = {source for source, table in met if table == UNKNOWN_TABLES}
 
         def gone(labels: tuple[str, ...]) -> bool:
@@ -224,15 +227,15 @@ class Metrics:
         from prometheus_client.parser import text_string_to_metric_families
 
         try:
-            families = list(text_string_to_metric_families(path.read_text("utf-8")))
+            written = read_regular(path, LARGEST_FILE_BYTES).decode("utf-8")
+            for family in text_string_to_metric_families(written):
+                for sample in family.samples:
+                    self._restore(sample.name, sample.labels, sample.value)
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:
+        # What else stands in such a file makes the parser fail in any way.
+        except Exception as error:  # noqa: BLE001
             LOG.warning("metrics: %s can't be continued: %s", path, error)
-            return
-        for family in families:
-            for sample in family.samples:
-                self._restore(sample.name, sample.labels, sample.value)
 
     def write_file(self, path: Path) -> bool:
         """Write the text file in one step; False, with a log line, where that fails."""
@@ -240,8 +243,9 @@ class Metrics:
 
         with self._writing:
             try:
-                _replace(path, generate_latest(self.registry))
-            except OSError as error:
+                # The collector runs as another user than cron's.
+                replace_regular(path, generate_latest(self.registry), 0o644)
+            except (OSError, ValueError) as error:
                 LOG.warning("metrics: %s was not written: %s", path, error)
                 return False
         return True
@@ -272,8 +276,9 @@ class Metrics:
         metric = self._metrics[name]
         if not labels:
             return metric
-        self._known.setdefault(name, set()).add(labels)
-        return metric.labels(*labels)
+        cleaned = _labels(*labels)
+        self._known.setdefault(name, set()).add(cleaned)
+        return metric.labels(*cleaned)
 
     def _forget(self, name: str, unwanted: Callable[[tuple[str, ...]], bool]) -> None:
         known = self._known.get(name, set())
@@ -317,7 +322,7 @@ class Metrics:
         # Its tables were unknown while the source did not answer; now one is.
         self._forget(
             "elconsole_table_last_sync_succeeded",
-            lambda labels: labels == (event.source, UNKNOWN_TABLES),
+            lambda labels: labels == _labels(event.source, UNKNOWN_TABLES),
         )
         self._metric("elconsole_rows_loaded_total", *table).inc(event.rows_written)
         self._metric("elconsole_rows_deleted_total", *table).inc(event.rows_deleted)
@@ -342,19 +347,9 @@ class Metrics:
             metric.set(value)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Put content in a file's place so that no reader sees half of it."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # The collector runs as another user than cron's.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+def _labels(*values: str) -> tuple[str, ...]:
+    """Names and values of databases, fit for the labels of a metric."""
+    return tuple(clean_text(value, LONGEST_LABEL) for value in values)
 
 
 def _version() -> str:

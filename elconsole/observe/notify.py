@@ -10,6 +10,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -22,11 +23,23 @@ from contextlib import suppress
 from typing import IO, Any, Literal, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from elconsole.core.safe_text import clean_text
+from elconsole.core.safe_text import clean_json, clean_text
 
 LOG = logging.getLogger("elconsole.notify")
 DEFAULT_TIMEOUT_S = 10.0
 PingKind = Literal["start", "success", "fail"]
+
+
+SECRET_VARIABLES = re.compile(
+    r"PGPASSWORD|ELCONSOLE_(?:.*_)?(?:PASSWORD|DSN|HASH_SALT|PING_URL)", re.IGNORECASE
+)
+"""Names of environment variables that no command needs to know."""
+
+
+class Secret(Protocol):
+    """A text that shows itself to nobody by accident."""
+
+    def get_secret_value(self) -> str: ...
 
 
 class NotifyWanted(Protocol):
@@ -39,7 +52,7 @@ class NotifyWanted(Protocol):
     @property
     def on_success(self) -> tuple[str, ...]: ...
     @property
-    def ping_url(self) -> str | None: ...
+    def ping_url(self) -> Secret | None: ...
 
 
 class Notifier:
@@ -89,9 +102,9 @@ class Notifier:
     def _ping(self, kind: PingKind) -> bool:
         if self._wanted.ping_url is None:
             return True
+        url = self._wanted.ping_url.get_secret_value()
         return _all_at_once(
-            [lambda: fetch(ping_address(str(self._wanted.ping_url), kind), self._timeout_s)],
-            self._timeout_s,
+            [lambda: fetch(ping_address(url, kind), self._timeout_s)], self._timeout_s
         )
 
 
@@ -110,7 +123,7 @@ def run_command(command: str, document: Mapping[str, Any], timeout_s: float) -> 
     all it started; a ctrl+c meant for the sync does not reach it.
     """
     name = command.split()[0] if command.split() else command
-    text = json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    text = clean_json(json.dumps(document, ensure_ascii=False, default=str)).encode("utf-8")
     try:
         # A pipe would stay open as long as any process in the background holds it.
         with tempfile.TemporaryFile() as stderr:
@@ -135,6 +148,7 @@ def _run(command: Sequence[str], text: bytes, stderr: IO[bytes], timeout_s: floa
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         start_new_session=True,
+        env=without_secrets(os.environ),
     ) as process:
         try:
             process.communicate(text, timeout=timeout_s)
@@ -143,6 +157,16 @@ def _run(command: Sequence[str], text: bytes, stderr: IO[bytes], timeout_s: floa
                 os.killpg(process.pid, signal.SIGKILL)
             return None
         return process.returncode
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for commands: no password, and no whole block of settings (JSON)."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not SECRET_VARIABLES.fullmatch(name)
+        and not (name.upper().startswith("ELCONSOLE_") and value.lstrip().startswith("{"))
+    }
 
 
 def fetch(url: str, timeout_s: float) -> bool:
@@ -175,7 +199,8 @@ def _request(parts: SplitResult) -> urllib.request.Request:
     request = urllib.request.Request(address, headers={"User-Agent": "elconsole"})  # noqa: S310
     if userinfo:
         credentials = base64.b64encode(unquote(userinfo).encode()).decode()
-        request.add_header("Authorization", f"Basic {credentials}")
+        # For this host alone, not for one that it may redirect to.
+        request.add_unredirected_header("Authorization", f"Basic {credentials}")
     return request
 
 

@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 
 def document(content: Document) -> str:
-    """One line of JSON, readable by any parser in any locale."""
+    """One line of JSON, readable by any parser in any locale, harmless on any terminal."""
     return json.dumps(content, ensure_ascii=True, allow_nan=False, default=str)
 
 
@@ -159,6 +159,7 @@ def check(report: CheckReport) -> Document:
                 "latency_ms": connection.latency_ms,
                 "server_version": connection.server_version,
                 "reasons": list(connection.reasons),
+                "warnings": list(connection.warnings),
                 "error": error(connection.error),
             }
             for connection in report.connections

@@ -104,7 +104,7 @@ def quality(report: QualityReport) -> str:
 
 
 def _dimension(entry: QualityTable) -> str:
-    head = f"{entry.source}  {entry.target} by {clean_text(entry.dimension)}"
+    head = clean_text(f"{entry.source}  {entry.target} by {entry.dimension}")
     if entry.error is not None:
         return f"{head}\nno pass rates: {clean_text(entry.error.message)}"
     by_period = any(row.period is not None for row in entry.rows)
@@ -156,7 +156,7 @@ def reconcile(report: ReconcileReport) -> str:
         for compared in report.tables
     ]
     keys = [
-        f"{compared.source}.{compared.table} differs at "
+        f"{clean_text(f'{compared.source}.{compared.table}')} differs at "
         + clean_text(", ".join(compared.different_keys))
         for compared in report.tables
         if compared.different_keys

@@ -1,7 +1,8 @@
 """The two streams of a command: results on stdout, narration on stderr.
 
 Whatever the locale, pipe or terminal, writing never raises for a character that can't
-be shown or for a reader who went away.
+be shown or for a reader who went away. Whatever foreign words say, no character reaches
+a terminal that it would heed, and no line begins that is not ours.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
 from elconsole.core.errors import ResultLost
 from elconsole.core.humanize import SPARKS
+from elconsole.core.safe_text import clean_lines, clean_text
 
 _ASCII = str.maketrans(
     {
@@ -70,6 +73,9 @@ def takes_escapes(stream: TextIO | None, environ: dict[str, str] | os._Environ[s
     )
 
 
+_HINT = "\nhint: "
+
+
 @dataclass
 class Output:
     """Where a command writes. Safe from any thread."""
@@ -88,7 +94,7 @@ class Output:
         """Write what was asked for. Raises ResultLost, once, where it can't be stored; a
         closed pipe is a reader's choice and silent."""
         try:
-            self.stdout = self._write(self.stdout, text)
+            self.stdout = self._write(self.stdout, clean_lines(text))
         except OSError as error:
             stream, self.stdout = self.stdout, None
             if stream is not None:
@@ -99,12 +105,21 @@ class Output:
             ) from error
 
     def note(self, text: str) -> None:
-        """Narrate, unless quiet."""
-        self._narrate("info", text, aloud=not self.quiet)
+        """Narrate in one line, unless quiet."""
+        self._narrate("info", clean_text(text), aloud=not self.quiet)
 
     def failure(self, text: str) -> None:
-        """Say what went wrong, quiet or not."""
-        self._narrate("error", text, aloud=True)
+        """Say what went wrong, quiet or not: one line, and one for its hint."""
+        self.failure_lines(_HINT.join(map(clean_text, text.rsplit(_HINT, 1))))
+
+    def failure_lines(self, text: str) -> None:
+        """Say what went wrong in a text whose line breaks are ours, quiet or not."""
+        self._narrate("error", clean_lines(text), aloud=True)
+
+    def control(self, sequence: str) -> None:
+        """Send a control sequence of ours to stderr, which must be a terminal."""
+        with suppress(OSError):
+            self.stderr = self._write(self.stderr, sequence)
 
     def _narrate(self, level: str, text: str, *, aloud: bool) -> None:
         if self.record is not None:

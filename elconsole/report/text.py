@@ -39,7 +39,7 @@ def moment(value: datetime | None) -> str:
 
 def failure(error: ErrorInfo, where: str = "") -> str:
     """An error as it stands on stderr: what and where, the server's code, what to do."""
-    place = f"{where}: " if where and not error.message.startswith(where) else ""
+    place = f"{clean_text(where)}: " if where and not error.message.startswith(where) else ""
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     hint = f"\nhint: {clean_text(error.hint)}" if error.hint else ""
     return f"error: {place}{clean_text(error.message)}{code}{hint}"
@@ -151,7 +151,7 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
         for table_run in detail.tables
     ]
     changes = [
-        f"{table_run.source}.{table_run.table}.{clean_text(change.column)}: "
+        f"{clean_text(f'{table_run.source}.{table_run.table}.{change.column}')}: "
         f"{clean_text(change.change)}, {clean_text(change.action)}"
         for table_run in detail.tables
         for change in table_run.schema_changes
@@ -240,7 +240,7 @@ def _start(planned: PlannedTable) -> str:
 
 
 def _plan_notes(planned: PlannedTable) -> list[str]:
-    place = f"{planned.source}.{planned.table}"
+    place = clean_text(f"{planned.source}.{planned.table}")
     changes = [
         f"{place}.{clean_text(change.column)}: {clean_text(change.change)} "
         f"({change.source_type or NOTHING} → {change.target_type or NOTHING}), "
@@ -301,9 +301,10 @@ def check(report: CheckReport, now: datetime) -> str:
 
 
 def _remarks(health: ConnectionHealth) -> str:
-    """Reasons, or the beginning of an error that stands in full on stderr."""
+    """Reasons and warnings, or the beginning of an error that stands in full on stderr."""
     if health.error is None:
-        return "; ".join(health.reasons)
+        warnings = [f"warning: {warning}" for warning in health.warnings]
+        return "; ".join([*health.reasons, *warnings])
     return clean_text(health.error.message.removeprefix(f"{health.name}: "), REMARK_CELLS)
 
 

@@ -22,7 +22,9 @@ PROGRAM = """
 import sys, threading
 from elconsole.cli.main import main
 from elconsole.cli.compose import Parts
-from tests.fakes.engine import *
+from elconsole.core.types import ErrorInfo
+from tests.fakes.engine import FakeEngine
+from tests.fakes.plant import failing
 
 class Reporting(FakeEngine):
     def sync(self, request, *, emit, stop):

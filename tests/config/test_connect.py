@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from elconsole.config.load import ConnectionSettings, load_settings
-from elconsole.engine.connect.server import UNLESS_REFUSED
+from elconsole.engine.connect.options import UNLESS_REFUSED
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database, PostgresServer
 
@@ -100,7 +100,7 @@ def test_the_first_of_several_hosts_that_answers_is_used(
 def test_a_server_on_windows_is_not_asked_for_what_it_refuses(
     server: PostgresServer, version: str, looks_after_clients: bool
 ) -> None:
-    condition = UNLESS_REFUSED.replace("version()", sql.Literal(version).as_string())
+    condition = UNLESS_REFUSED.replace("pg_catalog.version()", sql.Literal(version).as_string())
     names = server.admin.sql(
         "SELECT name FROM (VALUES ('client_connection_check_interval'), ('TimeZone')) AS t (name)"
         f" WHERE {condition} ORDER BY name"

@@ -91,7 +91,7 @@ def test_config_names_value_and_origin_of_every_setting(tmp_path: Path) -> None:
     path = tmp_path / "elconsole.toml"
     path.write_text("workers = 7\n[notify]\non_failure=['a','b']\n")
     loaded = load_settings(
-        None, {"retries": 1}, environ={"ELCONSOLE_WAREHOUSE__PORT": "1"}, cwd=tmp_path
+        path, {"retries": 1}, environ={"ELCONSOLE_WAREHOUSE__PORT": "1"}, cwd=tmp_path
     )
     listing = {key: (value, origin) for key, value, origin in effective(loaded)}
     assert listing["workers"] == ("7", str(path))

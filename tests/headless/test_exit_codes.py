@@ -9,16 +9,8 @@ import pytest
 
 from elconsole.core.results import ErrorInfo, RunDetail, SyncRequest
 from elconsole.headless.exit_codes import exit_code
-from tests.fakes.engine import (
-    DENIED,
-    LOCKED,
-    PEN_PLANT,
-    REFUSED,
-    FakeEngine,
-    FakeTable,
-    failing,
-    unreachable,
-)
+from tests.fakes.engine import FakeEngine
+from tests.fakes.plant import DENIED, LOCKED, PEN_PLANT, REFUSED, FakeTable, failing, unreachable
 
 pytestmark = pytest.mark.unit
 

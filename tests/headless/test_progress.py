@@ -18,7 +18,8 @@ from elconsole.headless.live import LiveProgress
 from elconsole.headless.progress import PlainProgress, Progress, shown_fraction
 from elconsole.headless.sync import run_sync
 from elconsole.report.streams import Output
-from tests.fakes.engine import DENIED, PEN_PLANT, FakeEngine, FakeTable, failing, unreachable
+from tests.fakes.engine import FakeEngine
+from tests.fakes.plant import DENIED, PEN_PLANT, FakeTable, failing, unreachable
 
 pytestmark = pytest.mark.unit
 

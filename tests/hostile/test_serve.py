@@ -385,7 +385,7 @@ async def test_no_word_of_the_command_line_is_read_by_a_shell(
     assert not Path("owned").exists()
 
 
-async def test_no_module_of_the_working_folder_is_imported(
+async def test_a_served_console_is_not_imported_from_the_working_folder(
     served: Served, visitor: aiohttp.ClientSession
 ) -> None:
     Path("textual").mkdir()

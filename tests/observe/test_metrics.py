@@ -153,7 +153,7 @@ def test_connections_and_pass_rates_are_gauges(tmp_path: Path) -> None:
     assert read[key("elconsole_connection_up", name="bodies", role="source")] == 1
     assert read[key("elconsole_connection_up", name="springs", role="source")] == 0
     assert read[key("elconsole_connection_latency_seconds", name="bodies", role="source")] == 0.25
-    unit = {**LABELS, "dimension": "line_id", "value": 'li"ne\n1'}
+    unit = {**LABELS, "dimension": "line_id", "value": 'li"ne 1'}
     assert read[key("elconsole_pass_ratio", **unit)] == 0.95
     assert read[key("elconsole_quality_signal", **unit)] == 1
     signal = {**LABELS, "dimension": "line_id", "value": "L2"}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from elconsole.observe.notify import Notifier, fetch, ping_address, run_command
 
@@ -27,7 +28,7 @@ class Wanted:
     on_failure: tuple[str, ...] = ()
     on_signal: tuple[str, ...] = ()
     on_success: tuple[str, ...] = ()
-    ping_url: str | None = None
+    ping_url: SecretStr | None = None
 
 
 def saving(path: Path) -> str:
@@ -126,7 +127,7 @@ def test_a_command_that_hangs_is_ended(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_pings_say_start_success_and_failure(pinged: Pinged) -> None:
-    notifier = Notifier(Wanted(ping_url=address(pinged, "/ping/uuid?create=1")))
+    notifier = Notifier(Wanted(ping_url=SecretStr(address(pinged, "/ping/uuid?create=1"))))
     assert notifier.started()
     assert notifier.ended(RUN)
     assert notifier.ended({**RUN, "status": "failed"})
@@ -141,7 +142,8 @@ def test_a_ping_that_hangs_stays_in_its_time(
     pinged: Pinged, caplog: pytest.LogCaptureFixture
 ) -> None:
     started = time.monotonic()
-    assert not Notifier(Wanted(ping_url=address(pinged, "/hang")), timeout_s=0.2).ended(RUN)
+    wanted = Wanted(ping_url=SecretStr(address(pinged, "/hang")))
+    assert not Notifier(wanted, timeout_s=0.2).ended(RUN)
     assert time.monotonic() - started < 20
     assert "127.0.0.1" in caplog.text
 
@@ -173,7 +175,7 @@ def test_a_ping_may_carry_a_user_and_a_password(pinged: Pinged) -> None:
     ],
 )
 def test_no_log_of_a_ping_quotes_its_url(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert not Notifier(Wanted(ping_url=url), timeout_s=20).ended(RUN)
+    assert not Notifier(Wanted(ping_url=SecretStr(url)), timeout_s=20).ended(RUN)
     assert caplog.text
     assert "secret" not in caplog.text
 
@@ -217,7 +219,7 @@ def test_a_command_need_not_read_a_large_document() -> None:
 
 
 def test_the_start_is_told_before_the_end_however_slow_it_is(pinged: Pinged) -> None:
-    notifier = Notifier(Wanted(ping_url=address(pinged, "/slow")))
+    notifier = Notifier(Wanted(ping_url=SecretStr(address(pinged, "/slow"))))
     notifier.starting()
     assert notifier.ended(RUN)
     assert pinged.paths == ["/slow/start", "/slow"]

@@ -20,7 +20,10 @@ from elconsole.core.results import (
     TableDrift,
 )
 from elconsole.report import documents
-from tests.fakes.engine import DENIED, WAREHOUSE_DOWN, WIDENED, FakeEngine, failing, quality_row
+from tests.fakes.engine import FakeEngine
+from tests.fakes.plans import WIDENED
+from tests.fakes.plant import DENIED, WAREHOUSE_DOWN, down, failing
+from tests.fakes.quality import quality_row
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +49,7 @@ def test_sync_has_the_contract_s_keys() -> None:
     assert isinstance(content["run_id"], str)
     assert isinstance(content["run_number"], int)
     assert content["records_loaded"] == 350
-    assert content["started_at"] == "2025-01-31T12:00:01Z"
+    assert content["started_at"] == "2026-03-14T12:03:32Z"
     assert content["tables"][0] == {
         "source": "refills",
         "table": "refills_production",
@@ -92,7 +95,9 @@ def test_runs_have_the_contract_s_keys() -> None:
 
 
 def test_check_has_the_contract_s_keys() -> None:
-    content = parsed(documents.check(FakeEngine(down={"springs": DENIED}).check()))
+    content = parsed(
+        documents.check(FakeEngine(health={"springs": down("springs", DENIED)}).check())
+    )
     assert {"name", "role", "status", "latency_ms", "server_version", "error"} <= content[
         "connections"
     ][0].keys()

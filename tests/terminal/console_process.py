@@ -16,15 +16,17 @@ from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.app.launch import run_console
 from elconsole.ui.console.console import Console
 from elconsole.ui.console.options import ConsoleOptions, Welcome
-from tests.fakes import console as fake
+from tests.fakes.engine import operated
+from tests.fakes.plant import CONNECTIONS, down
+from tests.fakes.runs import FAILED, SUCCEEDED, events_of
 
 
 def deaf_sync(request: SyncRequest, emit: Emit, stop: StopFlag) -> RunDetail:
     """A sync whose server hears nothing."""
-    for event in fake.events_of(fake.SUCCEEDED)[:2]:
+    for event in events_of(SUCCEEDED)[:2]:
         emit(event)
     threading.Event().wait(60)
-    return fake.SUCCEEDED
+    return SUCCEEDED
 
 
 def crash(self: Console) -> None:
@@ -61,20 +63,20 @@ def late(engine: Engine) -> Callable[[], Engine]:
 
 def main(fault: str) -> int:
     """Run until left."""
-    engine = fake.FakeEngine()
+    engine = operated()
     if fault == "hang":
-        engine.hung = {info.name for info in fake.CONNECTIONS}
+        engine.hung = {info.name for info in CONNECTIONS}
     if fault == "sync":
         engine.on_sync = deaf_sync
     if fault == "crash":
         Console.action_toggle_pause = crash  # type: ignore[method-assign]
     if fault == "failing":
-        engine.on_sync, engine.watched = lambda *_: fake.FAILED, ()
+        engine.on_sync, engine.watched = lambda *_: FAILED, ()
     if fault == "welcome":
-        engine.health = {info.name: fake.down(info.name) for info in fake.CONNECTIONS}
+        engine.health = {info.name: down(info.name) for info in CONNECTIONS}
     options = ConsoleOptions(
         engine_factory=late(engine) if fault == "late" else lambda: engine,
-        connections=fake.CONNECTIONS,
+        connections=CONNECTIONS,
         environment="pen plant",
         sync_request=SyncRequest() if fault in ("sync", "failing") else None,
         sync_exit_code=lambda detail: 4,

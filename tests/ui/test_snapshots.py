@@ -12,12 +12,15 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from elconsole.core.errors import WarehouseUnavailable
-from elconsole.core.results import QualityReport
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.app.palette import commands
 from elconsole.ui.console.options import Welcome
 from elconsole.ui.dialogs.dialog import QuitDialog
-from tests.fakes import console as fake
+from tests.fakes.engine import FakeEngine, operated
+from tests.fakes.plans import PLAN_WITHOUT_DRIFT
+from tests.fakes.plant import CONNECTIONS, LOST, before, down, slow
+from tests.fakes.quality import QUALITY
+from tests.fakes.runs import FAILED, RUNNING, history
 from tests.ui.piloting import console, press, settle, with_latencies
 
 pytestmark = pytest.mark.ui
@@ -29,16 +32,9 @@ ON_METAL = ("2", *["down"] * 10)
 """Keys to the row of the material that is out of control."""
 
 
-def engine(**parts: Any) -> fake.FakeEngine:
-    """A fake engine whose health differs where said."""
-    health = {info.name: fake.healthy(info.name) for info in fake.CONNECTIONS}
-    health.update(parts.pop("health", {}))
-    return fake.FakeEngine(health=health, **parts)
-
-
-def running() -> fake.FakeEngine:
+def running() -> FakeEngine:
     """A run of cron on another machine goes on, and one source is slow."""
-    return engine(watched=(fake.RUNNING,), health={"springs": fake.slow("springs")})
+    return operated(watched=(RUNNING,), health={"springs": slow("springs")})
 
 
 def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
@@ -75,10 +71,10 @@ def test_dashboard_with_a_source_down_and_a_failed_run(
     snap_compare: Compare, size: tuple[int, int]
 ) -> None:
     app = console(
-        engine(
-            health={"springs": fake.down("springs")},
-            watched=(fake.FAILED,),
-            history=fake.history(fake.FAILED),
+        operated(
+            health={"springs": down("springs")},
+            watched=(FAILED,),
+            history=history(FAILED),
         ),
         environment="plant north",
         colour="red",
@@ -87,7 +83,7 @@ def test_dashboard_with_a_source_down_and_a_failed_run(
 
 
 def test_dashboard_with_a_connection_that_does_not_answer(snap_compare: Compare) -> None:
-    hung = engine(hung={"bodies"})
+    hung = operated(hung={"bodies"})
     app = console(hung)
 
     async def run_before(pilot: Pilot[Any]) -> None:
@@ -95,7 +91,7 @@ def test_dashboard_with_a_connection_that_does_not_answer(snap_compare: Compare)
         app.state = replace(
             app.state,
             connections=tuple(
-                replace(item, asked_at=fake.before(12)) if item.info.name == "bodies" else item
+                replace(item, asked_at=before(12)) if item.info.name == "bodies" else item
                 for item in app.state.connections
             ),
         )
@@ -106,14 +102,14 @@ def test_dashboard_with_a_connection_that_does_not_answer(snap_compare: Compare)
 
 @SIZES
 def test_dashboard_before_the_first_sync(snap_compare: Compare, size: tuple[int, int]) -> None:
-    empty = engine(watched=(), history=(), raw=(), quality_report=QualityReport(()))
+    empty = operated(watched=(), history=(), raw=(), quality_tables=())
     assert snap_compare(console(empty), terminal_size=size, run_before=after())
 
 
 def test_dashboard_when_the_warehouse_is_away(snap_compare: Compare) -> None:
-    away = engine(
-        problem=WarehouseUnavailable("connection refused", hint="Start it."),
-        health={"warehouse": fake.down("warehouse")},
+    away = operated(
+        raises=WarehouseUnavailable("connection refused", hint="Start it."),
+        health={"warehouse": down("warehouse")},
     )
     assert snap_compare(console(away), terminal_size=NORMAL, run_before=after())
 
@@ -159,14 +155,14 @@ def test_text_of_servers_is_data(snap_compare: Compare) -> None:
             table,
             rows=tuple(replace(row, value=NASTY, top_defect=NASTY) for row in table.rows[:2]),
         )
-        for table in fake.QUALITY.tables
+        for table in QUALITY.tables
     )
-    error = replace(fake.LOST, message=NASTY, hint=NASTY)
-    broken = replace(fake.FAILED.tables[1], table=NASTY, error=error)
-    nasty = engine(
-        health={"springs": replace(fake.down("springs"), error=error)},
-        watched=(replace(fake.FAILED, tables=(broken,)),),
-        quality_report=QualityReport(tables),
+    error = replace(LOST, message=NASTY, hint=NASTY)
+    broken = replace(FAILED.tables[1], table=NASTY, error=error)
+    nasty = operated(
+        health={"springs": replace(down("springs"), error=error)},
+        watched=(replace(FAILED, tables=(broken,)),),
+        quality_tables=tables,
     )
     assert snap_compare(
         console(nasty, environment="[b]p[/b]"), terminal_size=NORMAL, run_before=after()
@@ -225,7 +221,7 @@ def test_schema_of_one_table(snap_compare: Compare) -> None:
 
 
 def test_schema_without_drift(snap_compare: Compare) -> None:
-    app = console(engine(planned=fake.PLAN_WITHOUT_DRIFT))
+    app = console(operated(planned=PLAN_WITHOUT_DRIFT))
     assert snap_compare(app, terminal_size=SMALL, run_before=after("4"))
 
 
@@ -255,13 +251,13 @@ def test_error_in_full(snap_compare: Compare) -> None:
 
 
 def test_connection_in_full(snap_compare: Compare) -> None:
-    slow = engine(health={"refills": fake.slow("refills")})
-    assert snap_compare(console(slow), terminal_size=NORMAL, run_before=after("down", "enter"))
+    app = console(operated(health={"refills": slow("refills")}))
+    assert snap_compare(app, terminal_size=NORMAL, run_before=after("down", "enter"))
 
 
 def test_connection_that_is_down_in_full(snap_compare: Compare) -> None:
-    down = engine(health={"refills": fake.down("refills")})
-    assert snap_compare(console(down), terminal_size=SMALL, run_before=after("down", "enter"))
+    app = console(operated(health={"refills": down("refills")}))
+    assert snap_compare(app, terminal_size=SMALL, run_before=after("down", "enter"))
 
 
 def test_quitting_during_a_sync_asks(snap_compare: Compare) -> None:
@@ -307,7 +303,7 @@ def test_advice(snap_compare: Compare) -> None:
 
 def welcome() -> ConsoleApp:
     """A first start: nothing configured, nothing answers."""
-    nothing = engine(health={info.name: fake.down(info.name) for info in fake.CONNECTIONS})
+    nothing = operated(health={info.name: down(info.name) for info in CONNECTIONS})
     offered = Welcome(
         searched=(Path("elconsole.toml"), Path("~/.config/elconsole/elconsole.toml")),
         write_configuration=lambda: Path("elconsole.toml"),

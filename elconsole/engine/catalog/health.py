@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from psycopg.rows import class_row
-
 from elconsole.core.errors import ElconsoleError
+from elconsole.core.record import record
 from elconsole.core.results import ConnectionHealth
-from elconsole.engine.catalog.source import SourceRelation, choose
+from elconsole.core.safe_text import clean_text
+from elconsole.core.types import Role
+from elconsole.engine.catalog.source import choose, read_relations
+from elconsole.engine.connect.answers import believed, checked_row
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
 from elconsole.engine.sql.statements import statement
 
 STANDBY_LAG_S = 60.0
 UNREADABLE = (
-    "(has_schema_privilege(to_regnamespace(quote_ident(schema)), 'USAGE')"
-    " AND has_any_column_privilege(oid::oid, 'SELECT')) IS NOT TRUE"
+    "(pg_catalog.has_schema_privilege("
+    "pg_catalog.to_regnamespace(pg_catalog.quote_ident(schema)), 'USAGE')"
+    " AND pg_catalog.has_any_column_privilege(oid::oid, 'SELECT')) IS NOT TRUE"
 )
 """True for relations that the role may read neither whole nor by column."""
+VERSION_CELLS, NAMED_CELLS = 40, 120
 MOST_NAMED = 3
 """Tables that a missing privilege is told of by name."""
+
+
+@record(frozen=True, slots=True)
+class Vitals:
+    """What a server says of itself, and of the role that asks."""
+
+    version: str
+    is_standby: bool
+    lag_s: float | None
+    bytes: int | None
+    oldest_transaction_s: float | None
+    is_superuser: bool
+    owns: str | None
+    """One thing that the role owns, if any."""
+    member_of: str | None
+    """Roles that it is a member of, if any."""
 
 
 def probe(
@@ -36,6 +56,7 @@ def probe(
         with (
             pool.session() as session,
             session.within(server.connect_timeout_s),
+            believed(server.name),
         ):
             return _ask(session, degraded_ms, missing_privileges, now)
     except ElconsoleError as error:
@@ -59,37 +80,47 @@ def _ask(
     started = time.monotonic()
     session.execute("SELECT 1")
     latency_ms = (time.monotonic() - started) * 1000
-    row = session.execute(statement("catalog/probe")).fetchone()
-    assert row is not None
-    version, standby, lag_s, size, oldest_s = row
+    with session.cursor(row_factory=checked_row(Vitals)) as cursor:
+        (vitals,) = cursor.execute(statement("catalog/probe")).fetchall()
     reasons = []
     if latency_ms > degraded_ms:
         reasons.append(f"slow: {latency_ms:.0f} ms")
-    if standby and lag_s is not None and lag_s > STANDBY_LAG_S:
-        reasons.append(f"standby {lag_s:.0f} s behind")
+    if vitals.is_standby and vitals.lag_s is not None and vitals.lag_s > STANDBY_LAG_S:
+        reasons.append(f"standby {vitals.lag_s:.0f} s behind")
     reasons += missing_privileges(session)
-    role: Literal["primary", "standby"] = "standby" if standby else "primary"
+    role: Literal["primary", "standby"] = "standby" if vitals.is_standby else "primary"
     return ConnectionHealth(
         name=server.name,
         role=server.role,
         status="degraded" if reasons else "healthy",
         checked_at=now,
         latency_ms=round(latency_ms, 3),
-        server_version=version,
+        server_version=clean_text(vitals.version, VERSION_CELLS),
         reasons=tuple(reasons),
-        database_bytes=size,
-        oldest_transaction_seconds=oldest_s,
+        warnings=tuple(_warnings(vitals, server.role)),
+        database_bytes=vitals.bytes,
+        oldest_transaction_seconds=vitals.oldest_transaction_s,
         replication_role=role,
-        replay_lag_seconds=lag_s,
+        replay_lag_seconds=vitals.lag_s,
     )
+
+
+def _warnings(vitals: Vitals, role: Role) -> Iterator[str]:
+    """What a role has that it does not need, and that others could use through it: a server's
+    planner may call functions of the tables that the role only reads."""
+    if vitals.is_superuser:
+        yield "the role is a superuser: use one with the rights that `elconsole grants` prints"
+    elif role == "source":
+        if vitals.owns is not None:
+            yield f"the role owns {clean_text(vitals.owns, NAMED_CELLS)}: it should own nothing"
+        if vitals.member_of is not None:
+            named = clean_text(vitals.member_of, NAMED_CELLS)
+            yield f"the role is a member of {named}: it should be a member of nothing"
 
 
 def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str]) -> list[str]:
     """What a source's role lacks: the tables among those selected that it may not read."""
-    query = f"SELECT * FROM ({statement('catalog/source_tables')}) AS found WHERE {UNREADABLE}"
-    with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
-        unreadable = cursor.execute(query.encode()).fetchall()
-    chosen, _ = choose(unreadable, wanted, excluded)
+    chosen, _ = choose(read_relations(session, UNREADABLE), wanted, excluded)
     if not chosen:
         return []
     named = ", ".join(relation.qualified for relation in chosen[:MOST_NAMED])
@@ -100,10 +131,10 @@ def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str
 def not_creatable(session: Session, target_schema: str) -> list[str]:
     """What the warehouse's role lacks: the schemas that it may not create (in)."""
     row = session.execute(
-        "SELECT array_agg(name) FROM unnest(%s::text[]) AS wanted (name)"
-        " WHERE CASE WHEN to_regnamespace(quote_ident(name)) IS NULL"
-        " THEN NOT has_database_privilege(current_database(), 'CREATE')"
-        " ELSE NOT has_schema_privilege(name, 'CREATE') END",
+        "SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
+        " WHERE CASE WHEN pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL"
+        " THEN NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+        " ELSE NOT pg_catalog.has_schema_privilege(name, 'CREATE') END",
         [["elconsole", "elconsole_storage", target_schema]],
     ).fetchone()
     names = row[0] if row else None

@@ -8,10 +8,18 @@ from itertools import groupby
 from operator import attrgetter
 
 import psycopg
-from psycopg.rows import class_row
 
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
+from elconsole.engine.connect.answers import (
+    LARGEST_OID,
+    UnexpectedAnswer,
+    believed,
+    checked_row,
+    whole,
+    words,
+)
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.sql.statements import statement
 
@@ -19,8 +27,10 @@ BASE_TABLE_KINDS = frozenset("rp")
 FIRST_USER_OID = 16384
 MONEY_OIDS = frozenset({790, 791})
 """`money` and its array."""
-MONEY_UNIT = "encode(cash_send(1::int4::money), 'hex')"
+MONEY_UNIT = "pg_catalog.encode(pg_catalog.cash_send(1::int4::money), 'hex')"
 """How a database stores 1 as `money`: in cents, in yen, as its `lc_monetary` says."""
+LABEL_CELLS = 200
+"""Of a source's own name for a type, which is shown and nothing else."""
 
 
 @record(frozen=True, slots=True)
@@ -64,14 +74,19 @@ class SourceColumn:
     type_oid: int
     typmod: int
     type_text: str
-    """As `format_type` prints it: `numeric(5,2)`."""
+    """What the source calls it, `numeric(5,2)`: a label for reports, never SQL."""
     collation: str | None
-    """Its name where it is not the type's default."""
+    """Its name where it is not the type's default: a label, too."""
     key_position: int | None
     """1-based place in the primary key."""
     has_missing: bool
     """Whether it was added with a default to rows that existed."""
     nullable: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type_text", clean_text(self.type_text, LABEL_CELLS))
+        if self.collation is not None:
+            object.__setattr__(self, "collation", clean_text(self.collation, LABEL_CELLS))
 
 
 @record(frozen=True, slots=True)
@@ -85,7 +100,8 @@ class TypeFacts:
     base_typmod: int
     element_oid: int
     array_oid: int
-    base_text: str | None
+    delimiter: str
+    """What stands between values of it in an array's text."""
 
     @property
     def built_in(self) -> bool:
@@ -135,10 +151,11 @@ def matches(relation: SourceRelation, pattern: str) -> bool:
 
 
 def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]) -> SourceCatalog:
-    """Introspect a source; five round trips whatever the number of tables."""
-    with session.within(CATALOG_TIMEOUT_S):
-        with session.cursor(row_factory=class_row(SourceRelation)) as cursor:
-            everything = cursor.execute(statement("catalog/source_tables")).fetchall()
+    """Introspect a source; five round trips whatever the number of tables.
+
+    Raises UnexpectedAnswer for what no catalog can hold."""
+    with session.within(CATALOG_TIMEOUT_S), believed(session.server.name):
+        everything = read_relations(session)
         chosen, missing = choose(everything, wanted, excluded)
         columns = read_columns(session, [relation.oid for relation in chosen])
         used = sorted({column.type_oid for several in columns.values() for column in several})
@@ -149,15 +166,26 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
     return SourceCatalog(tuple(chosen), columns, types, tuple(missing), names, identity, unit)
 
 
+def read_relations(session: Session, condition: str = "true") -> list[SourceRelation]:
+    """Every relation that a sync could read, of which the SQL `condition` is true."""
+    query = f"SELECT * FROM ({statement('catalog/source_tables')}) AS found WHERE {condition}"
+    with session.cursor(row_factory=checked_row(SourceRelation)) as cursor:
+        found = cursor.execute(query.encode()).fetchall()
+    for key in (attrgetter("oid"), attrgetter("schema", "name")):
+        if len(set(map(key, found))) < len(found):
+            raise UnexpectedAnswer(f"{session.server.name} has two tables of one name or OID")
+    return found
+
+
 def read_columns(session: Session, oids: Sequence[int]) -> dict[int, tuple[SourceColumn, ...]]:
-    with session.cursor(row_factory=class_row(SourceColumn)) as cursor:
+    with session.cursor(row_factory=checked_row(SourceColumn)) as cursor:
         rows = cursor.execute(statement("catalog/source_columns"), [list(oids)]).fetchall()
     grouped = groupby(rows, key=attrgetter("relation"))
     return {oid: tuple(columns) for oid, columns in grouped}
 
 
 def read_types(session: Session, oids: Sequence[int]) -> dict[int, TypeFacts]:
-    with session.cursor(row_factory=class_row(TypeFacts)) as cursor:
+    with session.cursor(row_factory=checked_row(TypeFacts)) as cursor:
         rows = cursor.execute(statement("catalog/types"), [list(oids)]).fetchall()
     return {facts.oid: facts for facts in rows}
 
@@ -172,9 +200,9 @@ def read_identity(session: Session) -> tuple[str, int] | None:
     """Which cluster this is, and how often it was restored or promoted."""
     try:
         row = session.execute(
-            "SELECT s.system_identifier::text, c.timeline_id"
-            " FROM pg_control_system() s, pg_control_checkpoint() c"
+            "SELECT s.system_identifier::text, c.timeline_id FROM pg_catalog.pg_control_system() s,"
+            " pg_catalog.pg_control_checkpoint() c"
         ).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None
-    return (str(row[0]), int(row[1])) if row else None
+    return (words(row[0]), whole(row[1], 0, LARGEST_OID)) if row else None

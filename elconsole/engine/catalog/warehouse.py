@@ -53,7 +53,8 @@ class RawRelation:
 @record(frozen=True, slots=True)
 class WarehouseState:
     schema: str
-    known_types: frozenset[int]
+    known_types: Mapping[int, str]
+    """Its built-in types of single values, ranges and arrays, and what it calls them in SQL."""
     encoding: str = "UTF8"
     """The warehouse's, as PostgreSQL names it."""
     money_unit: str | None = None
@@ -77,13 +78,17 @@ def read_state(session: Session, schema: str) -> WarehouseState:
     return WarehouseState(schema, known, session.encoding, unit, targets, relations, columns)
 
 
-def _read_types(session: Session) -> tuple[frozenset[int], str]:
+def _read_types(session: Session) -> tuple[dict[int, str], str]:
     row = session.execute(
-        f"SELECT array_agg(oid::int8), {MONEY_UNIT} FROM pg_type WHERE oid < %s".encode(),
+        "SELECT pg_catalog.array_agg(oid::int8),"
+        f" pg_catalog.array_agg(pg_catalog.format_type(oid, -1)), {MONEY_UNIT}"
+        " FROM pg_catalog.pg_type WHERE oid < %s AND typtype IN ('b', 'r', 'm')"
+        " AND typnamespace = 'pg_catalog'::regnamespace".encode(),
         [FIRST_USER_OID],
     ).fetchone()
     assert row is not None
-    return frozenset(row[0]), str(row[1])
+    oids, names, unit = row
+    return dict(zip(oids, names, strict=True)), str(unit)
 
 
 @contextmanager

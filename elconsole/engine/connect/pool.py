@@ -107,7 +107,6 @@ class Pool:
                 and len(self._idle) < self._size
             )
             if keep:
-                session.stop = None
                 self._idle.append(session)
         if not keep:
             session.abandon()

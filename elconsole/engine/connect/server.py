@@ -15,6 +15,8 @@ COMMON_SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "search_path": "pg_catalog",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
     "quote_all_identifiers": "off",
     "jit": "off",
     "statement_timeout": "0",
@@ -39,11 +41,6 @@ ROLE_SETTINGS: Mapping[Role, Mapping[str, str]] = {
         "work_mem": "32MB",
     },
 }
-UNLESS_REFUSED = (
-    "name <> 'client_connection_check_interval'"
-    " OR version() !~* '(visual c|mingw|windows|msvc|cygwin)'"
-)
-"""Servers on Windows refuse to be told to look after their clients."""
 CLIENT_PARAMETERS = {
     "client_encoding": "UTF8",
     "keepalives": "1",

@@ -19,14 +19,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from elconsole.core.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
-from elconsole.engine.connect.server import (
-    CLIENT_PARAMETERS,
-    COMMON_SETTINGS,
-    MINIMUM_VERSION,
-    ROLE_SETTINGS,
-    UNLESS_REFUSED,
-    Server,
-)
+from elconsole.engine.connect.options import are_refused, first_statement, with_options
+from elconsole.engine.connect.server import CLIENT_PARAMETERS, MINIMUM_VERSION, Server
 from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error, statement_error
 
 _RV = TypeVar("_RV")
@@ -146,7 +140,8 @@ def _check_at_work(session: Session) -> None:
             other.within(session.server.connect_timeout_s),
         ):
             row = other.execute(
-                "SELECT FROM pg_stat_activity WHERE pid = %s AND state IN ('active', 'disabled')",
+                "SELECT FROM pg_catalog.pg_stat_activity"
+                " WHERE pid = %s AND state IN ('active', 'disabled')",
                 [session.info.backend_pid],
             ).fetchone()
     except Cancelled:
@@ -180,7 +175,7 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         "connect_timeout": max(1, round(server.connect_timeout_s)),
     }
     try:
-        session = _connect(parameters, stop)
+        session = _connect_safely(server, parameters, stop)
     except psycopg.Error as error:
         raise connection_error(error, server) from error
     session.server = server
@@ -197,6 +192,19 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
         session.abandon()
         raise
     return session
+
+
+def _connect_safely(
+    server: Server, parameters: Mapping[str, Any], stop: threading.Event | None
+) -> Session:
+    """Connect with the options that make the session safe; without them to a pooler that
+    refuses any, where the first statement must do."""
+    try:
+        return _connect(with_options(server, parameters), stop)
+    except psycopg.Error as error:
+        if not are_refused(server, error):
+            raise
+    return _connect(parameters, stop)
 
 
 def _connect(parameters: Mapping[str, Any], stop: threading.Event | None) -> Session:
@@ -245,15 +253,4 @@ def _settle(session: Session, server: Server) -> None:
             " encoding",
             hint="convert the database to UTF8 (dump it, create it with ENCODING UTF8, restore)",
         )
-    wanted = {**COMMON_SETTINGS, **ROLE_SETTINGS[server.role]}
-    wanted["idle_in_transaction_session_timeout"] = f"{round(server.idle_timeout_s * 1000)}ms"
-    if version >= 140000:
-        wanted["client_connection_check_interval"] = "500ms"
-        wanted["idle_session_timeout"] = "0"
-    if version >= 170000:
-        wanted["transaction_timeout"] = "0"
-    session.execute(
-        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[])"
-        f" AS wanted (name, value) WHERE {UNLESS_REFUSED}",
-        [list(wanted), list(wanted.values())],
-    )
+    session.execute(first_statement(server, version).encode())

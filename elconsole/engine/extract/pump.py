@@ -18,6 +18,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from elconsole.core.errors import CountMismatch, Stalled, TransientFault
 from elconsole.core.record import record
+from elconsole.engine.connect.answers import believed
 from elconsole.engine.connect.session import Session
 
 BLOCK_BYTES = 256 * 1024
@@ -123,7 +124,9 @@ class _Pump:
             openings.on_target(_rows(self.target, answers))
         answers = self._await_copy(self.out, self.from_source, SourceFault)
         if openings is not None:
-            openings.on_source(_rows(self.source, answers))
+            with believed(self.source.server.name):
+                rows = _rows(self.source, answers)
+            openings.on_source(rows)
         return self._pump(started)
 
     def run_lazily(self, select_sql: bytes) -> Transferred:

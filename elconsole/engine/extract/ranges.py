@@ -14,6 +14,8 @@ from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 
 RANGE_PAGES = 8192
 """64 MB of a table with pages of 8 kB: a minute even at one megabyte a second."""
+MOST_RANGES = 65536
+"""Larger tables, of 4 TB, have larger ranges."""
 FIRST_VERSION = 140000
 
 
@@ -26,10 +28,10 @@ def page_conditions(session: Session, query: str, pages: int) -> Iterator[str | 
     if pages <= RANGE_PAGES or not _scans_all(session, query):
         yield None
         return
-    start = 0
-    while start + RANGE_PAGES < pages:
-        yield f"ctid >= '({start},0)' AND ctid < '({start + RANGE_PAGES},0)'"
-        start += RANGE_PAGES
+    start, size = 0, max(RANGE_PAGES, pages // MOST_RANGES)
+    while start + size < pages:
+        yield f"ctid >= '({start},0)' AND ctid < '({start + size},0)'"
+        start += size
     yield f"ctid >= '({start},0)'"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from elconsole.engine.connect.answers import believed, truth
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.ranges import page_conditions
 from elconsole.engine.extract.snapshot import FullRefreshNeeded, Snapshot
 from elconsole.engine.plan.cursors import (
     CursorRead,
+    as_cursor,
     beyond_watermark,
     cursor_column,
     past,
@@ -16,7 +18,7 @@ from elconsole.engine.plan.cursors import (
 )
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.plan.types import copy_format
+from elconsole.engine.plan.types import copy_format, text_of
 from elconsole.engine.sql.quoting import identifier
 
 XID_MODULUS = 2**32
@@ -67,7 +69,7 @@ def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> 
 
 def count_statement(task: TableTask) -> str:
     """How many rows the selection has."""
-    return f"SELECT count(*) FROM {from_clause(task)}{_where(task)}"
+    return f"SELECT pg_catalog.count(*) FROM {from_clause(task)}{_where(task)}"
 
 
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
@@ -98,7 +100,7 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
         written_since = "false"
     else:
         # The sub-select is computed once; a bare age() of a constant, for every row.
-        written_since = f"age(xmin) <= (SELECT age('{mark.snapshot_xmin % XID_MODULUS}'::xid))"
+        written_since = written_from(mark.snapshot_xmin)
     if task.strategy == "xmin":
         condition = written_since
     else:
@@ -111,8 +113,14 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     for column in task.columns:
         if mark.source_columns and column.name not in mark.source_columns:
             # A rename, or a default that a rewrite made permanent, changes no row version.
-            condition = f"{condition} OR {identifier(column.name)} IS NOT NULL"
+            condition = f"{condition} OR {identifier(column.name)} IS DISTINCT FROM NULL"
     return condition
+
+
+def written_from(snapshot_xmin: int) -> str:
+    """SQL that is true for every row version of this transaction or a later one."""
+    mark = f"'{snapshot_xmin % XID_MODULUS}'::xid"
+    return f"pg_catalog.age(xmin) <= (SELECT pg_catalog.age({mark}))"
 
 
 def read_cursor(
@@ -123,7 +131,7 @@ def read_cursor(
     column = cursor_column(task)
     mark = task.watermark
     value = mark.cursor_value if mark and mark.cursor_column == column.name else None
-    name = identifier(column.name)
+    name, text = identifier(column.name), text_of(column.name, column.type)
     limit = watermark_limit(column, snapshot.taken_at, session.info.server_version)
     source = from_clause(task)
     whole = _where(task, f"{name} IS NOT NULL", limit, past(column, value))
@@ -136,9 +144,11 @@ def read_cursor(
         with session.within(timeout_s):
             row = session.execute(
                 # Without a name of its own the text would be what ORDER BY sorts by.
-                f"SELECT (SELECT {name}::text AS watermark FROM {source}{within} {newest}),"
+                f"SELECT (SELECT {text} AS watermark FROM {source}{within} {newest}),"
                 f" EXISTS (SELECT FROM {source}{beyond})".encode()
             ).fetchone()
-        if row is not None:
-            value, ahead = row[0] or value, ahead or bool(row[1])
+        with believed(task.source):
+            highest, has_more = row or (None, False)
+            value = as_cursor(column, highest) if highest else value
+            ahead = truth(has_more) or ahead
     return CursorRead(value, ahead)

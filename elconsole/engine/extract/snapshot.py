@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,14 @@ from psycopg import sql
 
 from elconsole.core.errors import TransientFault
 from elconsole.core.record import record
+from elconsole.engine.connect.answers import LARGEST_OID, believed, moment, whole, words
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.plan.task import SALT_SETTING, TableTask
 from elconsole.engine.sql.statements import statement
 
 XID_HALF = 2**31
+MOST_PAGES = 2**32
+SNAPSHOT_TEXT = re.compile(r"[0-9]+:[0-9]+:[0-9,]*")
 
 
 class SchemaMoved(TransientFault):
@@ -67,20 +71,37 @@ def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
     """The answer to `opening`; raises SchemaMoved where the table is not the planned one."""
     if row is None:
         raise SchemaMoved(f"{task.source}.{task.label} is gone", hint="sync again")
-    text, xmin, xmax, taken_at, columns, leaf_oids, unmoved, pages = row
-    found = tuple((str(name), int(oid), int(typmod)) for name, oid, typmod in columns or ())
+    with believed(task.source):
+        snapshot, found, unmoved = _checked(row)
     if found != task.fingerprint or not unmoved:
         raise SchemaMoved(
             f"{task.source}.{task.label} changed while the sync was being planned",
             hint="sync again",
         )
-    return Snapshot(text, xmin, xmax, taken_at, tuple(leaf_oids or ()), pages or 0)
+    return snapshot
+
+
+def _checked(row: tuple[Any, ...]) -> tuple[Snapshot, tuple[Any, ...], bool]:
+    """The snapshot, the table's columns, and whether it is the file that the catalog has."""
+    text, xmin, xmax, taken_at, columns, leaf_oids, unmoved, pages = row
+    if not SNAPSHOT_TEXT.fullmatch(text):
+        raise ValueError("no snapshot")
+    snapshot = Snapshot(
+        text,
+        whole(xmin, 0),
+        whole(xmax, 0),
+        moment(taken_at),
+        tuple(whole(oid, 1, LARGEST_OID) for oid in leaf_oids or ()),
+        whole(pages or 0, 0, MOST_PAGES),
+    )
+    found = tuple((words(name), whole(oid), whole(typmod)) for name, oid, typmod in columns or ())
+    return snapshot, found, unmoved is True
 
 
 def set_salt(session: Session, salt: str) -> None:
     """Give the session the salt of hashed columns, as a bound value."""
     with session.within(CATALOG_TIMEOUT_S):
-        session.execute("SELECT set_config(%s, %s, true)", [SALT_SETTING, salt])
+        session.execute("SELECT pg_catalog.set_config(%s, %s, true)", [SALT_SETTING, salt])
 
 
 def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, int] | None) -> None:

@@ -43,7 +43,8 @@ def start_run(session: Session, run: RunSummary) -> int:
             "WITH run AS (INSERT INTO elconsole.runs"
             " (run_id, status, mode, host, pid, user_name, started_at)"
             " VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number)"
-            " SELECT run_number, pg_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
+            " SELECT run_number,"
+            " pg_catalog.pg_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
             [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
         ).fetchone()
         assert row is not None
@@ -52,7 +53,9 @@ def start_run(session: Session, run: RunSummary) -> int:
 
 def hold_run_lock(session: Session, run_number: int) -> None:
     """Show the run as alive while this session is."""
-    session.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647])
+    session.execute(
+        "SELECT pg_catalog.pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647]
+    )
 
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
@@ -66,7 +69,7 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
         "strategies": [t.strategy for t in tables],
         "statuses": [t.status for t in tables],
         "estimates": [t.rows_estimated for t in tables],
-        "changes": [_changes(t.schema_changes) for t in tables],
+        "changes": [_changes(t.schema_changes, session.encoding) for t in tables],
         "notes": [Jsonb([spell(note, session.encoding) for note in t.notes]) for t in tables],
         "finished": [t.finished_at for t in tables],
         **_errors([t.error for t in tables], session),
@@ -107,17 +110,18 @@ def finish_run(session: Session, run: RunSummary) -> None:
     ended = bind(
         "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
         " records_loaded = %s, bytes = %s, tables_failed = %s WHERE run_id = %s;"
-        "SELECT pg_notify(%s, %s)",
+        "SELECT pg_catalog.pg_notify(%s, %s)",
         [run.status, run.finished_at, run.rows_read, run.rows_written]
         + [run.bytes, run.tables_failed, run.run_id, CHANNEL, run.run_id],
     )
-    unlock = f"SELECT pg_advisory_unlock({RUN_LOCK_CLASS}, {(run.run_number or 0) % 2147483647})"
+    key = (run.run_number or 0) % 2147483647
+    unlock = f"SELECT pg_catalog.pg_advisory_unlock({RUN_LOCK_CLASS}, {key})"
     with session.within(CATALOG_TIMEOUT_S):
         session.execute(f"BEGIN; {ended}; COMMIT; {unlock}".encode())
 
 
 def notify(session: Session, run_id: str) -> None:
-    session.execute("SELECT pg_notify(%s, %s)", [CHANNEL, run_id])
+    session.execute("SELECT pg_catalog.pg_notify(%s, %s)", [CHANNEL, run_id])
 
 
 def read_runs(session: Session, limit: int) -> tuple[RunSummary, ...]:
@@ -222,8 +226,13 @@ def _errors(errors: Sequence[ErrorInfo | None], session: Session) -> dict[str, l
     return {name: [error[n] for error in told] for n, name in enumerate(names)}
 
 
-def _changes(changes: Sequence[SchemaChange]) -> Jsonb:
-    return Jsonb([asdict(change) for change in changes], dumps=json.dumps)
+def _changes(changes: Sequence[SchemaChange], encoding: str) -> Jsonb:
+    """In characters that the warehouse has: a source's type may have any name."""
+    told = [
+        {name: text and spell(text, encoding) for name, text in asdict(change).items()}
+        for change in changes
+    ]
+    return Jsonb(told, dumps=json.dumps)
 
 
 def _error(error: ErrorInfo | None, session: Session) -> tuple[str | None, ...]:

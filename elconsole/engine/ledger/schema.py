@@ -23,10 +23,14 @@ MIGRATIONS = (
 
 def ledger_version(session: Session) -> int:
     """How many migrations the warehouse has had; 0 where elconsole never ran."""
-    row = session.execute("SELECT to_regclass('elconsole.migrations') IS NOT NULL").fetchone()
+    row = session.execute(
+        "SELECT pg_catalog.to_regclass('elconsole.migrations') IS NOT NULL"
+    ).fetchone()
     if row is None or not row[0]:
         return 0
-    row = session.execute("SELECT coalesce(max(version), 0) FROM elconsole.migrations").fetchone()
+    row = session.execute(
+        "SELECT coalesce(pg_catalog.max(version), 0) FROM elconsole.migrations"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -56,8 +60,8 @@ def prepare_warehouse(session: Session, target_schema: str) -> None:
 
 def _missing_schemas(session: Session, target_schema: str) -> list[str]:
     rows = session.execute(
-        "SELECT name FROM unnest(%s::text[]) AS wanted (name)"
-        " WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = name)",
+        "SELECT name FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
+        " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = name)",
         [["elconsole", STORAGE_SCHEMA, target_schema]],
     )
     return [str(row[0]) for row in rows]
@@ -65,13 +69,13 @@ def _missing_schemas(session: Session, target_schema: str) -> list[str]:
 
 def _migrate(session: Session, target_schema: str) -> None:
     with session.transaction():
-        session.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK_CLASS])
+        session.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s, 0)", [LOCK_CLASS])
         for schema in _missing_schemas(session, target_schema):
             session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         session.execute(
             "CREATE TABLE IF NOT EXISTS elconsole.migrations ("
             " version integer PRIMARY KEY, name text NOT NULL,"
-            " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+            " applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"
         )
         for number in range(ledger_version(session) + 1, len(MIGRATIONS) + 1):
             name = MIGRATIONS[number - 1]

@@ -19,7 +19,9 @@ def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> N
         if all(key in known for key in keys):
             return
         with session.transaction():
-            session.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK])
+            session.execute(
+                "SELECT pg_catalog.pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK]
+            )
             taken = {key: target.name for key, target in read_targets(session, schema).items()}
             newcomers = [key for key in keys if key not in taken]
             names = assign_names(newcomers, taken)

@@ -41,7 +41,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
     )
     moved = bind(
         "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
-        " last_synced_at = clock_timestamp(),"
+        " last_synced_at = pg_catalog.clock_timestamp(),"
         " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END,"
         " units_version = CASE WHEN %s THEN %s ELSE units_version END"
         " WHERE target_id = %s",

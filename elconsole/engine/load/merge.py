@@ -177,7 +177,8 @@ def _upsert(
         steps.append(f"counted AS ({counting.moved(left=left, arrived=arrived)})")
     return (
         f"WITH {', '.join(steps)}"
-        " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged"
+        " SELECT pg_catalog.count(*) FILTER (WHERE is_new),"
+        " pg_catalog.count(*) FILTER (WHERE NOT is_new) FROM merged"
     )
 
 
@@ -252,15 +253,15 @@ def _matched(task: TableTask, other: str) -> str:
 
 def count_statement(task: TableTask, leaf: str, staged: bool) -> str:
     """How many rows the leaf will have once the staged ones are in it."""
-    count = f"SELECT (SELECT count(*) FROM {leaf})"
+    count = f"SELECT (SELECT pg_catalog.count(*) FROM {leaf})"
     if not staged:
         return count
     present = f"SELECT FROM {leaf} AS r WHERE {_matched(task, 's')}"
-    return f"{count} + (SELECT count(*) FROM {STAGE} AS s WHERE NOT EXISTS ({present}))"
+    return f"{count} + (SELECT pg_catalog.count(*) FROM {STAGE} AS s WHERE NOT EXISTS ({present}))"
 
 
 def _sweep(task: TableTask, leaf: str, counting: UnitCounting | None) -> str:
     kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
     gone = f"gone AS (DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept}) RETURNING r.*)"
     counted = f", counted AS ({counting.moved(left='gone')})" if counting else ""
-    return f"WITH {gone}{counted} SELECT count(*) FROM gone"
+    return f"WITH {gone}{counted} SELECT pg_catalog.count(*) FROM gone"

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
-from psycopg import sql
-
 from elconsole.core.errors import PlanError
 from elconsole.core.record import record
+from elconsole.engine.connect.answers import words
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.sql.quoting import identifier
+from elconsole.engine.sql.quoting import identifier, literal
 
 TIME_TYPES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 INTEGER_MINIMA = {21: -(2**15), 23: -(2**31), 20: -(2**63)}
 NUMBER_TYPES = frozenset({*INTEGER_MINIMA, 700, 701, 1700})
 FLOATING_TYPES = {700: "float4", 701: "float8", 1700: "numeric"}
+LONGEST_CURSOR = 2**20
+"""Characters of a watermark: what an index of the column can hold is far shorter."""
 DEFAULT_LOOKBACK = "1 day"
 NUMERIC_INFINITY_VERSION = 140000
 
@@ -42,12 +43,22 @@ def cursor_column(task: TableTask) -> PlannedColumn:
         )
     for column in task.columns:
         if column.name == name:
+            _check_comparable(where, column)
             _check_lookback(where, column, task.settings.lookback)
             return column
     raise PlanError(
         f"{where}: the cursor column {name} is not among its columns",
         hint="correct cursor in settings, or select the column",
     )
+
+
+def _check_comparable(where: str, column: PlannedColumn) -> None:
+    if column.compared_as is None:
+        raise PlanError(
+            f"{where}: the cursor {column.name} is of the type {column.source_type}, whose"
+            " comparison may run functions of the source's users",
+            hint='choose a cursor of a single value, or strategy = "xmin"',
+        )
 
 
 def _check_lookback(where: str, column: PlannedColumn, lookback: str | None) -> None:
@@ -63,6 +74,17 @@ def _check_lookback(where: str, column: PlannedColumn, lookback: str | None) -> 
             f" ({column.source_type})",
             hint="give lookback as a number: how far behind the highest cursor a row may commit",
         )
+
+
+def as_cursor(column: PlannedColumn, text: object) -> str:
+    """A value that the source says is the highest, as the ledger keeps it; ValueError for what
+    is none of the column's type."""
+    value = words(text, LONGEST_CURSOR)
+    if column.type.oid in INTEGER_MINIMA:
+        return str(int(value))
+    if column.type.oid in NUMBER_TYPES and not Decimal(value).is_finite():
+        raise ValueError(f"no number: {value}")
+    return value
 
 
 def cursor_notes(task: TableTask) -> tuple[str, ...]:
@@ -93,21 +115,21 @@ def beyond_watermark(task: TableTask, value: str | None, written_since: str) -> 
 
 
 def _literal(value: str, column: PlannedColumn) -> str:
-    return f"{sql.Literal(value).as_string()}::{column.source_type}"
+    return f"{literal(value)}::{column.compared_as}"
 
 
 def _lower_bound(column: PlannedColumn, value: str, lookback: str | None) -> str | None:
     """SQL of the watermark less the lookback, in a type that the cursor's index serves."""
     kind = column.type.oid
     if kind in TIME_TYPES:
-        back = sql.Literal(lookback or DEFAULT_LOOKBACK).as_string()
+        back = literal(lookback or DEFAULT_LOOKBACK)
         return f"{_literal(value, column)} - {back}::interval"
     if lookback is None or kind not in NUMBER_TYPES:
         return None
     if kind in INTEGER_MINIMA:
         back_by = int(Decimal(lookback).to_integral_value(ROUND_CEILING))
         return _literal(str(max(int(value) - back_by, INTEGER_MINIMA[kind])), column)
-    return f"{_literal(value, column)} - {sql.Literal(lookback).as_string()}::numeric"
+    return f"{_literal(value, column)} - {literal(lookback)}::numeric"
 
 
 def watermark_limit(column: PlannedColumn, taken_at: datetime, server_version: int) -> str | None:
@@ -115,7 +137,7 @@ def watermark_limit(column: PlannedColumn, taken_at: datetime, server_version: i
     infinite one, would end incremental loading for ever."""
     name, kind = identifier(column.name), column.type.oid
     if kind in TIME_TYPES:
-        now = sql.Literal(taken_at.isoformat()).as_string()
+        now = literal(taken_at.isoformat())
         return f"{name} <= {now}::timestamptz::{TIME_TYPES[kind]}"
     if kind in FLOATING_TYPES:
         has_infinity = kind != 1700 or server_version >= NUMERIC_INFINITY_VERSION

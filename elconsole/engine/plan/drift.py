@@ -8,6 +8,7 @@ from typing import Literal
 from elconsole.core.record import record
 from elconsole.core.types import SchemaChange
 from elconsole.engine.catalog.warehouse import RawColumn
+from elconsole.engine.plan.modifiers import precision, scale
 from elconsole.engine.plan.types import TypePlan
 from elconsole.engine.sql.names import METADATA
 
@@ -19,7 +20,6 @@ REWRITES = frozenset(
 )
 """Type pairs that only widen, but store values anew."""
 PRECISION_TYPES = frozenset({1083, 1114, 1184, 1266})
-NUMERIC_HEADER = 4
 
 Severity = Literal["in_place", "full_refresh", "conflict"]
 
@@ -33,11 +33,14 @@ class PlannedColumn:
     """SQL of the source's SELECT."""
     type: TypePlan
     source_type: str
+    """What the source calls its type: a label."""
     has_missing: bool = False
     """Whether old rows got its default without being rewritten."""
     number: int = 0
     """`attnum`: another one where a column of the name was dropped and added again."""
     nullable: bool = True
+    compared_as: str | None = None
+    """SQL of the type of constants that it is compared with; None where it may not be."""
 
 
 @record(frozen=True, slots=True)
@@ -117,8 +120,8 @@ def _keeps_stored_bytes(old: tuple[int, int], new: tuple[int, int]) -> bool:
     if old[0] == NUMERIC:
         return new[1] == -1 or (
             old[1] != -1
-            and _scale(old[1]) == _scale(new[1])
-            and _precision(new[1]) >= _precision(old[1])
+            and scale(old[1]) == scale(new[1])
+            and precision(new[1]) >= precision(old[1])
         )
     if old[0] in PRECISION_TYPES or old[0] == VARBIT:
         return new[1] == -1 or (old[1] != -1 and new[1] >= old[1])
@@ -129,18 +132,9 @@ def _numeric_grows(old: tuple[int, int], new: tuple[int, int]) -> bool:
     """Whether no value loses a digit: scale and whole digits both grow or stay."""
     if old[1] == -1 or new[1] == -1:
         return new[1] == -1
-    scales = _scale(old[1]), _scale(new[1])
-    whole = _precision(old[1]) - scales[0], _precision(new[1]) - scales[1]
+    scales = scale(old[1]), scale(new[1])
+    whole = precision(old[1]) - scales[0], precision(new[1]) - scales[1]
     return scales[1] >= scales[0] and whole[1] >= whole[0]
-
-
-def _precision(typmod: int) -> int:
-    return (typmod - NUMERIC_HEADER) >> 16 & 0xFFFF
-
-
-def _scale(typmod: int) -> int:
-    """Eleven bits, signed, as PostgreSQL 15 and later store it."""
-    return (((typmod - NUMERIC_HEADER) & 0x7FF) ^ 1024) - 1024
 
 
 def _added(column: PlannedColumn, full: bool) -> SchemaChange:

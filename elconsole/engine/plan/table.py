@@ -31,8 +31,14 @@ from elconsole.engine.plan.columns import (
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
 from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of
-from elconsole.engine.plan.types import TEXT, TypePlan, plan_type
-from elconsole.engine.sql.quoting import identifier
+from elconsole.engine.plan.types import (
+    TEXT,
+    TypePlan,
+    compared_as,
+    plan_type,
+    selected,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings, TableSettings
@@ -209,26 +215,12 @@ class Planner:
         return planned, tuple(notes)
 
     def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
-        quoted = identifier(column.name)
+        plan = plan_type(where, column, self.catalog.types, self._known_types())
+        expression = selected(column.name, plan)
+        comparable = compared_as(column, plan, self.catalog.types)
         if column.name in settings.hash_columns:
-            if self.salt_mark is None:
-                raise ConfigurationError(
-                    f"{where}: hash_columns needs a salt", hint="set hash_salt in settings"
-                )
-            salted = f"current_setting('{SALT_SETTING}') || {quoted}::text"
-            expression = f"encode(sha256(convert_to({salted}, 'UTF8')), 'hex')"
-            hashed = TypePlan("text", "sha256", TEXT.oid, -1)
-            return PlannedColumn(
-                column.name,
-                expression,
-                hashed,
-                column.type_text,
-                column.has_missing,
-                column.number,
-                column.nullable,
-            )
-        plan = plan_type(column, self.catalog.types, self._known_types())
-        expression = f"{quoted}::{plan.cast}" if plan.cast else quoted
+            expression = self._hashed(where, column, plan)
+            plan, comparable = TypePlan("text", "hash", TEXT.oid, -1), None
         return PlannedColumn(
             column.name,
             expression,
@@ -237,12 +229,23 @@ class Planner:
             column.has_missing,
             column.number,
             column.nullable,
+            comparable,
         )
 
-    def _known_types(self) -> frozenset[int]:
+    def _hashed(self, where: str, column: SourceColumn, plan: TypePlan) -> str:
+        if self.salt_mark is None:
+            raise ConfigurationError(
+                f"{where}: hash_columns needs a salt", hint="set hash_salt in settings"
+            )
+        salt = f"pg_catalog.current_setting('{SALT_SETTING}')"
+        salted = f"pg_catalog.convert_to({salt} || {text_of(column.name, plan)}, 'UTF8')"
+        return f"pg_catalog.encode(pg_catalog.sha256({salted}), 'hex')"
+
+    def _known_types(self) -> Mapping[int, str]:
         """The warehouse's types that mean there what they mean in the source."""
-        same_money = self.catalog.money_unit in (None, self.state.money_unit)
-        return self.state.known_types - (frozenset() if same_money else MONEY_OIDS)
+        if self.catalog.money_unit in (None, self.state.money_unit):
+            return self.state.known_types
+        return {oid: name for oid, name in self.state.known_types.items() if oid not in MONEY_OIDS}
 
 
 def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tuple[str, ...]:

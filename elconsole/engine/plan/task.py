@@ -19,6 +19,8 @@ from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings
 
+MOST_ROWS = 1e18
+"""What the ledger can note; no table has as many."""
 SALT_SETTING = "elconsole.hash_salt"
 """Session setting that carries the salt, so that it stands in no statement's text."""
 
@@ -68,7 +70,9 @@ class TableTask:
     def rows_estimated(self) -> int | None:
         """The catalog's estimate; None where the table was never analyzed."""
         estimate = self.relation.rows_estimated
-        return round(estimate) if estimate is not None and estimate >= 0 else None
+        if estimate is None or not 0 <= estimate <= MOST_ROWS:
+            return None
+        return round(estimate)
 
     @property
     def watermark(self) -> Watermark | None:

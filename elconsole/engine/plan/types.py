@@ -1,16 +1,25 @@
-"""Which type a source column gets in the warehouse, and how its SELECT must cast it.
+"""Which type a source column gets in the warehouse, and how its SELECT must write it.
 
 Binary COPY carries a value's bytes without its type, so a column travels as it is only
-where both servers mean exactly the same type by them. Everything else is cast in the
-source's SELECT: domains to their base type, the rest to text.
+where both servers mean exactly the same type by them. Everything else is written otherwise
+in the source's SELECT: domains as their base type, the rest as text.
+
+A type's name in SQL is the warehouse's own for its OID: what a source calls its types is a
+label for reports. Text is made by a type's output function, as `format` calls it: a cast
+would run whatever function the type's owner made for it (`CREATE CAST (mood AS text) …`).
+Casts of domains are ignored by PostgreSQL, but those of their arrays are not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
+from elconsole.core.errors import PlanError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceColumn, TypeFacts
+from elconsole.engine.plan.modifiers import with_modifier
+from elconsole.engine.sql.quoting import identifier, qualified
 
 NO_PORTABLE_BINARY = frozenset(
     {
@@ -29,6 +38,12 @@ NO_PORTABLE_BINARY = frozenset(
 
 TEXT_ONLY_OIDS = frozenset({3615, 3645})
 """tsquery and its array: binary output writes an empty one, binary input refuses it."""
+MOST_DOMAINS = 100
+"""Domains upon domains beneath a column; more are a circle."""
+
+Cast = Literal["base", "text", "array", "elements", "hash"]
+"""To a domain's base type; to text; through its text to an array; to an array, element by
+element; to a digest."""
 
 
 @record(frozen=True, slots=True)
@@ -36,8 +51,8 @@ class TypePlan:
     """A column's type in the warehouse."""
 
     type_sql: str
-    cast: str | None
-    """The type its SELECT casts to; None where the bytes travel as they are."""
+    cast: Cast | None
+    """How its SELECT writes it; None where the bytes travel as they are."""
     oid: int
     """The type's OID, the same on every server, to compare with what the warehouse has."""
     typmod: int
@@ -49,63 +64,130 @@ def copy_format(plans: Iterable[TypePlan]) -> str:
 
 
 TEXT = TypePlan("text", "text", 25, -1)
-TEXT_ARRAY = TypePlan("text[]", "text[]", 1009, -1)
+TEXT_ARRAY = TypePlan("text[]", "array", 1009, -1)
+TEXT_ELEMENTS = TypePlan("text[]", "elements", 1009, -1)
+
+Types = Mapping[int, TypeFacts]
+Known = Mapping[int, str]
+"""The warehouse's built-in types, by OID, and their names there as SQL."""
 
 
-def plan_type(column: SourceColumn, types: Mapping[int, TypeFacts], known: Set[int]) -> TypePlan:
-    """`known` holds the OIDs of the warehouse's built-in types."""
-    facts = types[column.type_oid]
-    if facts.kind == "d":
-        return _plan_domain(facts, types, known)
+def plan_type(where: str, column: SourceColumn, types: Types, known: Known) -> TypePlan:
+    """Raises PlanError, naming the column of the table `where`, for a type that can't be."""
+    try:
+        return _plan(column, types, known)
+    except (ValueError, LookupError) as error:
+        raise PlanError(
+            f"{where}: the source gives the column {column.name} a type that PostgreSQL does not"
+            f" have: {error}",
+            hint="see what was changed in the source's pg_catalog, or exclude the column",
+        ) from error
+
+
+def compared_as(column: SourceColumn, plan: TypePlan, types: Types) -> str | None:
+    """SQL of the type of constants that the column is compared with in the source.
+
+    None where a comparison may call functions of the source's users: a composite's input
+    checks its domains, say."""
+    if plan.cast in (None, "base"):
+        return plan.type_sql
+    facts, _, _ = _beneath(column.type_oid, column.typmod, types)
+    if plan.cast == "text" and facts.kind in "be":
+        # A constant without a type would let an implicit cast of the user's decide.
+        return qualified(facts.schema, facts.name)
+    return None
+
+
+def selected(name: str, plan: TypePlan) -> str:
+    """SQL of the column in the source's SELECT."""
+    column = identifier(name)
+    if plan.cast is None:
+        return column
+    if plan.cast == "base":
+        return f"{column}::{plan.type_sql}"
+    if plan.cast == "array":
+        return unless_null(column, f"pg_catalog.format('%s', {column})::{plan.type_sql}")
+    if plan.cast == "elements":
+        return unless_null(column, _elements(column))
+    return output_text(column)
+
+
+def text_of(name: str, plan: TypePlan) -> str:
+    """SQL of the column's whole text: as the cast to text has it for types of PostgreSQL's
+    own, as the output function has it for others."""
+    if plan.cast in (None, "base"):
+        return f"{selected(name, plan)}::text"
+    return output_text(identifier(name))
+
+
+def output_text(value: str) -> str:
+    """SQL of what the output function of a value's type writes."""
+    return unless_null(value, f"pg_catalog.format('%s', {value})")
+
+
+def unless_null(value: str, expression: str) -> str:
+    """`IS NOT NULL` would be false for a composite value of NULLs."""
+    return f"CASE WHEN {value} IS DISTINCT FROM NULL THEN {expression} END"
+
+
+def _elements(array: str) -> str:
+    """SQL of a text[] with an array's elements, whatever stands between them in its text.
+
+    Its bounds are written before it; for more than one dimension PostgreSQL then finds that
+    they do not fit, and the statement fails."""
+    texts = (
+        f"ARRAY(SELECT {output_text('item.element')}"
+        f" FROM pg_catalog.unnest({array}) WITH ORDINALITY AS item (element, place)"
+        " ORDER BY item.place)"
+    )
+    bounds = f"pg_catalog.array_dims({array}) || '='"
+    return f"pg_catalog.format('%s%s', {bounds}, {texts})::text[]"
+
+
+def _plan(column: SourceColumn, types: Types, known: Known) -> TypePlan:
+    facts, typmod, of_domain = _beneath(column.type_oid, column.typmod, types)
     if facts.element_oid:
-        return _plan_array(facts, column.type_text, column.typmod, types, known)
-    if _travels(facts, known):
-        return TypePlan(column.type_text, None, facts.oid, column.typmod)
-    return TEXT
-
-
-def _plan_domain(domain: TypeFacts, types: Mapping[int, TypeFacts], known: Set[int]) -> TypePlan:
-    base = types[domain.base_oid]
-    if base.kind == "d":
-        return _plan_domain(base, types, known)
-    text = domain.base_text or base.name
-    if base.element_oid:
-        plan = _plan_array(base, text, domain.base_typmod, types, known)
-        return TypePlan(plan.type_sql, plan.type_sql, plan.oid, plan.typmod)
-    if _travels(base, known):
-        return TypePlan(text, text, base.oid, domain.base_typmod)
-    return TEXT
+        return _plan_array(facts, typmod, of_domain, types, known)
+    if not _travels(facts, known):
+        return TEXT
+    type_sql = with_modifier(facts.oid, known[facts.oid], typmod)
+    return TypePlan(type_sql, "base" if of_domain else None, facts.oid, typmod)
 
 
 def _plan_array(
-    array: TypeFacts, text: str, typmod: int, types: Mapping[int, TypeFacts], known: Set[int]
+    array: TypeFacts, typmod: int, of_domain: bool, types: Types, known: Known
 ) -> TypePlan:
-    element = types[array.element_oid]
-    if element.kind == "d":
-        return _plan_array_of_domain(element, types, known)
-    if _travels(element, known) and array.oid in known:
-        return TypePlan(text, None, array.oid, typmod)
-    return TEXT_ARRAY
+    element, modifier, of_domains = _beneath(array.element_oid, typmod, types)
+    oid = element.array_oid if of_domains else array.oid
+    name = known.get(element.oid)
+    if element.element_oid or known.get(oid) != f"{name}[]" or not _travels(element, known):
+        between = types[array.element_oid].delimiter
+        return TEXT_ARRAY if between == "," else TEXT_ELEMENTS
+    type_sql = f"{with_modifier(element.oid, known[element.oid], modifier)}[]"
+    cast: Cast | None = "array" if of_domains else "base" if of_domain else None
+    return TypePlan(type_sql, cast, oid, modifier)
 
 
-def _plan_array_of_domain(
-    domain: TypeFacts, types: Mapping[int, TypeFacts], known: Set[int]
-) -> TypePlan:
-    base = types[domain.base_oid]
-    if base.kind == "d":
-        return _plan_array_of_domain(base, types, known)
-    if base.element_oid or base.array_oid not in known or not _travels(base, known):
-        return TEXT_ARRAY
-    text = f"{domain.base_text}[]"
-    return TypePlan(text, text, base.array_oid, domain.base_typmod)
+def _beneath(oid: int, typmod: int, types: Types) -> tuple[TypeFacts, int, bool]:
+    """What is beneath domains: the type, its modifier, and whether there are any."""
+    for depth in range(MOST_DOMAINS):
+        if oid not in types:
+            raise LookupError(f"there is no type {oid}")
+        facts = types[oid]
+        if facts.kind != "d":
+            return facts, typmod, depth > 0
+        oid, typmod = facts.base_oid, facts.base_typmod
+    raise ValueError(f"the domain {oid} is made of itself")
 
 
-def _travels(facts: TypeFacts, known: Set[int]) -> bool:
+def _travels(facts: TypeFacts, known: Known) -> bool:
+    """Whether its bytes mean the same there, by what either server says of it."""
+    names = {facts.name, known.get(facts.oid, "")}
     return (
         facts.built_in
         and facts.oid in known
         and facts.kind in "brm"
         and facts.schema == "pg_catalog"
-        and facts.name not in NO_PORTABLE_BINARY
-        and not facts.name.startswith("reg")
+        and not names & NO_PORTABLE_BINARY
+        and not any(name.startswith("reg") for name in names)
     )

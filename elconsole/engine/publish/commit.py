@@ -88,12 +88,12 @@ def _published(session: Session, target_id: int, run_id: str) -> bool | None:
     """None while the old session may still commit."""
     keys = [TABLE_LOCK_CLASS, target_id]
     with session.within(CATALOG_TIMEOUT_S):
-        held = session.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
+        held = session.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", keys).fetchone()
         if not held or not held[0]:
             return None
         row = session.execute(
             "SELECT run_id::text = %s FROM elconsole.watermarks WHERE target_id = %s",
             [run_id, target_id],
         ).fetchone()
-        session.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+        session.execute("SELECT pg_catalog.pg_advisory_unlock(%s, %s)", keys)
     return bool(row and row[0])

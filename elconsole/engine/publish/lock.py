@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish.storage import leftovers_query
 from elconsole.engine.sql.names import RUN_LOCK_CLASS, TABLE_LOCK_CLASS
-from elconsole.engine.sql.quoting import qualified
+from elconsole.engine.sql.quoting import literal, qualified
 from elconsole.engine.sql.statements import statement
 
 DEAD_HOLDER_WAIT_S = 3.0
@@ -45,7 +44,7 @@ class TableLock:
         """SQL that tries to take the lock, and selects what only its holder may rely on."""
         return "; ".join(
             [
-                f"SELECT pg_try_advisory_lock({TABLE_LOCK_CLASS}, {self._target_id})",
+                f"SELECT pg_catalog.pg_try_advisory_lock({TABLE_LOCK_CLASS}, {self._target_id})",
                 _standing(self._task, self._target_id),
                 leftovers_query(self._task, self._target_id),
             ]
@@ -54,7 +53,7 @@ class TableLock:
     @property
     def release(self) -> str:
         """SQL that lets it go; clear `held` once it ran."""
-        return f"SELECT pg_advisory_unlock({TABLE_LOCK_CLASS}, {self._target_id})"
+        return f"SELECT pg_catalog.pg_advisory_unlock({TABLE_LOCK_CLASS}, {self._target_id})"
 
     def taken_by(self, answers: Sequence[Sequence[tuple[Any, ...]]]) -> bool:
         """Whether the answers to `question` show it taken; raises TargetMoved where the plan
@@ -110,10 +109,11 @@ def _answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[list[tuple[Any, ..
 
 def _standing(task: TableTask, target_id: int) -> str:
     """SELECT of what the plan was made for: generation, last run, raw table and leaf."""
-    parent = sql.Literal(qualified(task.target_schema, task.target_name)).as_string()
+    name = literal(qualified(task.target_schema, task.target_name))
+    parent = f"pg_catalog.to_regclass({name})"
     return (
-        f"SELECT t.generation, w.run_id::text, to_regclass({parent})::oid::int8,"
-        f" (SELECT inhrelid::int8 FROM pg_inherits WHERE inhparent = to_regclass({parent}))"
+        f"SELECT t.generation, w.run_id::text, {parent}::oid::int8,"
+        f" (SELECT inhrelid::int8 FROM pg_catalog.pg_inherits WHERE inhparent = {parent})"
         " FROM elconsole.targets t LEFT JOIN elconsole.watermarks w USING (target_id)"
         f" WHERE t.target_id = {target_id}"
     )

@@ -22,7 +22,7 @@ from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
 from elconsole.engine.sql.names import STORAGE_SCHEMA
-from elconsole.engine.sql.quoting import identifier, qualified
+from elconsole.engine.sql.quoting import constant, identifier, literal, qualified
 from elconsole.engine.sql.statements import statement
 
 PARTITION_KEY = "_airbyte_generation_id"
@@ -42,7 +42,7 @@ def raw_id_default() -> str:
     bits = os.urandom(10).hex()
     variant = "89ab"[os.urandom(1)[0] % 4]
     prefix = f"{bits[:8]}-{bits[8:12]}-8{bits[12:15]}-{variant}{bits[15:18]}-"
-    return f"'{prefix}' || nextval('elconsole.row_counter'::regclass)::text"
+    return f"'{prefix}' || pg_catalog.nextval('elconsole.row_counter'::regclass)::text"
 
 
 def metadata_defaults(extracted_at: datetime, run_number: int, generation: int) -> dict[str, str]:
@@ -113,7 +113,7 @@ def match_parent(task: TableTask, leaf: str) -> str:
     if task.parent is None:
         return ""
     needs = sql.SQL(statement("catalog/parent_needs")).format(
-        parent=sql.Literal(task.parent.oid), leaf=sql.Literal(leaf)
+        parent=sql.Literal(task.parent.oid), leaf=constant(leaf)
     )
     dropping = "true" if task.drift and task.drift.dropped else "false"
     return _do(
@@ -155,7 +155,7 @@ def _drop_or_detach(parent: str, leaf: str) -> str:
     be at its TOAST table."""
     detach = f"ALTER TABLE {parent} DETACH PARTITION {leaf}"
     return _do(
-        f"BEGIN IF pg_total_relation_size({sql.Literal(leaf).as_string()}) > {SMALL_BYTES}"
+        f"BEGIN IF pg_catalog.pg_total_relation_size({literal(leaf)}) > {SMALL_BYTES}"
         f" THEN {detach}; ELSE BEGIN DROP TABLE {leaf};"
         " EXCEPTION WHEN dependent_objects_still_exist OR lock_not_available"
         f" THEN {detach}; END; END IF; END"
@@ -199,9 +199,9 @@ def leftovers_query(task: TableTask, target_id: int) -> str:
     kept = task.parent.leaf_oid if task.parent else None
     # A range of names, which the catalog's index serves however many tables there are.
     return (
-        "SELECT c.relname FROM pg_class c"
+        "SELECT c.relname FROM pg_catalog.pg_class c"
         f" WHERE c.relname >= 't{target_id}_g' AND c.relname < 't{target_id}_h'"
-        f" AND c.relnamespace = to_regnamespace('{STORAGE_SCHEMA}') AND c.relkind = 'r'"
+        f" AND c.relnamespace = pg_catalog.to_regnamespace('{STORAGE_SCHEMA}') AND c.relkind = 'r'"
         f" AND NOT c.relispartition AND c.oid <> {kept or 0}"
     )
 

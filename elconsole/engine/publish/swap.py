@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -19,6 +20,9 @@ QUIETEN_TIMEOUT_MS = 3000
 """Longer than the server's usual `deadlock_timeout` of a second."""
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5)
 STATEMENT_TIMEOUT_S = 10
+THIS_DATABASE: LiteralString = (
+    "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+)
 
 
 def swap(
@@ -106,9 +110,9 @@ def _pause(session: Session, seconds: float) -> None:
 def _holders(session: Session, task: TableTask) -> set[int]:
     """The backends that hold the raw table or its leaf."""
     rows = session.execute(
-        "SELECT pid FROM pg_locks WHERE relation IN (to_regclass(%s), %s) AND granted"
-        " AND pid <> pg_backend_pid()"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        "SELECT pid FROM pg_catalog.pg_locks"
+        " WHERE relation IN (pg_catalog.to_regclass(%s), %s) AND granted"
+        f" AND pid <> pg_catalog.pg_backend_pid() AND database = {THIS_DATABASE}",
         [_table(task), (task.parent and task.parent.leaf_oid) or 0],
     ).fetchall()
     return {int(row[0]) for row in rows}
@@ -118,10 +122,10 @@ def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
     """Who holds the raw table or its leaf, as far as this role may see."""
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
-        " extract(epoch FROM clock_timestamp() - a.xact_start)::int8"
-        " FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation IN (to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::int8"
+        " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)"
+        " WHERE l.relation IN (pg_catalog.to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
+        f" AND l.database = {THIS_DATABASE}"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
         [_table(task), (task.parent and task.parent.leaf_oid) or 0, list(steady)],
     ).fetchone()

@@ -31,7 +31,7 @@ class Baseline:
 def read_baseline(connection: Connection[Any], target: QualityTarget) -> Baseline | None:
     """The newest frozen baseline of a table."""
     missing = connection.execute(
-        "SELECT to_regclass('elconsole.quality_baselines') IS NULL"
+        "SELECT pg_catalog.to_regclass('elconsole.quality_baselines') IS NULL"
     ).fetchone()
     if missing is None or missing[0]:
         return None
@@ -72,7 +72,7 @@ def write_baseline(
     with connection.transaction():
         connection.execute("LOCK TABLE elconsole.quality_baselines IN EXCLUSIVE MODE")
         row = connection.execute(
-            "SELECT coalesce(max(version), 0) + 1 FROM elconsole.quality_baselines"
+            "SELECT coalesce(pg_catalog.max(version), 0) + 1 FROM elconsole.quality_baselines"
         ).fetchone()
         version = int(row[0]) if row else 1
         with (

@@ -19,6 +19,7 @@ from elconsole.engine.quality.statements import (
     hashing,
     periods_statement,
 )
+from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 from elconsole.quality.judge import PeriodCount
 
@@ -89,8 +90,8 @@ def _read_lines(
     period: Period,
 ) -> list[CountedLine]:
     if _is_stored(target, dimensions, period):
-        values = {**target.names, "version": target.stored_version}
-        named = {name: sql.Literal(value) for name, value in values.items()}
+        values = {**target.names, "version": target.stored_version or ""}
+        named = {name: constant(value) for name, value in values.items()}
         stored = sql.SQL(statement("quality/stored")).format(**named)
         order = {target.definition.by.index(name) + 1: i for i, name in enumerate(dimensions, 1)}
         found = _sum(connection, stored, period)

@@ -21,6 +21,7 @@ from elconsole.engine.quality.statements import (
     read_columns,
 )
 from elconsole.engine.sql.names import METADATA
+from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class UnitCounting:
     def finish(self) -> str:
         """Move the counts; selects the units passed and failed, or nothing where a recount
         is needed."""
-        named = {name: sql.Literal(value) for name, value in self.target.names.items()}
+        named = {name: constant(value) for name, value in self.target.names.items()}
         moved = sql.SQL(statement("quality/units_move")).format(**named).as_string()
         emptied = (
             sql.SQL(

@@ -90,7 +90,9 @@ def failed_units(
         order = sql.SQL("{} DESC").format(sql.Identifier(target.definition.time))
     query = sql.SQL(statement("quality/failed_units")).format(
         columns=sql.SQL(", ").join(
-            sql.SQL("left({}::text, {})").format(sql.Identifier(name), sql.Literal(_LONGEST_CELL))
+            sql.SQL("pg_catalog.left({}::text, {})").format(
+                sql.Identifier(name), sql.Literal(_LONGEST_CELL)
+            )
             for name in columns
         ),
         table=target.identifier,

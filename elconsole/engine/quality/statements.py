@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 from psycopg import sql
 
 from elconsole.core.record import record
+from elconsole.engine.sql.quoting import constant, constants
 from elconsole.engine.sql.statements import statement
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def counts_statement(
         sql.SQL("{}::text AS {}").format(sql.Identifier(column), name)
         for column, name in zip(dimensions, names, strict=True)
     )
-    none = sql.Literal(NONE_VALUE)
+    none = constant(NONE_VALUE)
     return sql.SQL(statement("quality/counts")).format(
         values=sql.SQL(", ").join(sql.SQL("coalesce({}, {})").format(n, none) for n in names),
         dimensions=selected,
@@ -157,11 +158,11 @@ def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
     if period in _STEPS:
         position = sql.SQL("extract(epoch FROM counts.period)::float8")
     elif period in ("batch", "shift"):
-        position = sql.SQL("extract(epoch FROM max(counts.newest))::float8")
+        position = sql.SQL("extract(epoch FROM pg_catalog.max(counts.newest))::float8")
     label: sql.Composable = sql.SQL("counts.period::text")
     if period in _LABELS:
-        label = sql.SQL("to_char(counts.period AT TIME ZONE 'UTC', {})").format(
-            sql.Literal(_LABELS[period])
+        label = sql.SQL("pg_catalog.to_char(counts.period AT TIME ZONE 'UTC', {})").format(
+            constant(_LABELS[period])
         )
     return sql.SQL(statement("quality/periods")).format(
         label=label, position=position, counts=counts
@@ -170,14 +171,14 @@ def periods_statement(counts: sql.Composable, period: Period) -> sql.Composed:
 
 def passed_condition(definition: UnitDefinition, column: str | None = None) -> sql.Composed:
     """True where a unit passed, false otherwise, NULL never. `column`: not the status's own."""
-    return sql.SQL("coalesce({}::text = ANY({}::text[]), false)").format(
-        sql.Identifier(column or definition.status), sql.Literal(list(definition.passed))
+    return sql.SQL("coalesce({}::text = ANY({}), false)").format(
+        sql.Identifier(column or definition.status), constants(definition.passed)
     )
 
 
 def dimension_expression(column: str) -> sql.Composed:
     """A dimension's value as it is shown."""
-    return sql.SQL("coalesce({}::text, {})").format(sql.Identifier(column), sql.Literal(NONE_VALUE))
+    return sql.SQL("coalesce({}::text, {})").format(sql.Identifier(column), constant(NONE_VALUE))
 
 
 def _time(target: QualityTarget, columns: Mapping[str, str]) -> sql.Composable:
@@ -195,8 +196,8 @@ def _period(target: QualityTarget, columns: Mapping[str, str], period: Period) -
     if period == "batch":
         return sql.SQL("{}::text").format(sql.Identifier(target.definition.batch))
     # date_bin is integer arithmetic: a third of the cost of a conversion to a UTC date.
-    return sql.SQL("date_bin({}, {}, '2000-01-01T00:00:00Z')").format(
-        sql.Literal(_STEPS[period]), _time(target, columns)
+    return sql.SQL("pg_catalog.date_bin({}, {}, '2000-01-01T00:00:00Z')").format(
+        constant(_STEPS[period]), _time(target, columns)
     )
 
 

@@ -7,6 +7,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from elconsole.core.files import create_private
+from elconsole.core.safe_text import clean_lines, clean_text, redact
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console.options import DEMO_CHOSEN, ConsoleOptions
 
@@ -36,7 +38,7 @@ def run_console(options: ConsoleOptions) -> int:
 
 
 def _headline(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    return redact(clean_text(f"{type(error).__name__}: {error}", 200))
 
 
 def crash_folder() -> Path:
@@ -47,14 +49,15 @@ def crash_folder() -> Path:
 
 
 def write_crash(error: BaseException, folder: Path, now: datetime) -> Path | None:
-    """Write the traceback, without the values of variables: one may be a password."""
+    """Write the traceback, without the values of variables: one may be a password.
+
+    A second crash within the second keeps the first one's traceback, and tells its own."""
     path = folder / f"crash-{now:%Y%m%d-%H%M%S}.log"
-    text = "".join(traceback.format_exception(error))
+    text = redact("".join(traceback.format_exception(error)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600)
+        create_private(path, text.encode())
     except OSError:
-        sys.stderr.write(text)
+        sys.stderr.write(clean_lines(text))
         return None
     return path

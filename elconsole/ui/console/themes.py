@@ -12,6 +12,8 @@ from textual.color import Color
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.theme import Theme
 
+from elconsole.core.files import read_regular, replace_regular
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -64,6 +66,7 @@ LIGHT = Theme(
     },
 )
 OWN = (DARK, LIGHT)
+LONGEST_FILE_BYTES = 10_000
 
 
 def remembered(path: Path | None) -> str | None:
@@ -71,7 +74,7 @@ def remembered(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        name = json.loads(path.read_text("utf-8")).get("theme")
+        name = json.loads(read_regular(path, LONGEST_FILE_BYTES)).get("theme")
     except (OSError, ValueError, AttributeError):
         return None
     return name if isinstance(name, str) else None
@@ -83,9 +86,7 @@ def remember(path: Path | None, name: str) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps({"theme": name}) + "\n", "utf-8")
-        unfinished.replace(path)
+        replace_regular(path, (json.dumps({"theme": name}) + "\n").encode(), 0o600)
     except OSError:
         return
 

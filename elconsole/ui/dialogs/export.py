@@ -106,7 +106,9 @@ class ExportDialog(Dialog):
         now = self.console.now()
         path = free_path(Path.cwd(), f"elconsole-{grid.id or 'table'}", form, now)
         try:
-            path.write_text(text, encoding="utf-8", newline="")
+            # Never through a link that somebody put there meanwhile.
+            with path.open("x", encoding="utf-8", newline="") as file:
+                file.write(text)
         except OSError as error:
             self.app.notify(f"Not written: {error}", severity="error", markup=False)
             return

@@ -40,7 +40,7 @@ def write_settings(factory: Factory, folder: Path) -> None:
 def headless(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A run in a process of its own, as cron does."""
     return subprocess.run(
-        [sys.executable, "-m", "elconsole", "--headless", *arguments],
+        [sys.executable, "-m", "elconsole", "--headless", "-c", "elconsole.toml", *arguments],
         cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=100,
         check=False,
     )  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 from elconsole.core.errors import WarehouseUnavailable
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.dialogs.dialog import ErrorDialog
-from tests.fakes import console as fake
+from tests.fakes.engine import operated
+from tests.fakes.plant import NOW
 from tests.ui.piloting import console, press, settle
 
 pytestmark = pytest.mark.ui
@@ -20,14 +21,14 @@ class Clock:
     """A clock that goes on only when told."""
 
     def __init__(self) -> None:
-        self.now = fake.NOW
+        self.now = NOW
 
     def __call__(self) -> datetime:
         return self.now
 
 
 async def test_auto_sync_starts_when_its_time_has_come_and_again_after_that() -> None:
-    clock, engine = Clock(), fake.FakeEngine()
+    clock, engine = Clock(), operated()
     app = console(engine, clock=clock, auto_sync_s=300.0)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -41,7 +42,7 @@ async def test_auto_sync_starts_when_its_time_has_come_and_again_after_that() ->
 
 
 async def test_auto_sync_rests_while_the_screen_is_frozen_or_it_is_switched_off() -> None:
-    clock, engine = Clock(), fake.FakeEngine()
+    clock, engine = Clock(), operated()
     app = console(engine, clock=clock, auto_sync_s=300.0)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -63,7 +64,7 @@ def no_warehouse(*_: object) -> RunDetail:
 
 
 async def test_an_automatic_sync_that_can_not_start_takes_no_keys() -> None:
-    clock, engine = Clock(), fake.FakeEngine(on_sync=no_warehouse)
+    clock, engine = Clock(), operated(on_sync=no_warehouse)
     app = console(engine, clock=clock, auto_sync_s=300.0)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -80,7 +81,7 @@ async def test_an_automatic_sync_that_can_not_start_takes_no_keys() -> None:
 
 
 async def test_no_second_error_is_stacked_upon_the_first() -> None:
-    engine = fake.FakeEngine(on_sync=no_warehouse)
+    engine = operated(on_sync=no_warehouse)
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)

@@ -25,8 +25,11 @@ from elconsole.ui.dialogs.welcome import WelcomeScreen
 from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.state import runs
 from elconsole.ui.widgets.grid import Grid
-from tests.fakes import console as fake
-from tests.terminal.long_sync import LongSync, started
+from tests.fakes.engine import FakeEngine, operated
+from tests.fakes.plans import ADVICE
+from tests.fakes.plant import CONNECTIONS, LOST, NOW, SOURCES, down, healthy
+from tests.fakes.runs import FAILED, RUNNING
+from tests.ui.app.long_sync import LongSync, started
 from tests.ui.piloting import PATIENCE_S, console, press, settle
 
 pytestmark = pytest.mark.ui
@@ -65,7 +68,7 @@ async def test_a_click_on_a_page_name_opens_it() -> None:
 
 
 async def test_s_syncs_everything_while_no_row_is_selected() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -77,7 +80,7 @@ async def test_s_syncs_everything_while_no_row_is_selected() -> None:
 
 
 async def test_s_syncs_the_source_under_the_cursor() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -86,7 +89,7 @@ async def test_s_syncs_the_source_under_the_cursor() -> None:
 
 
 async def test_s_syncs_the_table_under_the_cursor() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -97,7 +100,7 @@ async def test_s_syncs_the_table_under_the_cursor() -> None:
 
 async def test_a_second_sync_is_not_started_while_one_runs() -> None:
     sync = LongSync()
-    engine = fake.FakeEngine(on_sync=sync)
+    engine = operated(on_sync=sync)
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -111,7 +114,7 @@ async def test_a_second_sync_is_not_started_while_one_runs() -> None:
 
 async def test_x_cancels_by_flag_and_interrupt() -> None:
     sync = LongSync()
-    engine = fake.FakeEngine(on_sync=sync)
+    engine = operated(on_sync=sync)
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -120,11 +123,11 @@ async def test_x_cancels_by_flag_and_interrupt() -> None:
         shown = app.state.shown_run()
         assert shown is not None
         assert shown.run.status == "cancelled"
-        assert engine.interrupted == 1
+        assert engine.interrupts == 1
 
 
 async def test_a_full_refresh_asks_first_and_esc_reads_nothing() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -137,7 +140,7 @@ async def test_a_full_refresh_asks_first_and_esc_reads_nothing() -> None:
 
 
 async def test_a_read_only_console_offers_and_obeys_no_key_that_writes() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine, read_only=True, sync_request=SyncRequest(), auto_sync_s=1.0)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -168,7 +171,7 @@ async def test_quit_is_immediate_while_nothing_runs() -> None:
 
 async def test_quit_during_a_sync_asks_and_stay_stays() -> None:
     sync = LongSync()
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)
@@ -185,7 +188,7 @@ async def test_quit_during_a_sync_asks_and_stay_stays() -> None:
 
 async def test_keep_watching_quits_when_the_sync_has_ended() -> None:
     sync = LongSync()
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)
@@ -199,7 +202,7 @@ async def test_keep_watching_quits_when_the_sync_has_ended() -> None:
 
 async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> None:
     sync = LongSync()
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)
@@ -213,7 +216,7 @@ async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> No
 
 async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> None:
     sync = LongSync(deaf=True)
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)
@@ -226,7 +229,7 @@ async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> Non
 
 
 async def test_a_hung_probe_delays_no_other_connection() -> None:
-    engine = fake.FakeEngine(hung={"bodies"})
+    engine = operated(hung={"bodies"})
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -236,13 +239,13 @@ async def test_a_hung_probe_delays_no_other_connection() -> None:
 
 
 async def test_a_connection_that_comes_back_turns_healthy_by_itself() -> None:
-    engine = fake.FakeEngine()
-    engine.health["springs"] = fake.down("springs")
+    engine = operated()
+    engine.health["springs"] = down("springs")
     app = console(engine, probe_every_s=0.01)
     async with app.run_test(size=SIZE) as pilot:
         while health_of(app, "springs") != "down":
             await pilot.pause(0.005)
-        engine.health["springs"] = fake.healthy("springs")
+        engine.health["springs"] = healthy("springs")
         while health_of(app, "springs") != "healthy":
             await pilot.pause(0.005)
 
@@ -266,7 +269,7 @@ async def test_slash_filters_and_esc_goes_back_step_by_step() -> None:
 
 
 async def test_letters_typed_right_after_slash_are_no_commands() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -279,7 +282,7 @@ async def test_letters_typed_right_after_slash_are_no_commands() -> None:
 
 
 async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() -> None:
-    now = [fake.NOW]
+    now = [NOW]
     app = console(clock=lambda: now[0])
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -296,7 +299,7 @@ async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() ->
 
 
 async def test_letters_typed_into_the_filter_are_no_commands() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -346,14 +349,14 @@ async def test_enter_opens_a_run_and_esc_leaves_it() -> None:
 
 
 async def test_a_failed_table_opens_its_error_from_the_dashboard() -> None:
-    app = console(fake.FakeEngine(watched=(fake.FAILED,)))
+    app = console(operated(watched=(FAILED,)))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         grid(app, "sync").focus()
         await press(pilot, "down", "enter")
         shown = top(app)
         assert isinstance(shown, ErrorDialog)
-        assert shown.error == fake.LOST
+        assert shown.error == LOST
 
 
 async def test_c_copies_the_row() -> None:
@@ -389,7 +392,7 @@ async def test_space_freezes_the_screen_but_not_the_work() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "space")
-        app.fold(runs.run_seen(app.state, fake.RUNNING, fake.NOW))
+        app.fold(runs.run_seen(app.state, RUNNING, NOW))
         await settle(pilot)
         frozen, known = app.shown_state.shown_run(), app.state.shown_run()
         assert frozen is not None
@@ -425,7 +428,7 @@ async def test_a_broken_preferences_file_is_no_reason_to_fail(tmp_path: Path) ->
 
 
 async def test_an_engine_that_can_not_start_says_why_and_ends_with_its_code() -> None:
-    def refuse() -> fake.FakeEngine:
+    def refuse() -> FakeEngine:
         raise ConfigurationError("unknown key: warehous", hint="Did you mean warehouse?")
 
     app = console(engine_factory=refuse)
@@ -439,8 +442,8 @@ async def test_an_engine_that_can_not_start_says_why_and_ends_with_its_code() ->
 
 def welcome(write: Callable[[], Path]) -> ConsoleApp:
     """A first start where nothing answers."""
-    engine = fake.FakeEngine()
-    engine.health = {info.name: fake.down(info.name) for info in fake.CONNECTIONS}
+    engine = operated()
+    engine.health = {info.name: down(info.name) for info in CONNECTIONS}
     offered = Welcome(
         searched=(Path("elconsole.toml"),), write_configuration=write, open_demo=lambda: 0
     )
@@ -472,8 +475,8 @@ async def test_welcome_stays_away_while_one_connection_answers() -> None:
     app = welcome(lambda: Path("x"))
     assert app.options.welcome is not None
     engine = app.options.engine_factory()
-    assert isinstance(engine, fake.FakeEngine)
-    engine.health["refills"] = fake.healthy("refills")
+    assert isinstance(engine, FakeEngine)
+    engine.health["refills"] = healthy("refills")
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert not isinstance(top(app), WelcomeScreen)
@@ -486,7 +489,7 @@ async def test_the_palette_has_a_command_for_every_source_and_table() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         titles = [title for title, _, _ in commands(app, app.screen)]
-    for name in fake.SOURCES:
+    for name in SOURCES:
         assert f"Sync {name}" in titles
         assert f"Sync {name}.{name}_production" in titles
 
@@ -528,7 +531,7 @@ async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line() -
 async def test_advice_that_does_not_fit_is_read_on_by_the_arrow_keys() -> None:
     from elconsole.ui.widgets.lines import Lines
 
-    engine = fake.FakeEngine(advice=(fake.ADVICE,) * 30)
+    engine = operated(findings=(ADVICE,) * 30)
     app = console(engine)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
@@ -539,14 +542,14 @@ async def test_advice_that_does_not_fit_is_read_on_by_the_arrow_keys() -> None:
 
 
 async def test_an_opened_connection_shows_what_the_next_probe_tells() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         app.action_show_connection("bodies")
         app.repaint()  # before the dialog is composed
         await settle(pilot)
-        engine.health["bodies"] = fake.down("bodies")
+        engine.health["bodies"] = down("bodies")
         await press(pilot, "r")
         while app.state.connections[1].health != engine.health["bodies"]:
             await pilot.pause(0.01)

@@ -15,7 +15,9 @@ from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.console import messages
 from elconsole.ui.state.answers import LATENCIES_KEPT, LOG_KEPT
 from elconsole.ui.state.runs import SAMPLES_KEPT
-from tests.fakes import console as fake
+from tests.fakes.engine import FakeEngine, operated
+from tests.fakes.plant import CONNECTIONS, NOW, down, healthy
+from tests.fakes.runs import SUCCEEDED, events_of
 from tests.ui.piloting import console, settle
 
 pytestmark = pytest.mark.ui
@@ -32,30 +34,31 @@ def tell_sync(app: ConsoleApp, number: int) -> None:
     """All that a console hears of one sync that it runs itself, an hour after the last."""
     shift = timedelta(hours=number)
     run = replace(
-        fake.SUCCEEDED.run,
+        SUCCEEDED.run,
         run_id=f"run-{number}",
         run_number=number,
-        started_at=fake.SUCCEEDED.run.started_at + shift,
-        finished_at=(fake.SUCCEEDED.run.finished_at or fake.NOW) + shift,
+        started_at=SUCCEEDED.run.started_at + shift,
+        finished_at=(SUCCEEDED.run.finished_at or NOW) + shift,
     )
-    detail = RunDetail(run, fake.SUCCEEDED.tables)
-    for event in fake.events_of(detail):
+    detail = RunDetail(run, SUCCEEDED.tables)
+    for event in events_of(detail):
         app.listening.hear(messages.EventSeen(event))
-    app.listening.hear(messages.SyncEnded(detail, None, fake.NOW + shift, 0))
+    app.listening.hear(messages.SyncEnded(detail, None, NOW + shift, 0))
 
 
 def tell_probes(app: ConsoleApp, number: int) -> None:
     """An hour of probes of every connection, each of which went down and came back once."""
     for turn in range(PROBES_AN_HOUR // 10):
-        for info in fake.CONNECTIONS:
-            health = fake.down(info.name) if turn == number % 50 else fake.healthy(info.name)
-            app.listening.hear(messages.ProbeStarted(info.name, fake.NOW))
+        for info in CONNECTIONS:
+            health = down(info.name) if turn == number % 50 else healthy(info.name)
+            app.listening.hear(messages.ProbeStarted(info.name, NOW))
             app.listening.hear(messages.ProbeAnswered(health))
 
 
-def objects() -> Counter[str]:
+def objects(engine: FakeEngine) -> Counter[str]:
     """Living objects by the name of their type, but for what coverage.py keeps of every
-    thread that ever ran."""
+    thread that ever ran, and for what the fake engine keeps of every question."""
+    engine.quality_requests.clear()
     gc.collect()
     return Counter(type(item).__name__ for item in gc.get_objects() if not _of_coverage(item))
 
@@ -65,7 +68,8 @@ def _of_coverage(item: object) -> bool:
 
 
 async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> None:
-    app = console(on_ready=None)
+    engine = operated()
+    app = console(engine, on_ready=None)
     app.notify = lambda *args, **kwargs: None  # type: ignore[method-assign]
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
@@ -76,7 +80,7 @@ async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> Non
         await settle(pilot)
         app.fold(replace(app.state, log=app.state.log[-200:]))
         await settle(pilot)
-        before = objects()
+        before = objects(engine)
         for number in range(SYNCS // 2 + 1, SYNCS + 1):
             tell_sync(app, number)
             tell_probes(app, number)
@@ -86,7 +90,7 @@ async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> Non
         for _ in range(WAITS_MAX):
             # What still waits in a queue is no leak: it goes.
             await settle(pilot)
-            grown = objects() - before
+            grown = objects(engine) - before
             if sum(grown.values()) < GROWTH_ALLOWED:
                 break
         assert sum(grown.values()) < GROWTH_ALLOWED, grown.most_common(10)

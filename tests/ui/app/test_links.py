@@ -27,7 +27,11 @@ from elconsole.ui.words.cells import (
     Link,
     RunLink,
 )
-from tests.fakes import console as fake
+from tests.fakes.engine import operated
+from tests.fakes.plans import PLAN
+from tests.fakes.plant import CONNECTIONS, LOST, NOW, RAW_TABLES
+from tests.fakes.quality import QUALITY
+from tests.fakes.runs import run_of, table_run
 from tests.ui.piloting import console, press, settle
 from tests.ui.test_snapshots import ON_METAL
 
@@ -41,9 +45,9 @@ ODD = 'it\'s ("odd", \\n) ✓\n'
     [
         (ConnectionLink("bodies"), ConnectionDialog),
         (RunLink("run-1"), RunScreen),
-        (ErrorLink("bodies.b failed", fake.LOST), ErrorDialog),
-        (ChartLink(fake.QUALITY.tables[0], fake.QUALITY.tables[0].rows[0]), ChartScreen),
-        (DriftLink(fake.PLAN.tables[0]), DriftDialog),
+        (ErrorLink("bodies.b failed", LOST), ErrorDialog),
+        (ChartLink(QUALITY.tables[0], QUALITY.tables[0].rows[0]), ChartScreen),
+        (DriftLink(PLAN.tables[0]), DriftDialog),
     ],
 )
 def test_every_link_leads_to_its_screen(link: Link, kind: type[Screen[object]]) -> None:
@@ -52,27 +56,27 @@ def test_every_link_leads_to_its_screen(link: Link, kind: type[Screen[object]]) 
 
 def test_a_line_of_the_log_leads_to_its_error_its_run_or_its_connection() -> None:
     entries = [
-        LogEntry(at=fake.NOW, subject="bodies", text="down", error=fake.LOST, run_id="run-1"),
-        LogEntry(at=fake.NOW, subject="bodies.b", text="published", run_id="run-1"),
-        LogEntry(at=fake.NOW, subject="bodies", text="healthy again"),
-        LogEntry(at=fake.NOW, subject="settings", text="read"),
+        LogEntry(at=NOW, subject="bodies", text="down", error=LOST, run_id="run-1"),
+        LogEntry(at=NOW, subject="bodies.b", text="published", run_id="run-1"),
+        LogEntry(at=NOW, subject="bodies", text="healthy again"),
+        LogEntry(at=NOW, subject="settings", text="read"),
     ]
-    state = logged(started(fake.CONNECTIONS), *entries)
-    page = activity.page(state, fake.NOW, level="info", source=None, following=True)
+    state = logged(started(CONNECTIONS), *entries)
+    page = activity.page(state, NOW, level="info", source=None, following=True)
     assert [row.opens for row in page.rows] == [
-        ErrorLink("bodies", fake.LOST), RunLink("run-1"), ConnectionLink("bodies"), None,
+        ErrorLink("bodies", LOST), RunLink("run-1"), ConnectionLink("bodies"), None,
     ]  # fmt: skip
 
 
 def test_a_table_of_the_sync_panel_leads_to_its_error_else_to_its_run() -> None:
-    failed, well = fake.table_run("bodies", "failed", error=fake.LOST), fake.table_run("refills")
-    retried = replace(well, error=fake.LOST)
-    run = fake.run_of((failed, well, retried)).run
+    failed, well = table_run("bodies", "failed", error=LOST), table_run("refills")
+    retried = replace(well, error=LOST)
+    run = run_of((failed, well, retried)).run
     shown = RunState(run, tuple(TableProgress(table) for table in (failed, well, retried)))
-    state = replace(started(fake.CONNECTIONS), runs=(shown,))
-    rows = [row for row in sync.table(state, fake.NOW).rows if not row.heading]
+    state = replace(started(CONNECTIONS), runs=(shown,))
+    rows = [row for row in sync.table(state, NOW).rows if not row.heading]
     assert [row.opens for row in rows] == [
-        ErrorLink("bodies.bodies_production failed", fake.LOST),
+        ErrorLink("bodies.bodies_production failed", LOST),
         RunLink(run.run_id),
         RunLink(run.run_id),
     ]
@@ -94,11 +98,11 @@ async def test_a_row_that_leads_nowhere_says_so() -> None:
 
 
 async def test_the_palette_syncs_a_table_whatever_its_name() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        odd = replace(fake.RAW_TABLES[0], table=ODD)
+        odd = replace(RAW_TABLES[0], table=ODD)
         app.fold(replace(app.state, raw_tables=(odd,)))
         [deed] = [deed for title, _, deed in commands(app, app.screen) if "odd" in title]
         await deed()
@@ -107,7 +111,7 @@ async def test_the_palette_syncs_a_table_whatever_its_name() -> None:
 
 
 async def test_no_name_of_an_action_syncs_in_a_read_only_console() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine, read_only=True)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)

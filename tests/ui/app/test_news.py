@@ -22,7 +22,9 @@ from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
 from elconsole.ui.widgets.plot import READING, Plot
-from tests.fakes import console as fake
+from tests.fakes.engine import FakeEngine, operated
+from tests.fakes.plant import CONNECTIONS, NOW, SOURCES, down, healthy
+from tests.fakes.runs import RUNNING, SUCCEEDED, history, run_of, table_run
 from tests.ui.piloting import PATIENCE_S, console, press, settle
 from tests.ui.test_snapshots import ON_METAL
 
@@ -30,12 +32,10 @@ pytestmark = pytest.mark.ui
 SIZE = (120, 40)
 AWAY = ErrorInfo("warehouse_unavailable", "connection refused")
 FORTY_TWO_ENDED = RunDetail(
-    replace(fake.RUNNING.run, status="succeeded", finished_at=fake.NOW, rows_written=3_000_000),
-    tuple(fake.table_run(name, rows=1_000_000) for name in fake.SOURCES),
+    replace(RUNNING.run, status="succeeded", finished_at=NOW, rows_written=3_000_000),
+    tuple(table_run(name, rows=1_000_000) for name in SOURCES),
 )
-FORTY_THREE = fake.run_of(
-    (fake.table_run("refills", "running", rows=10),), "running", number=43, age_s=1.0
-)
+FORTY_THREE = run_of((table_run("refills", "running", rows=10),), "running", number=43, age_s=1.0)
 
 
 def told(app: ConsoleApp) -> list[str]:
@@ -53,7 +53,7 @@ async def asked_again(pilot: Pilot[Any], name: str) -> None:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     engine = app.questions.engine
-    assert isinstance(engine, fake.FakeEngine)
+    assert isinstance(engine, FakeEngine)
     app.background.hurry(f"probe-{name}")
     async with asyncio.timeout(PATIENCE_S):
         while health_of(app, name) != engine.health[name].status:
@@ -68,17 +68,17 @@ def health_of(app: ConsoleApp, name: str) -> str | None:
 
 
 async def test_an_opened_run_shows_how_it_ended() -> None:
-    engine = fake.FakeEngine(watched=(fake.RUNNING,), past=(fake.RUNNING,))
+    engine = operated(watched=(RUNNING,))
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        await app.push_screen(RunScreen(fake.RUNNING.run.run_id))
+        await app.push_screen(RunScreen(RUNNING.run.run_id))
         await settle(pilot)
         facts = app.screen.query_one("#facts", Lines)
         assert "running" in words(facts)
-        engine.past = (FORTY_TWO_ENDED,)
-        told_live = replace(FORTY_TWO_ENDED, tables=fake.RUNNING.tables)
-        app.listening.hear(messages.RunSeen(told_live, fake.NOW))
+        engine.history = history(FORTY_TWO_ENDED)
+        told_live = replace(FORTY_TWO_ENDED, tables=RUNNING.tables)
+        app.listening.hear(messages.RunSeen(told_live, NOW))
         app.repaint()
         assert "succeeded" in words(facts)
         await settle(pilot)
@@ -89,13 +89,13 @@ async def test_an_opened_run_shows_how_it_ended() -> None:
 
 
 async def test_a_run_that_ended_while_the_warehouse_was_away_is_not_running_for_good() -> None:
-    engine = fake.FakeEngine(watched=(fake.RUNNING,), history=fake.history(fake.RUNNING))
+    engine = operated(watched=(RUNNING,), history=history(RUNNING))
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         app.listening.hear(messages.WatchBroken(AWAY))
-        engine.history = fake.history(FORTY_THREE, FORTY_TWO_ENDED)
-        app.listening.hear(messages.RunSeen(FORTY_THREE, fake.NOW))
+        engine.history = history(FORTY_THREE, FORTY_TWO_ENDED)
+        app.listening.hear(messages.RunSeen(FORTY_THREE, NOW))
         await settle(pilot)
         assert [run.run.run_number for run in app.state.runs if run.running] == [43]
         await press(pilot, "3")
@@ -106,36 +106,36 @@ async def test_a_run_that_ended_while_the_warehouse_was_away_is_not_running_for_
 
 
 async def test_a_run_too_short_to_be_seen_running_is_read_like_any_other() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        engine.history = fake.history(FORTY_TWO_ENDED)
-        app.listening.hear(messages.RunSeen(FORTY_TWO_ENDED, fake.NOW))
+        engine.history = history(FORTY_TWO_ENDED)
+        app.listening.hear(messages.RunSeen(FORTY_TWO_ENDED, NOW))
         await settle(pilot)
-        assert app.state.history == engine.history
+        assert app.state.history == engine.runs(100)
 
 
-@pytest.mark.parametrize("runs", [(), (fake.SUCCEEDED,)])
+@pytest.mark.parametrize("runs", [(), (SUCCEEDED,)])
 async def test_a_console_started_without_its_warehouse_turns_green_by_itself(
     runs: tuple[RunDetail, ...],
 ) -> None:
-    engine = fake.FakeEngine(
+    engine = operated(
         watched=runs,
-        history=tuple(detail.run for detail in runs),
-        problem=WarehouseUnavailable("connection refused", hint="Start it."),
+        history=runs,
+        raises=WarehouseUnavailable("connection refused", hint="Start it."),
     )
-    engine.health["warehouse"] = fake.down("warehouse")
+    engine.health["warehouse"] = down("warehouse")
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         grid = app.screen.query_one("#sync", Grid)
         assert "can't be read" in grid.table.empty
-        engine.problem = None
-        engine.health["warehouse"] = fake.healthy("warehouse")
+        engine.raises = None
+        engine.health["warehouse"] = healthy("warehouse")
         await asked_again(pilot, "warehouse")
         assert app.state.problems == ()
-        assert app.state.quality is engine.quality_report
+        assert app.state.quality == QualityReport(engine.quality_tables)
         assert app.state.raw_tables == engine.raw
         assert [run.run.run_id for run in app.state.runs] == [run.run.run_id for run in runs]
         assert "can't be read" not in grid.table.empty
@@ -145,42 +145,42 @@ WELCOME = Welcome(searched=(), write_configuration=lambda: None, open_demo=lambd
 
 
 async def test_a_connection_of_the_default_plant_that_goes_down_is_told() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine, welcome=WELCOME)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        engine.health["springs"] = fake.down("springs")
+        engine.health["springs"] = down("springs")
         await asked_again(pilot, "springs")
         assert told(app) == ["springs is down"]
 
 
 async def test_nobody_is_welcomed_whose_databases_have_answered_before() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine, welcome=WELCOME)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
-        for info in fake.CONNECTIONS:
-            engine.health[info.name] = fake.down(info.name)
+        for info in CONNECTIONS:
+            engine.health[info.name] = down(info.name)
             await asked_again(pilot, info.name)
         assert not isinstance(app.screen, WelcomeScreen)
-        assert len(told(app)) == len(fake.CONNECTIONS)
+        assert len(told(app)) == len(CONNECTIONS)
 
 
 async def test_enter_on_a_frozen_screen_opens_the_run_it_shows() -> None:
-    app = console(fake.FakeEngine(watched=(fake.RUNNING,)))
+    app = console(operated(watched=(RUNNING,)))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "space")
-        app.listening.hear(messages.RunSeen(FORTY_THREE, fake.NOW))
+        app.listening.hear(messages.RunSeen(FORTY_THREE, NOW))
         await settle(pilot)
         app.screen.query_one("#sync", Grid).focus()
         await press(pilot, "enter")
         screen = app.screen
         assert isinstance(screen, RunScreen)
-        assert screen.run_id == fake.RUNNING.run.run_id
+        assert screen.run_id == RUNNING.run.run_id
 
 
-class SlowChart(fake.FakeEngine):
+class SlowChart(FakeEngine):
     """Answers the periods of shifts only when a test lets it."""
 
     shifts: threading.Event
@@ -232,13 +232,13 @@ async def test_a_demo_plant_that_can_not_produce_says_so() -> None:
 
 
 async def test_one_that_comes_back_has_the_others_asked_at_once() -> None:
-    names = [info.name for info in fake.CONNECTIONS]
-    engine = fake.FakeEngine(health={name: fake.down(name) for name in names})
+    names = [info.name for info in CONNECTIONS]
+    engine = operated(health={name: down(name) for name in names})
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert {health_of(app, name) for name in names} == {"down"}
-        engine.health = {name: fake.healthy(name) for name in names}
+        engine.health = {name: healthy(name) for name in names}
         await asked_again(pilot, "bodies")
         await settle(pilot)
         assert {health_of(app, name) for name in names} == {"healthy"}

@@ -9,14 +9,15 @@ import pytest
 from elconsole.core.results import RunDetail
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.words.cells import Row
-from tests.fakes import console as fake
+from tests.fakes.engine import operated
+from tests.fakes.runs import FAILED, SUCCEEDED
 from tests.ui.piloting import console, press, settle
 
 pytestmark = pytest.mark.ui
 
 
 async def test_a_failed_row_out_of_sight_is_counted_in_the_title() -> None:
-    app = console(fake.FakeEngine(watched=(wide_run(30, failed={20, 25}),)))
+    app = console(operated(watched=(wide_run(30, failed={20, 25}),)))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         grid = app.screen.query_one("#sync", Grid)
@@ -47,10 +48,10 @@ def visible(grid: Grid) -> tuple[Row, ...]:
 
 def wide_run(tables: int, failed: set[int]) -> RunDetail:
     """A run of many tables, some of which failed."""
-    one = fake.SUCCEEDED.tables[0]
-    broken = next(table for table in fake.FAILED.tables if table.error is not None)
+    one = SUCCEEDED.tables[0]
+    broken = next(table for table in FAILED.tables if table.error is not None)
     return RunDetail(
-        fake.FAILED.run,
+        FAILED.run,
         tuple(
             replace(broken if number in failed else one, table=f"table_{number:02d}")
             for number in range(tables)

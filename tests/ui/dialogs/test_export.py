@@ -32,50 +32,53 @@ from elconsole.ui.tables import (
 )
 from elconsole.ui.widgets.arrange import Sort, shown, widths
 from elconsole.ui.words.cells import Column, Row, Table, cell
-from tests.fakes import console as fake
+from tests.fakes.plans import PLAN
+from tests.fakes.plant import CONNECTIONS, NOW, RAW_TABLES, healthy
+from tests.fakes.quality import QUALITY, UNITS
+from tests.fakes.runs import FAILED, RUNNING, SUCCEEDED, past
 
 pytestmark = pytest.mark.unit
 
 
 def known() -> ConsoleState:
     """A state in which everything was answered and a run goes on."""
-    state = run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
-    for info in fake.CONNECTIONS:
-        state = probe_answered(state, fake.healthy(info.name))
-    state = history_read(state, fake.history(fake.SUCCEEDED, fake.FAILED))
+    state = run_seen(started(CONNECTIONS), RUNNING, NOW)
+    for info in CONNECTIONS:
+        state = probe_answered(state, healthy(info.name))
+    state = history_read(state, past(SUCCEEDED, FAILED))
     return replace(
         state,
-        quality=fake.QUALITY,
-        quality_at=fake.NOW,
-        plan_at=fake.NOW,
-        plan=fake.PLAN,
-        raw_tables=fake.RAW_TABLES,
+        quality=QUALITY,
+        quality_at=NOW,
+        plan_at=NOW,
+        plan=PLAN,
+        raw_tables=RAW_TABLES,
         log=(
             *state.log,
-            LogEntry(at=fake.NOW, level="error", subject="springs", text="lost"),
-            LogEntry(at=fake.NOW, level="warning", subject="bodies", text="slow"),
+            LogEntry(at=NOW, level="error", subject="springs", text="lost"),
+            LogEntry(at=NOW, level="warning", subject="bodies", text="slow"),
         ),
     )
 
 
 def log_page(state: ConsoleState) -> Table:
     """The Log page."""
-    return activity.page(state, fake.NOW, level="info", source=None, following=True)
+    return activity.page(state, NOW, level="info", source=None, following=True)
 
 
 TABLES: dict[str, Callable[[ConsoleState], Table]] = {
-    "connections": lambda state: connections.table(state, fake.NOW),
-    "sync": lambda state: sync.table(state, fake.NOW),
-    "first": lambda state: quality_panels.first(state, fake.NOW),
-    "activity": lambda state: activity.panel(state, fake.NOW),
+    "connections": lambda state: connections.table(state, NOW),
+    "sync": lambda state: sync.table(state, NOW),
+    "first": lambda state: quality_panels.first(state, NOW),
+    "activity": lambda state: activity.panel(state, NOW),
     "log": log_page,
-    "quality": lambda state: quality_page.table(state, fake.NOW),
-    "runs": lambda state: runs.history(state, fake.NOW),
-    "run": lambda state: runs.tables(fake.SUCCEEDED, fake.FAILED),
+    "quality": lambda state: quality_page.table(state, NOW),
+    "runs": lambda state: runs.history(state, NOW),
+    "run": lambda state: runs.tables(SUCCEEDED, FAILED),
     "schema": schema.page,
-    "raw": lambda state: raw.panel(state, fake.NOW),
-    "defects": lambda state: units.defects(fake.UNITS),
-    "units": lambda state: units.failed(fake.UNITS),
+    "raw": lambda state: raw.panel(state, NOW),
+    "defects": lambda state: units.defects(UNITS),
+    "units": lambda state: units.failed(UNITS),
 }
 
 
@@ -104,7 +107,7 @@ def test_the_exported_log_tells_levels_and_times_as_shown() -> None:
 
 
 def test_an_exported_connection_tells_its_state_in_words() -> None:
-    table = connections.table(known(), fake.NOW)
+    table = connections.table(known(), NOW)
     record = exported_rows(table)[0]
     assert record["connection"] == "refills"
     assert record["state"] == "healthy"
@@ -112,14 +115,14 @@ def test_an_exported_connection_tells_its_state_in_words() -> None:
 
 
 def test_exported_runs_tell_the_start_as_shown_and_sizes_in_bytes() -> None:
-    record = exported_rows(runs.history(known(), fake.NOW))[-1]
+    record = exported_rows(runs.history(known(), NOW))[-1]
     assert re.fullmatch(r"\d\d:\d\d:\d\d", record["started"])
     assert isinstance(record["bytes"], int)
     assert "throughput" not in record
 
 
 def test_a_trend_is_exported_as_drawn() -> None:
-    record = exported_rows(quality_page.table(known(), fake.NOW))[0]
+    record = exported_rows(quality_page.table(known(), NOW))[0]
     assert set(record["trend"]) <= set(SPARKS)
 
 
@@ -128,7 +131,7 @@ def test_columns_of_one_name_are_exported_apart() -> None:
 
 
 def test_the_head_of_an_exported_csv_has_as_many_cells_as_its_rows() -> None:
-    table = quality_page.table(known(), fake.NOW)
+    table = quality_page.table(known(), NOW)
     head, *rows = csv.reader(io.StringIO(as_csv(table.columns, table.rows)))
     assert {len(row) for row in rows} == {len(head)}
     assert "" not in head
@@ -151,9 +154,9 @@ def test_the_log_sorts_by_the_level_of_its_lines() -> None:
 
 def two_sources() -> Table:
     """Two sources that both make things of `metal`."""
-    one = next(item for item in fake.QUALITY.tables if item.dimension == "material")
+    one = next(item for item in QUALITY.tables if item.dimension == "material")
     tables = (one, replace(one, source="caps", table="caps_production"))
-    return quality_page.table(replace(known(), quality=QualityReport(tables)), fake.NOW)
+    return quality_page.table(replace(known(), quality=QualityReport(tables)), NOW)
 
 
 def titles(table: Table, room: int, *, headings: bool) -> list[str]:

@@ -11,7 +11,8 @@ from elconsole.core.results import PlanReport
 from elconsole.ui.app.palette import commands
 from elconsole.ui.pages.bars import TopBar
 from elconsole.ui.widgets.grid import Grid
-from tests.fakes import console as fake
+from tests.fakes.engine import operated
+from tests.fakes.plans import PLAN
 from tests.ui.piloting import bar_words, console, press, settle
 
 pytestmark = pytest.mark.ui
@@ -49,12 +50,12 @@ async def test_the_keys_name_the_row_under_the_cursor_at_once() -> None:
 
 
 async def test_a_page_that_gets_its_rows_names_the_first_of_them() -> None:
-    app = console(fake.FakeEngine(planned=PlanReport(())))
+    app = console(operated(planned=PlanReport(())))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "4")
         assert " Sync all " in bar_words(app)
-        app.state = replace(app.state, plan=fake.PLAN)
+        app.state = replace(app.state, plan=PLAN)
         app.repaint()
         assert " Sync refills.refills_production " in bar_words(app)
 
@@ -63,7 +64,7 @@ async def test_a_page_that_gets_its_rows_names_the_first_of_them() -> None:
 
 
 async def test_enter_is_not_offered_where_there_is_no_row() -> None:
-    app = console(fake.FakeEngine(history=(), watched=(), past=()))
+    app = console(operated(history=(), watched=()))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "3")

@@ -24,7 +24,11 @@ from elconsole.ui.tables import schema, sync
 from elconsole.ui.tables.quality import judgement
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
-from tests.fakes import console as fake
+from tests.fakes.engine import FakeEngine, operated
+from tests.fakes.plans import ADVICE, PLAN, PLAN_WITHOUT_DRIFT
+from tests.fakes.plant import CONNECTIONS, NOW, RAW_TABLES
+from tests.fakes.quality import judged_row
+from tests.fakes.runs import FAILED, RUNNING, SUCCEEDED
 from tests.ui.piloting import bar_words, console, head_words, press, settle
 
 pytestmark = pytest.mark.ui
@@ -142,25 +146,25 @@ async def test_moving_in_a_frozen_log_leaves_it_frozen() -> None:
 
 
 async def test_a_comparison_that_fails_later_marks_the_shown_one_as_old() -> None:
-    now = [fake.NOW]
-    engine = fake.FakeEngine(planned=fake.PLAN_WITHOUT_DRIFT)
+    now = [NOW]
+    engine = operated(planned=PLAN_WITHOUT_DRIFT)
     app = console(engine, clock=lambda: now[0])
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "4")
         assert "compared 12:04:31" in note(app, "schema")
-        engine.problem = WarehouseUnavailable("connection refused")
+        engine.raises = WarehouseUnavailable("connection refused")
         now[0] += timedelta(minutes=5)
         await press(pilot, "r")
         assert "not read since 12:04:31: connection refused" in note(app, "schema")
         assert app.screen.query_one("#schema", Grid).has_class("-alert")
-        engine.problem = None
+        engine.raises = None
         await press(pilot, "r")
         assert "compared 12:09:31" in note(app, "schema")
 
 
 async def test_a_comparison_under_way_says_so() -> None:
-    engine, release = fake.FakeEngine(), threading.Event()
+    engine, release = operated(), threading.Event()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -184,13 +188,13 @@ async def test_a_comparison_under_way_says_so() -> None:
     ("key", "name"), [("1", "first"), ("2", "quality"), ("3", "runs"), ("1", "raw")]
 )
 async def test_every_table_says_when_what_it_shows_is_old(key: str, name: str) -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=(200, 60)) as pilot:
         await settle(pilot)
         await press(pilot, key)
         assert "not read" not in note(app, name)
-        engine.problem = WarehouseUnavailable("connection refused")
+        engine.raises = WarehouseUnavailable("connection refused")
         await press(pilot, "r")
         assert "not read" in note(app, name)
         assert "connection refused" in note(app, name)
@@ -200,7 +204,7 @@ async def test_every_table_says_when_what_it_shows_is_old(key: str, name: str) -
 
 
 async def test_progress_at_120_columns_has_a_percentage_and_marks_what_is_estimated() -> None:
-    app = console(fake.FakeEngine(watched=(fake.RUNNING,)))
+    app = console(operated(watched=(RUNNING,)))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         grid = app.screen.query_one("#sync", Grid)
@@ -211,51 +215,51 @@ async def test_progress_at_120_columns_has_a_percentage_and_marks_what_is_estima
 
 
 def test_rows_of_tables_that_do_not_change_are_kept() -> None:
-    state = runs.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
+    state = runs.run_seen(started(CONNECTIONS), RUNNING, NOW)
     kept = sync.KeptRows()
-    first = sync.table(state, fake.NOW, kept=kept)
-    again = tuple(replace(table) for table in fake.RUNNING.tables)
-    state = runs.run_seen(state, RunDetail(fake.RUNNING.run, again), fake.NOW)
-    second = sync.table(state, fake.NOW, kept=kept)
+    first = sync.table(state, NOW, kept=kept)
+    again = tuple(replace(table) for table in RUNNING.tables)
+    state = runs.run_seen(state, RunDetail(RUNNING.run, again), NOW)
+    second = sync.table(state, NOW, kept=kept)
     ended = [row for row in first.rows if row.key.startswith("refills")]
     assert any(ended[0] is row for row in second.rows)
     assert first == second
 
 
 def test_a_table_that_ends_is_drawn_anew() -> None:
-    state = runs.run_seen(started(fake.CONNECTIONS), fake.RUNNING, fake.NOW)
+    state = runs.run_seen(started(CONNECTIONS), RUNNING, NOW)
     kept = sync.KeptRows()
-    sync.table(state, fake.NOW, kept=kept)
-    state = runs.run_seen(state, replace(fake.SUCCEEDED, run=fake.RUNNING.run), fake.NOW)
-    assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
+    sync.table(state, NOW, kept=kept)
+    state = runs.run_seen(state, replace(SUCCEEDED, run=RUNNING.run), NOW)
+    assert sync.table(state, NOW, kept=kept) == sync.table(state, NOW)
 
 
 def test_another_run_takes_the_place_of_one_that_has_ended() -> None:
     kept = sync.KeptRows()
-    empty = started(fake.CONNECTIONS)
+    empty = started(CONNECTIONS)
     ended, running, failed = (
-        runs.run_seen(empty, run, fake.NOW) for run in (fake.SUCCEEDED, fake.RUNNING, fake.FAILED)
+        runs.run_seen(empty, run, NOW) for run in (SUCCEEDED, RUNNING, FAILED)
     )
     for state in (ended, ended, running, failed, ended, running):
-        assert sync.table(state, fake.NOW, kept=kept) == sync.table(state, fake.NOW)
+        assert sync.table(state, NOW, kept=kept) == sync.table(state, NOW)
 
 
 def test_a_cancelled_run_has_no_error() -> None:
     run = replace(
-        fake.FAILED,
-        run=replace(fake.FAILED.run, status="cancelled"),
-        tables=tuple(replace(table, status="cancelled") for table in fake.FAILED.tables),
+        FAILED,
+        run=replace(FAILED.run, status="cancelled"),
+        tables=tuple(replace(table, status="cancelled") for table in FAILED.tables),
     )
-    state = runs.run_seen(started(fake.CONNECTIONS), run, fake.NOW)
+    state = runs.run_seen(started(CONNECTIONS), run, NOW)
     assert any(item.error for item in run.tables)
-    assert "error" not in {row.key for row in sync.table(state, fake.NOW).rows}
+    assert "error" not in {row.key for row in sync.table(state, NOW).rows}
 
 
 # The Schema page
 
 
 async def test_the_schema_page_compares_again_after_a_sync() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -263,14 +267,14 @@ async def test_the_schema_page_compares_again_after_a_sync() -> None:
         assert "1 of 3 differ · 1 can't be synced" in str(
             app.screen.query_one("#schema", Grid).border_title
         )
-        engine.planned = fake.PLAN_WITHOUT_DRIFT
+        engine.planned = PLAN_WITHOUT_DRIFT
         await press(pilot, "s")
         assert "no drift" in str(app.screen.query_one("#schema", Grid).border_title)
 
 
 def test_a_table_without_a_raw_table_is_new_not_the_same() -> None:
-    tables = tuple(replace(table, new=True) for table in fake.PLAN_WITHOUT_DRIFT.tables)
-    shown = schema.page(replace(started(fake.CONNECTIONS), plan=PlanReport(tables)))
+    tables = tuple(replace(table, new=True) for table in PLAN_WITHOUT_DRIFT.tables)
+    shown = schema.page(replace(started(CONNECTIONS), plan=PlanReport(tables)))
     assert {row.texts()[2] for row in shown.rows} == {"+ new"}
     assert shown.title == "Schema · 3 new"
 
@@ -290,7 +294,7 @@ async def test_columns_say_of_which_table_they_are_once_sorted() -> None:
 
 
 def test_a_rate_of_many_units_and_no_failure_is_not_called_too_few_units() -> None:
-    few = fake.quality_row("bodies", "bamboo", 29, 29)
+    few = judged_row("bodies", "bamboo", 29, 29)
     assert judgement(few) == "too few units"
     assert judgement(replace(few, inspected=87_000)) == "few failures"
 
@@ -319,16 +323,16 @@ async def asked(state: dict[str, Any], target: tuple[str, ...] = ()) -> str:
 
 
 async def test_a_full_refresh_counts_tables_that_were_never_synced() -> None:
-    words = await asked({"plan": fake.PLAN, "raw_tables": fake.RAW_TABLES[:2]})
+    words = await asked({"plan": PLAN, "raw_tables": RAW_TABLES[:2]})
     assert "tables      3\n" in words
     assert "~2,011,000\n" in words
-    unknown = tuple(replace(table, rows_estimated=None) for table in fake.PLAN.tables)
-    words = await asked({"plan": PlanReport(unknown), "raw_tables": fake.RAW_TABLES[:2]})
+    unknown = tuple(replace(table, rows_estimated=None) for table in PLAN.tables)
+    words = await asked({"plan": PlanReport(unknown), "raw_tables": RAW_TABLES[:2]})
     assert "~2,000,000, and all of 1 table never synced" in words
 
 
 async def test_a_full_refresh_counts_no_table_that_is_not_configured_any_more() -> None:
-    words = await asked({"plan": PlanReport(fake.PLAN.tables[:1])})
+    words = await asked({"plan": PlanReport(PLAN.tables[:1])})
     assert "tables      1\n" in words
     assert "~1,000,000\n" in words
 
@@ -338,10 +342,10 @@ async def test_without_a_plan_a_full_refresh_counts_what_was_synced_and_says_so(
 
 
 async def test_the_time_of_a_full_refresh_is_told_by_one_of_as_many_tables() -> None:
-    assert "7.4 s for 3,000,000 rows" in await asked({"plan": fake.PLAN})
-    one = replace(fake.SUCCEEDED.run, tables_total=1, duration_seconds=0.2, rows_written=9)
-    assert "not known" in await asked({"plan": fake.PLAN, "history": (one,)})
-    alone = await asked({"plan": fake.PLAN, "history": (one,)}, ("springs",))
+    assert "7.4 s for 3,000,000 rows" in await asked({"plan": PLAN})
+    one = replace(SUCCEEDED.run, tables_total=1, duration_seconds=0.2, rows_written=9)
+    assert "not known" in await asked({"plan": PLAN, "history": (one,)})
+    alone = await asked({"plan": PLAN, "history": (one,)}, ("springs",))
     assert "200 ms for 9 rows" in alone
 
 
@@ -410,7 +414,7 @@ async def test_a_double_click_on_a_row_opens_it() -> None:
 
 async def test_advice_is_copied_with_its_commands_in_full() -> None:
     command = "elconsole sync " + " ".join(f"refills.table_{number:03d}" for number in range(60))
-    app = console(fake.FakeEngine(advice=(replace(fake.ADVICE, command=command),)))
+    app = console(operated(findings=(replace(ADVICE, command=command),)))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         app.action_advice()
@@ -422,9 +426,9 @@ async def test_advice_is_copied_with_its_commands_in_full() -> None:
 async def test_advice_asked_for_before_there_is_an_engine_comes_once_there_is_one() -> None:
     held = threading.Event()
 
-    def build() -> fake.FakeEngine:
+    def build() -> FakeEngine:
         held.wait(60)
-        return fake.FakeEngine()
+        return operated()
 
     app = console(engine_factory=build)
     async with app.run_test(size=SIZE) as pilot:
@@ -441,7 +445,7 @@ async def test_advice_asked_for_before_there_is_an_engine_comes_once_there_is_on
 
 
 async def test_advice_can_not_be_filtered_away() -> None:
-    app = console(fake.FakeEngine(advice=(fake.ADVICE,) * 30))
+    app = console(operated(findings=(ADVICE,) * 30))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         app.action_advice()
@@ -453,7 +457,7 @@ async def test_advice_can_not_be_filtered_away() -> None:
 
 
 async def test_advice_names_the_sources_that_could_not_be_asked() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     report = AdviceReport((), (("springs", ErrorInfo("unavailable", "springs: gone")),))
     engine.advise = lambda: report  # type: ignore[method-assign]
     app = console(engine)

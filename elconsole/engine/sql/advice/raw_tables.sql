@@ -1,11 +1,11 @@
 -- Per table of the target schema $1: scans of its leaves, and the columns its indexes begin with.
 SELECT p.relname,
-       coalesce(sum(s.seq_scan), 0)::int8,
-       coalesce(array_agg(DISTINCT a.attname::text) FILTER (WHERE a.attname IS NOT NULL), '{}')
-FROM pg_class AS p
-JOIN pg_inherits AS i ON i.inhparent = p.oid
-LEFT JOIN pg_stat_user_tables AS s ON s.relid = i.inhrelid
-LEFT JOIN pg_index AS x ON x.indrelid = p.oid
-LEFT JOIN pg_attribute AS a ON a.attrelid = p.oid AND a.attnum = x.indkey[0]
-WHERE p.relnamespace = to_regnamespace(quote_ident(%s)) AND p.relkind = 'p'
+       coalesce(pg_catalog.sum(s.seq_scan), 0)::int8,
+       coalesce(pg_catalog.array_agg(DISTINCT a.attname::text) FILTER (WHERE a.attname IS NOT NULL), '{}')
+FROM pg_catalog.pg_class AS p
+JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.oid
+LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = i.inhrelid
+LEFT JOIN pg_catalog.pg_index AS x ON x.indrelid = p.oid
+LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.oid AND a.attnum = x.indkey[0]
+WHERE p.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s)) AND p.relkind = 'p'
 GROUP BY p.oid, p.relname

@@ -1,14 +1,14 @@
 -- The other run that works on a target, while its process lives.
 SELECT r.run_number, r.host, r.pid,
-       extract(epoch FROM clock_timestamp() - r.started_at)::int8
+       extract(epoch FROM pg_catalog.clock_timestamp() - r.started_at)::int8
   FROM elconsole.table_runs t
   JOIN elconsole.runs r USING (run_id)
  WHERE t.run_id <> %s AND t.target_id = %s AND t.status IN ('pending', 'running')
    AND r.status = 'running'
    AND EXISTS (
-         SELECT FROM pg_locks l
+         SELECT FROM pg_catalog.pg_locks l
           WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
             AND l.classid = %s AND l.objid = (r.run_number %% 2147483647))
  ORDER BY t.status DESC, t.started_at DESC NULLS LAST
  LIMIT 1

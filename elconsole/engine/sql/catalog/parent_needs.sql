@@ -1,29 +1,29 @@
 -- What a leaf must have before it is attached to {parent} without scan or build: every index,
 -- constraint and NOT NULL of the parent. Statements carry the leaf's name.
-SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', {leaf}, k.conname, pg_get_constraintdef(k.oid)) AS ddl
-  FROM pg_constraint k
+SELECT pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', {leaf}, k.conname, pg_catalog.pg_get_constraintdef(k.oid)) AS ddl
+  FROM pg_catalog.pg_constraint k
  WHERE k.conrelid = {parent} AND k.contype IN ('c', 'p', 'u', 'x', 'f')
    -- A foreign key to a partitioned table has a child for each of its partitions.
    AND (k.contype <> 'f' OR k.conparentid = 0)
 UNION ALL
-SELECT format('CREATE %sINDEX ON %s %s',
+SELECT pg_catalog.format('CREATE %sINDEX ON %s %s',
               CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               {leaf},
-              substr(pg_get_indexdef(i.indexrelid), d.skip))
-  FROM pg_index i
-  JOIN pg_class c ON c.oid = i.indexrelid
-  JOIN pg_class t ON t.oid = i.indrelid
-  JOIN pg_namespace n ON n.oid = t.relnamespace
+              pg_catalog.substr(pg_catalog.pg_get_indexdef(i.indexrelid), d.skip))
+  FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
  CROSS JOIN LATERAL (
-        SELECT length(format('CREATE %sINDEX %I ON ONLY %I.%I ',
+        SELECT pg_catalog.length(pg_catalog.format('CREATE %sINDEX %I ON ONLY %I.%I ',
                              CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
                              c.relname, n.nspname, t.relname)) + 1 AS skip
       ) d
  WHERE i.indrelid = {parent}
    AND NOT EXISTS (
-         SELECT FROM pg_constraint k WHERE k.conrelid = {parent} AND k.conindid = i.indexrelid)
+         SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = {parent} AND k.conindid = i.indexrelid)
 UNION ALL
-SELECT format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', {leaf}, a.attname)
-  FROM pg_attribute a
+SELECT pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', {leaf}, a.attname)
+  FROM pg_catalog.pg_attribute a
  WHERE a.attrelid = {parent} AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
    AND a.attname !~ '^_airbyte_'

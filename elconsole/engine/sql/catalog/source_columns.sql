@@ -4,22 +4,22 @@ SELECT a.attrelid::int8 AS relation,
        a.attnum::int4 AS number,
        a.atttypid::int8 AS type_oid,
        a.atttypmod AS typmod,
-       format_type(a.atttypid, a.atttypmod) AS type_text,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_text,
        CASE WHEN a.attcollation <> t.typcollation
-            THEN (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
-                    FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
+            THEN (SELECT pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+                    FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
                    WHERE co.oid = a.attcollation)
        END AS collation,
-       array_position(k.conkey, a.attnum) AS key_position,
+       pg_catalog.array_position(k.conkey, a.attnum) AS key_position,
        a.atthasmissing OR (c.relkind = 'p' AND EXISTS (
-         SELECT FROM pg_partition_tree(a.attrelid) p
-           JOIN pg_attribute m ON m.attrelid = p.relid AND m.attname = a.attname
+         SELECT FROM pg_catalog.pg_partition_tree(a.attrelid) p
+           JOIN pg_catalog.pg_attribute m ON m.attrelid = p.relid AND m.attname = a.attname
           WHERE m.atthasmissing)) AS has_missing,
        NOT a.attnotnull AS nullable
-  FROM pg_attribute a
-  JOIN pg_class c ON c.oid = a.attrelid
-  JOIN pg_type t ON t.oid = a.atttypid
-  LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'p'
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'p'
  WHERE a.attrelid = ANY (%s::oid[])
    AND a.attnum > 0
    AND NOT a.attisdropped

@@ -1,23 +1,23 @@
 -- The snapshot of this transaction, and the table as it stands in it.
-SELECT pg_current_snapshot()::text AS snapshot,
-       pg_snapshot_xmin(pg_current_snapshot())::text::int8 AS xmin,
-       pg_snapshot_xmax(pg_current_snapshot())::text::int8 AS xmax,
-       clock_timestamp() AS taken_at,
-       (SELECT json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod)
+SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
+       pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::int8 AS xmin,
+       pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::int8 AS xmax,
+       pg_catalog.clock_timestamp() AS taken_at,
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.atttypid::int8, a.atttypmod)
                         ORDER BY a.attnum)
-          FROM pg_attribute a
+          FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-       (SELECT array_agg(p.relid::oid::int8 ORDER BY p.relid)
-          FROM pg_partition_tree({oid}) p
+       (SELECT pg_catalog.array_agg(p.relid::oid::int8 ORDER BY p.relid)
+          FROM pg_catalog.pg_partition_tree({oid}) p
          WHERE p.isleaf AND p.relid <> {oid}) AS leaf_oids,
-       (SELECT c.relfilenode = coalesce(pg_relation_filenode({oid}), 0)
-          FROM pg_class c WHERE c.oid = {oid}) AS unmoved,
+       (SELECT c.relfilenode = coalesce(pg_catalog.pg_relation_filenode({oid}), 0)
+          FROM pg_catalog.pg_class c WHERE c.oid = {oid}) AS unmoved,
        -- In pages, of the table or its largest leaf, where ctid may be read.
-       (SELECT CASE WHEN c.relkind IN ('r', 'p') AND has_column_privilege(c.oid, 'ctid', 'SELECT')
-                    THEN (SELECT CASE WHEN count(*) = 0 THEN pg_relation_size(c.oid)
-                                      WHEN bool_and(l.relkind = 'r') THEN max(pg_relation_size(l.oid))
+       (SELECT CASE WHEN c.relkind IN ('r', 'p') AND pg_catalog.has_column_privilege(c.oid, 'ctid', 'SELECT')
+                    THEN (SELECT CASE WHEN pg_catalog.count(*) = 0 THEN pg_catalog.pg_relation_size(c.oid)
+                                      WHEN pg_catalog.bool_and(l.relkind = 'r') THEN pg_catalog.max(pg_catalog.pg_relation_size(l.oid))
                                       ELSE 0 END
-                            FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid
+                            FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
                            WHERE p.isleaf AND p.relid <> c.oid)
-                    ELSE 0 END / current_setting('block_size')::int8
-          FROM pg_class c WHERE c.oid = {oid})::int8 AS pages
+                    ELSE 0 END / pg_catalog.current_setting('block_size')::int8
+          FROM pg_catalog.pg_class c WHERE c.oid = {oid})::int8 AS pages

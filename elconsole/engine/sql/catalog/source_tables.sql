@@ -5,26 +5,26 @@ SELECT c.oid::int8 AS oid,
        c.relkind::text AS kind,
        c.relispartition AS is_partition,
        EXISTS (
-         SELECT FROM pg_depend d
+         SELECT FROM pg_catalog.pg_depend d
           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
        ) AS of_extension,
        CASE WHEN c.relkind <> 'p' THEN c.reltuples::float8
-            ELSE (SELECT sum(nullif(l.reltuples, -1))::float8
-                    FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
+            ELSE (SELECT pg_catalog.sum(nullif(l.reltuples, -1))::float8
+                    FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
                    WHERE t.isleaf)
        END AS rows_estimated,
        CASE WHEN c.relkind <> 'p' THEN c.relpages::int8 * 8192
-            ELSE (SELECT sum(l.relpages)::int8 * 8192
-                    FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
+            ELSE (SELECT pg_catalog.sum(l.relpages)::int8 * 8192
+                    FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
                    WHERE t.isleaf)
        END AS bytes_estimated,
-       coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
+       coalesce(pg_catalog.has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
        c.relkind = 'p' AND EXISTS (
-         SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
+         SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
           WHERE l.relkind = 'f'
        ) AS has_foreign_leaf
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND c.relpersistence <> 't'
    AND n.nspname <> 'information_schema'

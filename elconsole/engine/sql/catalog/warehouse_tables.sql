@@ -2,23 +2,23 @@
 SELECT c.oid::int8 AS oid,
        c.relname AS name,
        c.relkind::text AS kind,
-       c.relkind = 'p' AND pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)'
+       c.relkind = 'p' AND pg_catalog.pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)'
          AS is_ours,
        leaf.oid::int8 AS leaf_oid,
        leaf.relname AS leaf_name,
-       (SELECT array_agg(a.attname::text ORDER BY a.attnum)
-          FROM pg_constraint k
-          JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+       (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
+          FROM pg_catalog.pg_constraint k
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
          WHERE k.conrelid = leaf.oid AND k.contype = 'p') AS leaf_key,
-       (SELECT min(other.inhrelid::regclass::text)
-          FROM pg_inherits other
+       (SELECT pg_catalog.min(other.inhrelid::regclass::text)
+          FROM pg_catalog.pg_inherits other
          WHERE other.inhparent = c.oid AND c.relkind = 'p'
            AND other.inhrelid IS DISTINCT FROM leaf.oid) AS other_partition
-  FROM pg_class c
-  LEFT JOIN (pg_inherits i
-             JOIN pg_class leaf
+  FROM pg_catalog.pg_class c
+  LEFT JOIN (pg_catalog.pg_inherits i
+             JOIN pg_catalog.pg_class leaf
                ON leaf.oid = i.inhrelid
-              AND leaf.relnamespace = to_regnamespace('elconsole_storage'))
+              AND leaf.relnamespace = pg_catalog.to_regnamespace('elconsole_storage'))
     ON i.inhparent = c.oid AND c.relkind = 'p'
- WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
+ WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s))
    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 'i', 'I')

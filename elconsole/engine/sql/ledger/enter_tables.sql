@@ -6,7 +6,7 @@ INSERT INTO elconsole.table_runs (
 )
 SELECT %(run_id)s, p.source, p.table_name, p.position - 1, p.target, k.target_id, p.mode,
        p.strategy, p.status, p.rows_estimated, p.schema_changes,
-       ARRAY(SELECT jsonb_array_elements_text(p.notes)), p.error_kind, p.error_message,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(p.notes)), p.error_kind, p.error_message,
        p.error_hint, p.error_sqlstate, p.finished_at
   FROM unnest(%(sources)s::text[], %(tables)s::text[], %(targets)s::text[], %(modes)s::text[],
               %(strategies)s::text[], %(statuses)s::text[], %(estimates)s::bigint[],

@@ -4,14 +4,14 @@ WITH dead AS (
   UPDATE elconsole.runs r
      SET status = 'abandoned',
          finished_at = (
-           SELECT greatest(r.started_at, max(t.started_at), max(t.finished_at))
+           SELECT greatest(r.started_at, pg_catalog.max(t.started_at), pg_catalog.max(t.finished_at))
              FROM elconsole.table_runs t
             WHERE t.run_id = r.run_id)
    WHERE r.status = 'running'
      AND NOT EXISTS (
-           SELECT FROM pg_locks l
+           SELECT FROM pg_catalog.pg_locks l
             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
               AND l.classid = %s AND l.objid = (r.run_number %% 2147483647))
   RETURNING r.run_id, r.finished_at
 ), orphans AS (
@@ -22,4 +22,4 @@ WITH dead AS (
     FROM dead
    WHERE t.run_id = dead.run_id AND t.status IN ('pending', 'running')
 )
-SELECT count(*) FROM dead
+SELECT pg_catalog.count(*) FROM dead

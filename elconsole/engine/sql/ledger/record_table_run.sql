@@ -10,6 +10,6 @@ UPDATE elconsole.table_runs
        duration_seconds = %(duration_seconds)s,
        attempts = %(attempts)s,
        notes = %(notes)s::text[],
-       finished_at = clock_timestamp(),
+       finished_at = pg_catalog.clock_timestamp(),
        error_kind = NULL, error_message = NULL, error_hint = NULL, error_sqlstate = NULL
  WHERE run_id = %(run_id)s AND source = %(source)s AND table_name = %(table_name)s

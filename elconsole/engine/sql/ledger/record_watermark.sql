@@ -22,4 +22,4 @@ ON CONFLICT (target_id) DO UPDATE SET
   selection = excluded.selection,
   source_columns = excluded.source_columns,
   source_numbers = excluded.source_numbers,
-  updated_at = clock_timestamp()
+  updated_at = pg_catalog.clock_timestamp()

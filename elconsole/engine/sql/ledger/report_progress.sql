@@ -8,7 +8,7 @@ WITH reported AS (
          attempts = p.attempts,
          strategy = p.strategy,
          started_at = coalesce(t.started_at, p.started_at),
-         finished_at = CASE WHEN p.status <> 'running' THEN clock_timestamp() END,
+         finished_at = CASE WHEN p.status <> 'running' THEN pg_catalog.clock_timestamp() END,
          duration_seconds = p.duration_seconds,
          error_kind = p.error_kind,
          error_message = p.error_message,
@@ -26,4 +26,4 @@ WITH reported AS (
      AND CASE WHEN p.status = 'running' THEN t.status IN ('pending', 'running')
               ELSE t.status <> 'succeeded' END
 )
-SELECT pg_notify(%(channel)s, %(run_id)s::text)
+SELECT pg_catalog.pg_notify(%(channel)s, %(run_id)s::text)

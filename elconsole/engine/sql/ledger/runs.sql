@@ -4,7 +4,7 @@ SELECT r.run_id::text AS run_id,
        r.run_number,
        CASE WHEN l.dead THEN 'abandoned' ELSE r.status END AS status,
        r.mode, r.host, r.pid, r.user_name AS "user", r.started_at, e.finished_at,
-       extract(epoch FROM coalesce(e.finished_at, clock_timestamp()) - r.started_at)::float8
+       extract(epoch FROM coalesce(e.finished_at, pg_catalog.clock_timestamp()) - r.started_at)::float8
          AS duration_seconds,
        coalesce(t.rows_read, r.records_extracted)::int8 AS rows_read,
        coalesce(t.rows_written, r.records_loaded)::int8 AS rows_written,
@@ -14,21 +14,21 @@ SELECT r.run_id::text AS run_id,
   FROM elconsole.runs r
  CROSS JOIN LATERAL (
          SELECT r.status = 'running' AND NOT EXISTS (
-                  SELECT FROM pg_locks l
+                  SELECT FROM pg_catalog.pg_locks l
                    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-                     AND l.database = (SELECT oid FROM pg_database
-                                        WHERE datname = current_database())
+                     AND l.database = (SELECT oid FROM pg_catalog.pg_database
+                                        WHERE datname = pg_catalog.current_database())
                      AND l.classid = {lock_class} AND l.objid = (r.run_number %% 2147483647)
                 ) AS dead
         OFFSET 0  -- asks for the locks once a run
        ) l
   LEFT JOIN LATERAL (
-         SELECT sum(records_extracted) AS rows_read, sum(records_loaded) AS rows_written,
-                sum(bytes) AS bytes,
-                count(*) FILTER (WHERE status IN ('failed', 'locked')
+         SELECT pg_catalog.sum(records_extracted) AS rows_read, pg_catalog.sum(records_loaded) AS rows_written,
+                pg_catalog.sum(bytes) AS bytes,
+                pg_catalog.count(*) FILTER (WHERE status IN ('failed', 'locked')
                                     OR l.dead AND status IN ('pending', 'running'))
                   AS tables_failed,
-                greatest(max(started_at), max(finished_at)) AS heard_of_at
+                greatest(pg_catalog.max(started_at), pg_catalog.max(finished_at)) AS heard_of_at
            FROM elconsole.table_runs WHERE run_id = r.run_id
        ) t ON r.status IN ('running', 'abandoned')
  CROSS JOIN LATERAL (

@@ -11,7 +11,7 @@ CREATE TABLE elconsole.runs (
   host text NOT NULL,
   pid integer NOT NULL,
   user_name text NOT NULL,
-  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
   finished_at timestamptz,
   records_extracted bigint NOT NULL DEFAULT 0,
   records_loaded bigint NOT NULL DEFAULT 0,
@@ -46,7 +46,7 @@ CREATE TABLE elconsole.targets (
   generation bigint NOT NULL DEFAULT 0,
   row_count bigint,
   analyzed_rows bigint,
-  assigned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  assigned_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
   last_synced_at timestamptz,
   content_run_id uuid,
   units_passed bigint,
@@ -121,7 +121,7 @@ CREATE TABLE elconsole.watermarks (
   timeline integer,
   selection text NOT NULL DEFAULT '',
   source_columns text[] NOT NULL DEFAULT '{}',
-  updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 COMMENT ON TABLE elconsole.watermarks IS
   'How far each raw table has read its source; written in the transaction that publishes the rows.';

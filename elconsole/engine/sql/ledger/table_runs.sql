@@ -2,7 +2,7 @@
 SELECT run_id::text, source, table_name, target, mode, strategy, status, records_extracted,
        records_loaded, records_deleted, bytes, rows_estimated, started_at, finished_at,
        CASE WHEN status = 'running'
-            THEN extract(epoch FROM clock_timestamp() - started_at)::float8
+            THEN extract(epoch FROM pg_catalog.clock_timestamp() - started_at)::float8
             ELSE duration_seconds END,
        attempts, schema_changes, notes, error_kind, error_message, error_hint, error_sqlstate
   FROM elconsole.table_runs

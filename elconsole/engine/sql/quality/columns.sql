@@ -1,5 +1,5 @@
 -- Columns of a table or view, with their types. No row: it does not exist.
-SELECT a.attname, format_type(a.atttypid, NULL)
+SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL)
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

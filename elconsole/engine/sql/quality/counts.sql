@@ -7,8 +7,8 @@
 -- table, or leave the workers nothing to aggregate.
 WITH grouped AS (
     SELECT period, {names}, status, defect,
-           count(*) AS inspected, max(newest) AS newest, max(extracted) AS extracted,
-           count(*) FILTER (WHERE changed) AS changed
+           pg_catalog.count(*) AS inspected, pg_catalog.max(newest) AS newest, pg_catalog.max(extracted) AS extracted,
+           pg_catalog.count(*) FILTER (WHERE changed) AS changed
     FROM (
         SELECT {period} AS period, {dimensions}, {status}::text AS status, {defect} AS defect,
                {time} AS newest, {extracted} AS extracted, {changed} AS changed
@@ -20,9 +20,9 @@ WITH grouped AS (
     ) AS units
     GROUP BY period, {names}, status, defect
 )
-SELECT period, values, defect, sum(inspected)::bigint AS inspected,
-       sum(passed)::bigint AS passed, max(newest) AS newest, max(extracted) AS extracted,
-       sum(changed)::bigint AS changed
+SELECT period, values, defect, pg_catalog.sum(inspected)::bigint AS inspected,
+       pg_catalog.sum(passed)::bigint AS passed, pg_catalog.max(newest) AS newest, pg_catalog.max(extracted) AS extracted,
+       pg_catalog.sum(changed)::bigint AS changed
 FROM (
     SELECT period, ARRAY[{values}]::text[] AS values,
            CASE WHEN {passed} THEN NULL ELSE defect END AS defect,

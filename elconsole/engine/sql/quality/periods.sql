@@ -3,10 +3,10 @@ SELECT dimension.place::int, dimension.value,
        {label} AS label,
        {position} AS position,
        counts.defect,
-       sum(counts.inspected)::bigint, sum(counts.passed)::bigint,
-       extract(epoch FROM max(counts.newest))::float8,
-       extract(epoch FROM max(counts.extracted))::float8,
-       sum(counts.changed)::bigint
+       pg_catalog.sum(counts.inspected)::bigint, pg_catalog.sum(counts.passed)::bigint,
+       extract(epoch FROM pg_catalog.max(counts.newest))::float8,
+       extract(epoch FROM pg_catalog.max(counts.extracted))::float8,
+       pg_catalog.sum(counts.changed)::bigint
 FROM ({counts}) AS counts
-CROSS JOIN LATERAL unnest(counts.values) WITH ORDINALITY AS dimension (value, place)
+CROSS JOIN LATERAL pg_catalog.unnest(counts.values) WITH ORDINALITY AS dimension (value, place)
 GROUP BY dimension.place, dimension.value, counts.period, counts.defect

@@ -2,18 +2,18 @@
 -- new the next one is, only a scan can tell. Equality of the coalesced values lets the
 -- planner hash; the comparison beside it tells NULL from what stands for it.
 WITH newest AS (
-    SELECT max(newest) FILTER (WHERE NOT arrived) AS lost, max(newest) FILTER (WHERE arrived) AS won
+    SELECT pg_catalog.max(newest) FILTER (WHERE NOT arrived) AS lost, pg_catalog.max(newest) FILTER (WHERE arrived) AS won
     FROM pg_temp.elconsole_units
 ), sound AS (
     SELECT lost IS NULL OR won >= lost OR lost < (
-        SELECT max(newest) FROM elconsole.quality_daily
+        SELECT pg_catalog.max(newest) FROM elconsole.quality_daily
         WHERE target_schema = {schema} AND target_table = {table}
     ) AS holds
     FROM newest
 ), moved AS MATERIALIZED (
-    SELECT period, values, defect, sum(inspected)::bigint AS inspected,
-           sum(passed)::bigint AS passed, max(newest) FILTER (WHERE arrived) AS newest,
-           max(extracted) FILTER (WHERE arrived) AS extracted, sum(changed)::bigint AS changed
+    SELECT period, values, defect, pg_catalog.sum(inspected)::bigint AS inspected,
+           pg_catalog.sum(passed)::bigint AS passed, pg_catalog.max(newest) FILTER (WHERE arrived) AS newest,
+           pg_catalog.max(extracted) FILTER (WHERE arrived) AS extracted, pg_catalog.sum(changed)::bigint AS changed
     FROM pg_temp.elconsole_units
     WHERE (SELECT holds FROM sound)
     GROUP BY period, values, defect
@@ -50,8 +50,8 @@ WITH newest AS (
 UPDATE elconsole.targets AS target
 SET units_passed = target.units_passed + total.passed,
     units_failed = target.units_failed + total.inspected - total.passed
-FROM (SELECT coalesce(sum(inspected), 0)::bigint AS inspected,
-             coalesce(sum(passed), 0)::bigint AS passed FROM moved) AS total
+FROM (SELECT coalesce(pg_catalog.sum(inspected), 0)::bigint AS inspected,
+             coalesce(pg_catalog.sum(passed), 0)::bigint AS passed FROM moved) AS total
 WHERE (SELECT holds FROM sound)
   AND target.target_schema = {schema} AND target.target_table = {table}
 RETURNING target.units_passed, target.units_failed

@@ -13,7 +13,8 @@ from elconsole.core.events import Emit
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.core.types import RunStatus
 from elconsole.ui.app.app import ConsoleApp
-from tests.fakes import console as fake
+from tests.fakes.plant import SOURCES
+from tests.fakes.runs import events_of, run_of, table_run
 
 
 class LongSync:
@@ -26,9 +27,9 @@ class LongSync:
         self.let_go = threading.Event()
 
     def __call__(self, request: SyncRequest, emit: Emit, stop: StopFlag) -> RunDetail:
-        tables = tuple(fake.table_run(name) for name in fake.SOURCES)
-        result = fake.run_of(tables, number=44, age_s=0, user="", host="")
-        for event in fake.events_of(result)[:2]:
+        tables = tuple(table_run(name) for name in SOURCES)
+        result = run_of(tables, number=44, age_s=0, user="", host="")
+        for event in events_of(result)[:2]:
             emit(event)
         self.began.set()
         while not (stop.is_set() and not self.deaf) and not self.let_go.is_set():

@@ -11,7 +11,7 @@ from textual.errors import NoWidget
 from textual.events import Click, Key
 
 from elconsole.core.results import SyncRequest
-from tests.fakes import console as fake
+from tests.fakes.engine import operated
 from tests.ui.piloting import PATIENCE_S, console, settle
 
 pytestmark = pytest.mark.ui
@@ -58,7 +58,7 @@ async def test_no_order_of_keys_clicks_and_sizes_breaks_it(seed: int) -> None:
 
 
 async def test_the_palette_clicked_away_twice_takes_no_page_with_it() -> None:
-    engine = fake.FakeEngine()
+    engine = operated()
     app = console(engine)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)

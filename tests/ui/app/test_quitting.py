@@ -9,8 +9,9 @@ import pytest
 from elconsole.core.errors import WarehouseUnavailable
 from elconsole.core.results import RunDetail, SyncRequest
 from elconsole.ui.dialogs.dialog import ErrorDialog, QuitDialog
-from tests.fakes import console as fake
-from tests.terminal.long_sync import LongSync, started
+from tests.fakes.engine import operated
+from tests.fakes.runs import FAILED, SUCCEEDED
+from tests.ui.app.long_sync import LongSync, started
 from tests.ui.piloting import PATIENCE_S, console, press, settle
 
 pytestmark = pytest.mark.ui
@@ -20,7 +21,7 @@ SIZE = (120, 40)
 @pytest.mark.parametrize("key", ["s", "escape"])
 async def test_staying_takes_back_that_the_console_closes_with_the_sync(key: str) -> None:
     sync = LongSync()
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)
@@ -37,7 +38,7 @@ async def test_a_console_about_to_close_stays_open_where_its_sync_fails(
     answer: tuple[str, ...],
 ) -> None:
     sync = LongSync(ends="failed")
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)
@@ -61,21 +62,21 @@ def code_of(detail: RunDetail) -> int:
 async def test_the_exit_code_is_that_of_the_sync_of_the_command_line(
     status: str, code: int
 ) -> None:
-    ends = {"succeeded": fake.SUCCEEDED, "failed": fake.FAILED}
-    engine = fake.FakeEngine(on_sync=lambda *_: ends[status])
+    ends = {"succeeded": SUCCEEDED, "failed": FAILED}
+    engine = operated(on_sync=lambda *_: ends[status])
     app = console(engine, sync_request=SyncRequest(), sync_exit_code=code_of)
     async with app.run_test(size=SIZE) as pilot:
         assert app.syncing.requested_exit_code() == 1  # until it has ended
         await settle(pilot)
         assert app.syncing.requested_exit_code() == code
-        engine.on_sync = lambda *_: fake.SUCCEEDED
+        engine.on_sync = lambda *_: SUCCEEDED
         await press(pilot, "s")
         assert len(engine.requests) == 2
         assert app.syncing.requested_exit_code() == code
 
 
 async def test_the_exit_code_of_a_sync_that_could_not_start_is_its_errors() -> None:
-    app = console(fake.FakeEngine(on_sync=refused), sync_request=SyncRequest())
+    app = console(operated(on_sync=refused), sync_request=SyncRequest())
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert isinstance(app.screen, ErrorDialog)
@@ -83,7 +84,7 @@ async def test_the_exit_code_of_a_sync_that_could_not_start_is_its_errors() -> N
 
 
 async def test_a_failed_sync_that_was_started_by_key_is_no_failure_of_the_console() -> None:
-    app = console(fake.FakeEngine(on_sync=lambda *_: fake.FAILED), sync_exit_code=code_of)
+    app = console(operated(on_sync=lambda *_: FAILED), sync_exit_code=code_of)
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "s")
@@ -92,7 +93,7 @@ async def test_a_failed_sync_that_was_started_by_key_is_no_failure_of_the_consol
 
 async def test_a_failed_sync_closes_the_console_where_it_was_to_be_cancelled() -> None:
     sync = LongSync(deaf=True, ends="failed")
-    app = console(fake.FakeEngine(on_sync=sync))
+    app = console(operated(on_sync=sync))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await started(pilot, sync)

@@ -1,0 +1,156 @@
+"""What the shell completes: commands and options from a script that `shtab` makes of the
+parser; sources, tables and runs by asking `elconsole __complete KIND LINE`."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from elconsole.cli.commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, VERSION
+from elconsole.cli.compose import Session
+from elconsole.cli.grammar import Argument
+from elconsole.cli.parser import read_global_options
+from elconsole.core import errors
+from elconsole.report.streams import Output
+
+if TYPE_CHECKING:
+    from elconsole.config.models import Settings
+    from elconsole.core.engine import Engine
+
+LONGEST_WAIT_S = 1.0
+"""For the warehouse; who presses tab does not wait for a server that is gone."""
+RUNS = 20
+"""How many of the newest runs are offered."""
+
+_PLAIN = re.compile(r"\w[\w.-]*")
+"""Names that no shell reads anything into. Others are not offered."""
+
+_BASH = """
+# $1=kind $2=word
+_elconsole_names() {
+  local name
+  while IFS= read -r name; do
+    [[ $name == "$2"* ]] && printf '%s\\n' "$name"
+  done < <("${COMP_WORDS[0]}" __complete "$1" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
+}
+_elconsole_sources() { _elconsole_names sources "$1"; }
+_elconsole_tables() { _elconsole_names tables "$1"; }
+_elconsole_runs() { _elconsole_names runs "$1"; }
+"""
+_ZSH = """
+# $1=kind
+_elconsole_names() {
+  local -a names=(${(f)"$(elconsole __complete $1 "$LBUFFER" 2>/dev/null)"})
+  compadd -- $names
+}
+_elconsole_sources() { _elconsole_names sources }
+_elconsole_tables() { _elconsole_names tables }
+_elconsole_runs() { _elconsole_names runs }
+"""
+
+
+def script(session: Session, *, shell: str) -> int:
+    """Print what teaches a shell to complete."""
+    import shtab
+
+    session.output.result(shtab.complete(_whole_parser(), shell))
+    return errors.EXIT_OK
+
+
+def candidates(session: Session, *, kind: str | None, line: str | None) -> int:
+    """Print what may stand where the `line` typed so far ends, one a line: `sources`,
+    `tables` (sources, too) or `runs`. Says nothing where it can't tell."""
+    # tcsh puts the line there.
+    typed = line or os.environ.get("COMMAND_LINE", "")
+    with suppress(Exception):
+        asked = _as_in(typed, session)
+        for name in _names(kind or "", asked):
+            if _PLAIN.fullmatch(name):
+                session.output.result(name)
+    return errors.EXIT_OK
+
+
+def _as_in(line: str, session: Session) -> Session:
+    """A silent session with the options of a line, which is still being written."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    options = read_global_options(words[1:])
+    return Session(options, session.parts, Output(stderr=None))
+
+
+def _names(kind: str, asked: Session) -> Iterator[str]:
+    settings = asked.load(for_console=True).settings
+    if kind in ("sources", "tables"):
+        yield from settings.sources
+    if kind in ("tables", "runs") and not asked.options.demo:
+        with closing(asked.parts.make_engine(settings)) as engine, _soon_given_up():
+            yield from _names_in_warehouse(kind, engine, settings)
+
+
+def _names_in_warehouse(kind: str, engine: Engine, settings: Settings) -> Iterator[str]:
+    if kind == "runs":
+        runs = engine.runs(RUNS)
+        yield from (str(run.run_number) for run in runs)
+        yield from (run.run_id for run in runs)
+        return
+    for table in engine.raw_tables():
+        if table.source in settings.sources:
+            yield f"{table.source}.{table.table}"
+
+
+@contextmanager
+def _soon_given_up() -> Iterator[None]:
+    """Ends the process when its time is over: looking up a host's name can't be interrupted
+    by anything gentler."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
+        faulthandler.dump_traceback_later(LONGEST_WAIT_S, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _whole_parser() -> argparse.ArgumentParser:
+    """All commands at once, in the form that `shtab` reads."""
+    parser = argparse.ArgumentParser(PROGRAM.prog, add_help=False)
+    _tell(parser, PROGRAM.options())
+    commands = parser.add_subparsers()
+    for command in COMMANDS:
+        if command.summary:
+            options = (*command.words(), *command.options(), *GLOBAL_OPTIONS, VERSION)
+            one = commands.add_parser(command.name, help=command.summary, add_help=False)
+            one.description = command.summary
+            _tell(one, options)
+    return parser
+
+
+def _tell(parser: argparse.ArgumentParser, arguments: Iterable[Argument]) -> None:
+    for argument in arguments:
+        action: Any = argument.add_to(parser)
+        if argument.completed_by:
+            action.complete = _completer(argument.completed_by)
+
+
+def _completer(kind: str) -> dict[str, Any]:
+    """How each shell finds values of this kind."""
+    import shtab
+
+    if kind == "file":
+        return dict(shtab.FILE)
+    ask = f"elconsole __complete {kind}"
+    function = f"_elconsole_{kind}"
+    return {
+        "bash": function,
+        "zsh": function,
+        "fish": f"({ask} (commandline -cp | string collect) 2>/dev/null)",
+        "tcsh": f"`{ask}`",
+        "preamble": {"bash": _BASH, "zsh": _ZSH},
+    }

@@ -1,0 +1,66 @@
+"""Settings that contradict each other, or that have no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from elconsole.config.keys import Key, Problem, dotted
+from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
+from elconsole.config.patterns import is_glob
+
+
+def contradictions(settings: Settings) -> Iterator[Problem]:
+    """What can't be meant: an address that leads nowhere, options that exclude each other."""
+    connections: dict[Key, ConnectionSettings] = {("warehouse",): settings.warehouse}
+    connections |= {("sources", name): source for name, source in settings.sources.items()}
+    for path, connection in connections.items():
+        yield from _unusable_connection(path, connection)
+    for name, source in settings.sources.items():
+        yield from _unusable_tables(name, source)
+
+
+def _unusable_connection(path: Key, connection: ConnectionSettings) -> Iterator[Problem]:
+    try:
+        parameters = connection.connection_parameters()
+    except ValueError as error:
+        hint = "Percent-encode special characters in a URI, or set host, dbname, user one by one."
+        yield Problem((*path, "dsn"), str(error), hint)
+        return
+    hosts = (parameters.get("host") or parameters.get("hostaddr") or "").split(",")
+    ports = parameters.get("port", "").split(",")
+    if len(ports) > 1 and len(ports) != len(hosts):
+        message = f"there are {len(ports)} ports for {len(hosts)} hosts"
+        yield Problem((*path, "port"), message, "Give one port, or one for each host.")
+
+
+def _unusable_tables(name: str, source: SourceSettings) -> Iterator[Problem]:
+    has_cursor = any(block.cursor for block in source.table.values())
+    if source.strategy == "cursor" and not has_cursor:
+        hint = f'Set cursor in [{dotted(("sources", name, "table"))}.TABLE], or strategy = "xmin".'
+        yield Problem(("sources", name, "strategy"), "needs a table with a cursor column", hint)
+    for key, block in source.table.items():
+        path = ("sources", name, "table", key)
+        if block.columns is not None and block.exclude_columns:
+            message = "columns and exclude_columns exclude each other"
+            yield Problem((*path, "exclude_columns"), message, "Keep one of the two.")
+        if block.strategy == "cursor" and not _cursor_for(key, source):
+            hint = f'Set {dotted((*path, "cursor"))} to a column, or use strategy = "xmin".'
+            yield Problem((*path, "strategy"), "needs a cursor column", hint)
+
+
+def _cursor_for(key: str, source: SourceSettings) -> bool:
+    if is_glob(key):
+        return any(block.cursor for block in source.table.values())
+    schema, _, table = key.rpartition(".")
+    return bool(source.table_settings(schema, table if schema else key).cursor)
+
+
+def idle_settings(settings: Settings) -> Iterator[str]:
+    """Settings without effect, which their author surely meant otherwise."""
+    for name, source in settings.sources.items():
+        for key, block in source.table.items():
+            here = dotted(("sources", name, "table", key))
+            if block.cursor and source.strategy != "cursor" and block.strategy != "cursor":
+                yield f'{here}.cursor has no effect without strategy = "cursor".'
+            if block.hash_columns and settings.hash_salt is None:
+                yield f"{here}.hash_columns needs hash_salt: no sync takes the table without it."

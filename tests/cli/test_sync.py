@@ -1,0 +1,92 @@
+"""The command `sync`: text, JSON, plan and exit codes, on a scripted engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from elconsole.core.engine import StopFlag
+from elconsole.core.events import Emit
+from elconsole.core.results import (
+    RunDetail,
+    SyncRequest,
+)
+from tests.cli.commandline import CommandLine
+from tests.fakes.engine import FakeEngine
+from tests.fakes.plant import DENIED, LOCKED, REFUSED, failing, unreachable
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_headless_sync_prints_the_table_and_ends_with_0() -> None:
+    ended = CommandLine().run("--headless sync")
+    assert ended.code == 0
+    assert "refills_production   100" in ended.out
+    assert ended.out.splitlines()[-1].split()[:2] == ["total", "350"]
+    assert "\x1b" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("words", ["--headless sync --json", "sync --json --headless -v"])
+def test_sync_json_is_one_document(words: str) -> None:
+    ended = CommandLine().run(words)
+    assert ended.code == 0
+    assert ended.json()["records_loaded"] == 350
+
+
+def test_sync_passes_its_request_on() -> None:
+    line = CommandLine()
+    line.run("sync refills bodies.bodies_production --headless --full --adopt")
+    assert line.engine.requests == [
+        SyncRequest(("refills", "bodies.bodies_production"), full=True, adopt=True)
+    ]
+    assert line.engine.closed
+
+
+@pytest.mark.parametrize(
+    ("engine", "code"),
+    [
+        (FakeEngine(failing("springs", DENIED)), 1),
+        (FakeEngine(failing("springs", REFUSED)), 1),
+        (FakeEngine(unreachable(REFUSED)), 3),
+        (FakeEngine(unreachable()), 3),
+        (FakeEngine(failing("springs", LOCKED, "locked")), 4),
+    ],
+)
+def test_sync_exit_codes_come_with_json(engine: FakeEngine, code: int) -> None:
+    ended = CommandLine(engine).run("--headless sync --json")
+    assert ended.code == code
+    assert ended.json()["status"] == "failed"
+    assert ended.err.count("error: ") >= 1
+
+
+def test_an_unknown_source_is_a_usage_error_without_json() -> None:
+    ended = CommandLine().run("--headless sync nothing --json")
+    assert (ended.code, ended.out) == (2, "")
+    assert "error: no source or table is named nothing" in ended.err
+    assert "hint: " in ended.err
+
+
+def test_a_dry_run_syncs_nothing_and_says_so() -> None:
+    line = CommandLine()
+    ended = line.run("sync --dry-run refills")
+    assert line.engine.requests == []
+    assert "Nothing was changed." in ended.out
+    assert "~100" in ended.out
+    assert "springs" not in ended.out
+
+
+def test_a_dry_run_of_a_table_that_can_t_be_synced_fails() -> None:
+    ended = CommandLine(FakeEngine(failing("springs", DENIED))).run("sync --dry-run --json")
+    assert ended.code == 1
+    assert ended.json()["tables"][2]["error"]["sqlstate"] == "42501"
+
+
+@pytest.mark.parametrize("option", ["--json", ""])
+def test_what_a_plug_in_prints_stays_off_stdout(option: str) -> None:
+    class Talking(FakeEngine):
+        def sync(self, request: SyncRequest, *, emit: Emit, stop: StopFlag) -> RunDetail:
+            print("a plug-in's debugging")
+            return super().sync(request, emit=emit, stop=stop)
+
+    ended = CommandLine(Talking()).run(f"--headless sync {option}")
+    assert "debugging" not in ended.out
+    assert "a plug-in's debugging" in ended.err
