@@ -211,14 +211,20 @@ COMMANDS = (
     ),
     Command(
         "serve",
-        "The dashboard in a browser on this machine.",
+        "The dashboard in a browser, for whoever has its address.",
         "setup.serve",
         (
             option(
                 "--port", metavar="N", type=whole(1, 65535), default=8000, help="Where to listen."
             ),
-            option("--host", metavar="ADDRESS", default="127.0.0.1", help="On which address."),
-            flag("--public", help="Allow an address others can reach; there is no login."),
+            option(
+                "--host", metavar="NAME", default="127.0.0.1",
+                help="What browsers call this machine.",
+            ),
+            option(
+                "--listen", metavar="ADDRESS", help="On which address, if not that of the name."
+            ),
+            flag("--public", help="Answer other machines, to that name alone."),
         ),
         examples=(("elconsole serve", ""), ("elconsole --demo serve --port 8080", "")),
     ),

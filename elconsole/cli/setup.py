@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
 import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import TextIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole.cli import early_signals, gc_pause
+from elconsole.cli import gc_pause
 from elconsole.core import errors
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import Session
+    from elconsole.report.streams import Output
 
 
 def version(session: Session) -> int:
@@ -56,29 +59,49 @@ def config(session: Session) -> int:
     return errors.EXIT_OK
 
 
-def serve(session: Session, *, host: str, port: int, public: bool) -> int:
-    """Serve the dashboard to browsers until interrupted; by default of this machine only.
+def serve(session: Session, *, host: str, listen: str | None, port: int, public: bool) -> int:
+    """Serve the dashboard to browsers until a signal ends that; by default of this machine only.
 
     Raises UsageError without the extra `web`, and for an address that others can reach
-    unless `public` says that this is meant."""
+    unless it is said by which name they do."""
     if importlib.util.find_spec("textual_serve") is None:
         raise errors.UsageError(
             "serving the dashboard to a browser needs the extra `web`",
             hint="pip install 'elconsole[web]'",
         )
-    from elconsole.ui.app.web import ConsoleServer, require_private
+    from elconsole.ui.app.web.server import ConsoleServer
+    from elconsole.ui.app.web.visitors import new_keys, private_place, public_place
 
-    require_private(host, public=public)
+    place = (public_place if public else private_place)(host, listen, port)
     session.load()
-    command = shlex.join([sys.executable, "-P", "-m", "elconsole", *console_arguments(session)])
-    server = ConsoleServer(command, host=host, port=port, public=public)
-    session.output.note(
-        f"{server.public_url} (there is no login: whoever can open it can use it); ctrl+c ends it"
-    )
+    command = (sys.executable, "-P", "-m", "elconsole", *console_arguments(session))
+    keys = new_keys()
+    server = ConsoleServer(command, place, keys)
     gc_pause.collect_again()
-    early_signals.interrupt_again()
-    server.serve()
-    return errors.EXIT_OK
+    with redirect_stdout(_Told(session.output)):
+        return 128 + server.run(lambda: _tell_address(session.output, place.url, keys.token))
+
+
+def _tell_address(output: Output, url: str, token: str) -> None:
+    """Say it on stderr even if quiet, since nothing else opens the console; without the key
+    in the log file, since whoever reads that may not be the one who may type."""
+    told = "(whoever has this address can use the console); ctrl+c ends it"
+    replace(output, record=None, quiet=False).note(f"{url}/?token={token} {told}")
+    if output.record is not None:
+        output.record("info", f"serving the console at {url}")
+
+
+class _Told(TextIOBase):
+    """What a page's console said at its end, told line by line: stdout carries no results here."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        """Tell every line."""
+        for line in text.splitlines():
+            self._output.failure(line)
+        return len(text)
 
 
 def console_arguments(session: Session) -> list[str]:

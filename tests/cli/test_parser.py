@@ -95,7 +95,10 @@ def test_the_place_of_an_option_means_nothing(
         ("runs --limit 3 5 --json", {"run_id": "5", "limit": 3, "as_json": True}),
         ("runs -- -5", {"run_id": "-5"}),
         ("init", {"path": Path("elconsole.toml")}),
-        ("serve", {"port": 8000, "host": "127.0.0.1", "public": False}),
+        (
+            "serve",
+            {"port": 8000, "host": "127.0.0.1", "listen": None, "public": False},
+        ),
     ],
 )
 def test_a_command_s_own_options_and_defaults(line: str, expected: dict[str, Any]) -> None:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from elconsole.cli import setup
-from elconsole.cli.compose import GlobalOptions, open_session
 from elconsole.config.load import load_settings
 from elconsole.core.errors import ConfigurationError
 from tests.conftest import REPOSITORY, RunCli
@@ -349,32 +344,6 @@ def test_no_module_is_imported_from_the_working_folder(
     ended = run_cli("--headless", "sync")
     assert ended.returncode == 2
     assert 'plug-in "planted" can\'t be loaded' in ended.stderr
-    assert not mark.exists()
-
-
-def test_a_served_console_is_not_imported_from_the_working_folder(
-    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from elconsole.ui.app import web
-
-    commands: list[str] = []
-
-    class Server:
-        public_url = "http://127.0.0.1:8000"
-
-        def __init__(self, command: str, **options: Any) -> None:
-            commands.append(command)
-
-        def serve(self) -> None:
-            pass
-
-    monkeypatch.setattr(web, "ConsoleServer", Server)
-    setup.serve(open_session(GlobalOptions(), None), host="127.0.0.1", port=8000, public=False)
-    mark = home / "mark"
-    write(here / "elconsole" / "__init__.py", marking(mark))
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    command = [*shlex.split(commands[0]), "--version"]
-    subprocess.run(command, env=env, check=True, timeout=60, stdout=subprocess.DEVNULL)
     assert not mark.exists()
 
 

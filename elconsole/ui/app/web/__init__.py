@@ -1,0 +1,1 @@
+"""The dashboard in a browser, for whoever has its address."""
