@@ -74,6 +74,12 @@ def _off_or_duration(value: object) -> object:
     raise ValueError('must be "off" or a duration such as 5m')
 
 
+def _off_or_seconds(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{value}s" if value > 0 else value
+    return _off_or_duration(value)
+
+
 def _secret(value: SecretStr) -> SecretStr:
     _no_nul(value.get_secret_value())
     return value
@@ -109,6 +115,7 @@ Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86400, allow
 Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Duration = Annotated[Text, AfterValidator(_duration)]
 Interval = Annotated[str, BeforeValidator(_off_or_duration)]
+TimeLimit = Annotated[str, BeforeValidator(_off_or_seconds)]
 Lookback = Annotated[Text, BeforeValidator(_number_or_text)]
 IncrementalStrategy = Literal["xmin", "cursor"]
 Deletes = Literal["ignore", "sweep"]

@@ -30,6 +30,7 @@ from elconsole.config.fields import (
     Secret,
     SecretAddress,
     Text,
+    TimeLimit,
     Whole,
     duration_seconds,
 )
@@ -112,6 +113,9 @@ class TableSettings(_Model):
     """Columns copied as salted SHA-256, computed in the source."""
     where: Text | None = None
     """SQL condition on the source's rows."""
+    table_timeout: TimeLimit | None = None
+    """The most that the table may take, with all its attempts: seconds, or `2 hours`, or `off`.
+    Default: as the source's, else the general one."""
     quality: QualitySettings | None = None
     """Pass rates of this table."""
     checks: ChecksSettings | None = None
@@ -186,6 +190,8 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     deletes: Deletes = "ignore"
     """Default of this source's tables."""
+    table_timeout: TimeLimit | None = None
+    """Default of this source's tables, over the general one."""
     table: dict[Text, TableSettings] = Field(default_factory=dict)
     """Per table: a name, a schema-qualified name, or a glob."""
 
@@ -221,7 +227,7 @@ class SourceSettings(ConnectionSettings):
         )
 
 
-_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes")
+_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "table_timeout")
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:
@@ -275,7 +281,9 @@ class Settings(_Model):
     connect_timeout: Seconds = 10.0
     """Seconds to wait for a connection."""
     stall_timeout: Seconds = 60.0
-    """Seconds without one byte moving, after which a table fails."""
+    """Seconds without a row moving, or a large part of one, after which a table fails."""
+    table_timeout: TimeLimit = "off"
+    """The most that a table may take, with all its attempts: seconds, or `2 hours`."""
     retries: Annotated[Whole, Field(ge=0, le=100)] = 3
     """Retries of transient failures, per table."""
     degraded_ms: Seconds = 250.0
@@ -310,6 +318,11 @@ class Settings(_Model):
     def auto_sync_seconds(self) -> float | None:
         """Seconds between the console's own syncs; None where they are off."""
         return None if self.auto_sync == "off" else duration_seconds(self.auto_sync)
+
+    def table_seconds(self, given: str | None) -> float | None:
+        """The time that a table with this `table_timeout` of its own has; None: any."""
+        limit = given or self.table_timeout
+        return None if limit == "off" else duration_seconds(limit)
 
     def table_checks(self, source: str, schema: str, table: str) -> ChecksSettings:
         """The checks of one table: the general ones under its own, key by key."""

@@ -30,7 +30,8 @@ TEMPLATE = """\
 #plugins = []                  # modules with hooks, besides installed entry points
 #workers = 4                   # tables synced at once
 #connect_timeout = 10          # seconds
-#stall_timeout = 60            # seconds without one byte moving
+#stall_timeout = 60            # seconds without a row, or a large part of one, moving
+#table_timeout = "off"         # or the most a table may take, with its retries: "2 hours"
 #retries = 3                   # of transient failures, per table
 #degraded_ms = 250             # latency from which a connection counts as degraded
 #lock_wait = 30                # seconds that publishing waits for readers of a table
@@ -62,6 +63,7 @@ TEMPLATE = """\
 #strategy = "xmin"             # how incremental finds changes; or "cursor"
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
 #lookback = "1 day"            # strategy cursor: how late a row may commit
+#table_timeout = "2 hours"     # of this source's tables
 
 # One table. A key may be a glob; one with a dot needs quotes: "public.orders", "sales.*".
 #[sources.refills.table.refills_production]
@@ -74,6 +76,7 @@ TEMPLATE = """\
 #exclude_columns = ["operator_id"]   # never copied
 #hash_columns = ["batch_id"]   # copied as salted SHA-256
 #where = "line_id <> 'TEST'"   # SQL on the source
+#table_timeout = "30 min"
 
 # Pass rates of that table.
 #[sources.refills.table.refills_production.quality]

@@ -20,6 +20,23 @@ EXIT_SIGINT = 130
 EXIT_SIGTERM = 143
 
 
+LONGEST_WORDS = 8 * 1024
+"""Bytes of what a server or a plug-in says of one error that are kept."""
+LONGEST_MESSAGE = LONGEST_WORDS + 1024
+"""Bytes of a message, with our own words around theirs."""
+
+
+def shortened(words: str, most: int = LONGEST_WORDS) -> str:
+    """A server's or plug-in's words, cut at 8 kB; the end says how much was left out."""
+    if len(words) <= most // 4:
+        return words
+    written = words.encode("utf-8", "replace")
+    if len(written) <= most:
+        return words
+    kept = written[:most].decode("utf-8", "ignore")
+    return f"{kept} … ({len(written) - most} bytes left out)"
+
+
 class ElconsoleError(Exception):
     """Something failed; `str(error)` says what and why in one or two sentences."""
 
@@ -30,10 +47,10 @@ class ElconsoleError(Exception):
     def __init__(
         self, message: str, *, hint: str | None = None, sqlstate: str | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = shortened(message, LONGEST_MESSAGE)
+        self.hint = None if hint is None else shortened(hint, LONGEST_MESSAGE)
         """The next step for the person who reads it."""
+        super().__init__(self.message)
         self.sqlstate = sqlstate
         """The server's five-character code, where a server spoke."""
 
@@ -157,9 +174,21 @@ class TableLocked(ElconsoleError):
 
 
 class Stalled(ElconsoleError):
-    """Not one byte moved for `stall_timeout` seconds."""
+    """Nothing moved for `stall_timeout` seconds: no row, and no large part of one."""
 
     kind = "stalled"
+
+
+class TableTimeout(ElconsoleError):
+    """A table took longer than its `table_timeout`, with all its attempts."""
+
+    kind = "table_timeout"
+
+
+class UnexpectedAnswer(ElconsoleError):
+    """A server answered what no PostgreSQL would: it, or who speaks for it, is not trusted."""
+
+    kind = "unexpected_answer"
 
 
 class CountMismatch(ElconsoleError):

@@ -10,11 +10,11 @@ from operator import attrgetter
 import psycopg
 
 from elconsole.config.patterns import is_glob, table_matches
+from elconsole.core.errors import UnexpectedAnswer
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import (
     LARGEST_OID,
-    UnexpectedAnswer,
     believed,
     checked_row,
     whole,

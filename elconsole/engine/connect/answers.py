@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from psycopg import Cursor
 
-from elconsole.core.errors import ElconsoleError
+from elconsole.core.errors import UnexpectedAnswer
 from elconsole.core.safe_text import clean_text
 
 _T = TypeVar("_T")
@@ -24,12 +24,6 @@ LONGEST_TEXT = 1000
 LARGEST_INT = 2**63 - 1
 LARGEST_OID = 2**32 - 1
 SHOWN_CELLS = 60
-
-
-class UnexpectedAnswer(ElconsoleError):
-    """A server answered what no PostgreSQL would: it, or who speaks for it, is not trusted."""
-
-    kind = "unexpected_answer"
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ class Pool:
         session of this pool to come back."""
         session = self._lend(stop)
         session.stop = stop
-        session.deadline = None
+        session.deadline = session.ends_at = None
         try:
             try:
                 with session.translated():

@@ -17,8 +17,16 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 
-from elconsole.core.errors import Cancelled, ElconsoleError, ServerUnsupported, Stalled
+from elconsole.core.errors import (
+    Cancelled,
+    ElconsoleError,
+    ServerUnsupported,
+    Stalled,
+    TableTimeout,
+)
+from elconsole.engine.connect.inflow import Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
 from elconsole.engine.connect.server import CLIENT_PARAMETERS, MINIMUM_VERSION, Server
 from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error, statement_error
@@ -29,6 +37,8 @@ CATALOG_TIMEOUT_S = 30.0
 """For statements that only look something up or change catalogs."""
 CANCEL_GRACE_S = 0.4
 """How long an abandoned session's server may take to hear of it."""
+LOOK_EVERY_S = 0.5
+"""How often a wait that is never in vain looks whether its time is up."""
 STOP_POLL_S = 0.1
 """How often a wait that nothing can interrupt looks at the stop flag."""
 
@@ -41,6 +51,8 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     deadline: float | None = None
     grace_s: float = 0.0
     """How long a statement may go on after the run was stopped."""
+    ends_at: float | None = None
+    """When the time of the table that holds this session is up, on the monotonic clock."""
     _stopped_at: float | None = None
     _attend_every_s: float | None = None
     _attend_at: float = 0.0
@@ -49,16 +61,42 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         return super().wait(self._watched(gen), *args, **kwargs)
 
     def _watched(self, gen: Generator[Any, Any, _RV]) -> Generator[Any, Any, _RV]:
+        inflow = Inflow(self.pgconn.socket)
+        looked_at = time.monotonic()
         try:
             waits_for = next(gen)
             while True:
                 ready = yield waits_for
-                if not ready:
+                # Who never stops talking is ready at any time.
+                if not ready or time.monotonic() - looked_at > LOOK_EVERY_S:
                     self.raise_if_over()
+                    looked_at = time.monotonic()
+                inflow.reading()
                 waits_for = gen.send(ready)
+                inflow.read()
+                inflow.require_bounded(self.server.name)
         except StopIteration as finished:
             result: _RV = finished.value
             return result
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Session]:
+        """psycopg's own, bounded: a server may talk before it lets anybody in, too."""
+        gen = super()._connect_gen(conninfo)
+        try:
+            waits_for = next(gen)
+            inflow = Inflow(waits_for[0])
+            while True:
+                ready = yield waits_for
+                inflow.reading()
+                waits_for = gen.send(ready)
+                inflow.read()
+                inflow.require_bounded("the server")
+        except StopIteration as finished:
+            session: Session = finished.value
+            # Nobody asked for what it says by itself; psycopg would keep it for ever.
+            session.pgconn.notice_handler = session.pgconn.notify_handler = None
+            return session
 
     @property
     def encoding(self) -> str:
@@ -78,6 +116,12 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 hint=f"see whether the server at {self.server.address} hangs or is overloaded",
             )
 
+        if self.ends_at is not None and time.monotonic() > self.ends_at:
+            raise TableTimeout(
+                "the table took longer than its table_timeout",
+                hint="nothing of it was published; raise table_timeout, or see what holds up"
+                f" {self.server.name}",
+            )
         if self._attend_every_s is not None and time.monotonic() > self._attend_at:
             self._attend_at = time.monotonic() + self._attend_every_s
             _check_at_work(self)
@@ -115,6 +159,11 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         """An error of this session as ours."""
         return statement_error(error, self.server)
 
+    def drain(self) -> None:
+        """Take what came in unasked, as much as libpq reads at once, and drop it."""
+        self.pgconn.consume_input()
+        drop_notifications(self.pgconn)
+
     def is_readable(self) -> bool:
         """Whether something came in unasked: an idle session's end, most likely."""
         poll = select.poll()
@@ -128,6 +177,15 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 self.cancel_safe(timeout=CANCEL_GRACE_S)
         with contextlib.suppress(Exception):
             self.close()
+
+
+def drop_notifications(connection: PGconn) -> bool:
+    """Forget the notifications that libpq has read: it would keep them for ever. Whether
+    there was one."""
+    found = False
+    while connection.notifies() is not None:
+        found = True
+    return found
 
 
 def _check_at_work(session: Session) -> None:

@@ -17,6 +17,7 @@ from elconsole.core.errors import (
     SourceUnavailable,
     TransientFault,
     WarehouseUnavailable,
+    shortened,
 )
 from elconsole.engine.connect.server import Server
 
@@ -44,10 +45,10 @@ def server_words(error: psycopg.Error) -> str:
     diagnostics = error.diag
     primary = diagnostics.message_primary
     if primary is None:
-        return " ".join(str(error).split()) or type(error).__name__
+        return " ".join(shortened(str(error)).split()) or type(error).__name__
     detail = diagnostics.message_detail
     words = f"{primary} ({detail})" if detail else primary
-    return " ".join(words.split())
+    return " ".join(shortened(words).split())
 
 
 def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
@@ -128,9 +129,10 @@ def _hint(error: psycopg.Error) -> str | None:
     if state == "23505":
         return "primary_key in settings must name columns that are unique"
     if state == "23502":
-        column = error.diag.column_name
+        column = shortened(error.diag.column_name or "")
         return (
             f"give column {column} of the raw table a default or drop its NOT NULL;"
             " where primary_key in settings names it, name columns that are never NULL"
         )
-    return error.diag.message_hint
+    hint = error.diag.message_hint
+    return None if hint is None else shortened(hint)

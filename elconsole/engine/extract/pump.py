@@ -16,13 +16,18 @@ from psycopg import pq
 from psycopg.adapt import Transformer
 from psycopg.pq.abc import PGconn, PGresult
 
-from elconsole.core.errors import CountMismatch, Stalled, TransientFault
+from elconsole.core.errors import CountMismatch, Stalled, TransientFault, UnexpectedAnswer
 from elconsole.core.record import record
 from elconsole.engine.connect.answers import believed
-from elconsole.engine.connect.session import Session
+from elconsole.engine.connect.inflow import Inflow
+from elconsole.engine.connect.session import Session, drop_notifications
 
 BLOCK_BYTES = 256 * 1024
 TICK_S = 0.1
+LEAST_PART_BYTES = 1024 * 1024
+"""So much of a row counts as progress, where the row takes longer than `stall_timeout`."""
+LONGEST_ROW_BYTES = 1024 * 1024 * 1024 + LEAST_PART_BYTES
+"""No PostgreSQL sends a longer message."""
 STOPPED = b"elconsole stopped sending"
 _DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
@@ -87,7 +92,11 @@ def transfer(
     Raises SourceFault or WarehouseFault with the psycopg error as cause, Stalled, Cancelled,
     or CountMismatch where the two servers counted differently."""
     pump = _Pump(source, target, copy_in_sql, stall_timeout_s, on_progress)
-    return pump.run_lazily(select_sql) if lazy else pump.run(select_sql, openings)
+    source.pgconn.notice_handler = pump.heard_between_rows
+    try:
+        return pump.run_lazily(select_sql) if lazy else pump.run(select_sql, openings)
+    finally:
+        source.pgconn.notice_handler = None
 
 
 class _Pump:
@@ -109,11 +118,22 @@ class _Pump:
         self.rows = 0
         self.bytes = 0
         self.moved_at = time.monotonic()
+        self.looked_at = 0.0
+        """When a wait that is never in vain was last looked at."""
+        self.inflow = Inflow(self.out.socket)
+        self.part = 0
+        """The source's bytes at the last row, and at the last large part of one."""
+        self.row_began = 0
+        self.between_rows = False
         self.next_tick = 0.0
         self.from_source = _poll(self.out, select.POLLIN)
         self.to_source = _poll(self.out, select.POLLIN | select.POLLOUT)
         self.from_target = _poll(self.into, select.POLLIN)
         self.to_target = _poll(self.into, select.POLLIN | select.POLLOUT)
+
+    def heard_between_rows(self, _notice: PGresult) -> None:
+        """The source said something else: what came in until now is no part of a row."""
+        self.between_rows = True
 
     def run(self, select_sql: bytes, openings: Openings | None) -> Transferred:
         started = time.monotonic()
@@ -167,8 +187,7 @@ class _Pump:
             conn.send_query(sql)
             while conn.flush():
                 self._wait(ready)
-                conn.consume_input()
-                self.moved_at = time.monotonic()
+                self._take(conn)
         except psycopg.Error as error:
             raise fault from error
 
@@ -223,16 +242,41 @@ class _Pump:
         except psycopg.Error as error:
             raise SourceFault from error
         finally:
-            self.rows += rows
+            self._has_moved(rows)
         return True
+
+    def _has_moved(self, rows: int) -> None:
+        """So many whole rows came."""
+        if rows:
+            self.rows += rows
+            self.moved_at = time.monotonic()
+            self.row_began = self.part = self.inflow.bytes
 
     def _wait_for_source(self) -> None:
         while not self.from_source.poll(TICK_S * 1000):
             self._tick()
             if self.listening and self.from_target.poll(0):
                 self._target_spoke()
-        self.out.consume_input()
-        self.moved_at = time.monotonic()
+        self.inflow.reading()
+        self._take(self.out)
+        self.inflow.read()
+        if self.between_rows:
+            self.part, self.between_rows = self.inflow.bytes, False
+        elif self.inflow.bytes - self.part >= LEAST_PART_BYTES:
+            self.part, self.moved_at = self.inflow.bytes, time.monotonic()
+        if self.inflow.bytes - self.row_began > LONGEST_ROW_BYTES:
+            raise UnexpectedAnswer(f"{self.source.server.name} sent a gigabyte without a row")
+
+    def _take(self, conn: PGconn) -> None:
+        """Read what came in, drop what nobody asked for, and see to it that time passes for
+        a server that never stops talking, too."""
+        conn.consume_input()
+        if drop_notifications(conn):
+            self.between_rows = True
+        now = time.monotonic()
+        if now - self.looked_at > TICK_S:
+            self.looked_at = now
+            self._tick()
 
     def _send(self, block: bytearray) -> None:
         if self.from_target.poll(0):
@@ -278,7 +322,7 @@ class _Pump:
         handler = self.into.notice_handler
         self.into.notice_handler = heard.append
         try:
-            self.into.consume_input()
+            self._take(self.into)
             self.into.is_busy()
         except psycopg.Error as error:
             raise WarehouseFault from error
@@ -292,7 +336,7 @@ class _Pump:
             while self.into.flush():
                 if not self.to_target.poll(TICK_S * 1000):
                     self._tick()
-                self.into.consume_input()
+                self._take(self.into)
         except psycopg.Error as fault:
             raise WarehouseFault from fault
 
@@ -319,11 +363,18 @@ class _Pump:
         return result.command_tuples or 0
 
     def _result(self, conn: PGconn, readable: select.poll) -> PGresult | None:
+        inflow = Inflow(conn.socket)
         while conn.is_busy():
             self._wait(readable)
-            conn.consume_input()
-            self.moved_at = time.monotonic()
+            inflow.reading()
+            self._take(conn)
+            inflow.read()
+            inflow.require_bounded(self._name(conn))
+        self.moved_at = time.monotonic()
         return conn.get_result()
+
+    def _name(self, conn: PGconn) -> str:
+        return (self.source if conn is self.out else self.target).server.name
 
     def _wait(self, ready: select.poll) -> None:
         while not ready.poll(TICK_S * 1000):
@@ -336,7 +387,7 @@ class _Pump:
         silent_s = time.monotonic() - self.moved_at
         if silent_s > self.stall_timeout_s:
             raise Stalled(
-                f"no byte moved between {self.source.server.name} and the warehouse for"
+                f"no row moved between {self.source.server.name} and the warehouse for"
                 f" {silent_s:.0f} s",
                 hint="see whether a server or the network hangs; stall_timeout sets the limit",
             )

@@ -72,7 +72,6 @@ def _wait(session: Session, stop: threading.Event) -> None:
     waited = 0.0
     while waited < POLL_EVERY_S and not stop.is_set():
         if poll.poll(TICK_S * 1000):
-            for _ in session.notifies(timeout=0):
-                pass
+            session.drain()
             return
         waited += TICK_S

@@ -34,6 +34,8 @@ class CommitInDoubt(TransientFault):
 def commit(session: Session, statements: str) -> None:
     """Run statements of which the last is COMMIT; CommitInDoubt where the answer is lost."""
     session.raise_if_over()
+    # What is being published has its own bound: ended half-way, nobody would know the outcome.
+    session.ends_at = None
     session.grace_s = COMMIT_GRACE_S
     try:
         with session.within(CATALOG_TIMEOUT_S):

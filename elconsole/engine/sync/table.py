@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from elconsole.core.errors import Cancelled, ElconsoleError
+from elconsole.core.errors import Cancelled, ElconsoleError, TableTimeout
 from elconsole.engine.catalog.warehouse import WarehouseState, read_state
 from elconsole.engine.connect.session import Session
 from elconsole.engine.load.context import LoadContext, LoadResult, NotAtOnce
@@ -45,6 +45,8 @@ class TableRunner:
         self.task = task
         self.key = (task.source, task.label)
         self.started = time.monotonic()
+        seconds = context.settings.table_seconds(task.settings.table_timeout)
+        self.ends_at = None if seconds is None else self.started + seconds
         self.attempt = 0
         self.unconfirmed: LoadResult | None = None
         """What the last COMMIT was to publish."""
@@ -76,8 +78,15 @@ class TableRunner:
                 failures += 1
                 if not error.retryable or failures > self.context.settings.retries:
                     raise
+                pause = pause_s(failures)
+                if self.ends_at is not None and time.monotonic() + pause > self.ends_at:
+                    raise TableTimeout(
+                        f"table_timeout leaves no time for another attempt: {error.message}",
+                        hint=error.hint,
+                        sqlstate=error.sqlstate,
+                    ) from error
                 self.recorder.failed(self.key, error, will_retry=True)
-            self._rest(pause_s(failures))
+            self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
         if self.context.stop.wait(seconds):
@@ -120,6 +129,8 @@ class TableRunner:
             pools.warehouse.session(stop) as warehouse,
             pools.sources[self.task.source].session(stop) as source,
         ):
+            source.ends_at = warehouse.ends_at = self.ends_at
+            source.raise_if_over()
             yield source, warehouse
 
     def _load_context(
