@@ -117,10 +117,16 @@ class AccessRefused(ElconsoleError):
 
 
 class ServerUnsupported(ElconsoleError):
-    """The server is too old, SQL_ASCII, or stands behind a transaction pooler."""
+    """The server is too old, SQL_ASCII, or stands behind a pooler that sets its own terms."""
 
     kind = "unsupported_server"
     exit_code = EXIT_UNREACHABLE
+
+
+class SharedConnection(ServerUnsupported):
+    """A pooler in transaction or statement mode: no session is ours alone."""
+
+    kind = "shared_connection"
 
 
 class PlanError(ElconsoleError):

@@ -52,9 +52,12 @@ def are_refused(server: Server, error: psycopg.Error) -> bool:
     return refused
 
 
-def first_statement(server: Server, version: int) -> str:
-    """One message that settles the session: plain SETs, then all that may need a function."""
-    first = [f"SET {name} = {literal(value)}" for name, value in _first(server).items()]
+def first_statement(server: Server, version: int, pid: int) -> str:
+    """One message that settles the session: plain SETs, then all that may need a function.
+
+    It returns the process that answered. Where that is not `pid`, everything ends with the
+    message: behind a pooler, the process may be another program's a moment later."""
+    first = [f"SET LOCAL {name} = {literal(value)}" for name, value in _first(server).items()]
     if server.role == "source":
         # The default holds from the next transaction on, and this message is one already.
         first.append("SET transaction_read_only = on")
@@ -64,7 +67,8 @@ def first_statement(server: Server, version: int) -> str:
     return "; ".join(
         [
             *first,
-            "SELECT pg_catalog.set_config(name, value, false)"
+            "SELECT pg_catalog.pg_backend_pid(), pg_catalog.set_config(name, value,"
+            f" pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.<>) {pid})"
             f" FROM (VALUES {values}) AS wanted (name, value) WHERE {UNLESS_REFUSED}",
         ]
     )

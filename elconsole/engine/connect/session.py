@@ -28,6 +28,7 @@ from elconsole.core.errors import (
 )
 from elconsole.engine.connect.inflow import Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
+from elconsole.engine.connect.pooler import only_pid, refuse_shared, shared
 from elconsole.engine.connect.server import CLIENT_PARAMETERS, MINIMUM_VERSION, Server
 from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error, statement_error
 
@@ -35,6 +36,8 @@ _RV = TypeVar("_RV")
 
 CATALOG_TIMEOUT_S = 30.0
 """For statements that only look something up or change catalogs."""
+RESET_TIMEOUT_S = 1.0
+"""How long a pooler's session is given to forget what we set."""
 CANCEL_GRACE_S = 0.4
 """How long an abandoned session's server may take to hear of it."""
 LOOK_EVERY_S = 0.5
@@ -47,6 +50,10 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     """A connection whose waits end: at a deadline, or when the run is stopped."""
 
     server: Server
+    server_pid: int = 0
+    """The server's process, which a pooler's number for it is not."""
+    is_pooled: bool = False
+    """Whether a pooler lends this session to another program when it ends."""
     stop: threading.Event | None = None
     deadline: float | None = None
     grace_s: float = 0.0
@@ -178,6 +185,14 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         with contextlib.suppress(Exception):
             self.close()
 
+    def close(self) -> None:
+        """End the session; behind a pooler, leave it as it was found."""
+        if self.is_pooled and self.pgconn.transaction_status == TransactionStatus.IDLE:
+            self.stop, self.deadline = None, None
+            with contextlib.suppress(Exception), self.within(RESET_TIMEOUT_S):
+                self.execute(b"DISCARD ALL")
+        super().close()
+
 
 def drop_notifications(connection: PGconn) -> bool:
     """Forget the notifications that libpq has read: it would keep them for ever. Whether
@@ -200,7 +215,7 @@ def _check_at_work(session: Session) -> None:
             row = other.execute(
                 "SELECT FROM pg_catalog.pg_stat_activity"
                 " WHERE pid = %s AND state IN ('active', 'disabled')",
-                [session.info.backend_pid],
+                [session.server_pid],
             ).fetchone()
     except Cancelled:
         raise
@@ -226,18 +241,10 @@ def _server_of(session: Session) -> Server:
 
 def open_session(server: Server, *, stop: threading.Event | None = None) -> Session:
     """Connect and settle the session's settings; raises DatabaseUnavailable and its kin."""
-    parameters: dict[str, Any] = {
-        "fallback_application_name": "elconsole",
-        **server.parameters,
-        **CLIENT_PARAMETERS,
-        "connect_timeout": max(1, round(server.connect_timeout_s)),
-    }
     try:
-        session = _connect_safely(server, parameters, stop)
+        session = _connect_safely(server, stop)
     except psycopg.Error as error:
         raise connection_error(error, server) from error
-    session.server = server
-    session.stop = stop
     try:
         with session.within(server.connect_timeout_s):
             _settle(session, server)
@@ -252,17 +259,23 @@ def open_session(server: Server, *, stop: threading.Event | None = None) -> Sess
     return session
 
 
-def _connect_safely(
-    server: Server, parameters: Mapping[str, Any], stop: threading.Event | None
-) -> Session:
+def _connect_safely(server: Server, stop: threading.Event | None) -> Session:
     """Connect with the options that make the session safe; without them to a pooler that
     refuses any, where the first statement must do."""
+    parameters: dict[str, Any] = {
+        "fallback_application_name": "elconsole",
+        **server.parameters,
+        **CLIENT_PARAMETERS,
+        "connect_timeout": max(1, round(server.connect_timeout_s)),
+    }
     try:
-        return _connect(with_options(server, parameters), stop)
+        session = _connect(with_options(server, parameters), stop)
     except psycopg.Error as error:
         if not are_refused(server, error):
             raise
-    return _connect(parameters, stop)
+        session = _connect(parameters, stop)
+    session.server, session.stop = server, stop
+    return session
 
 
 def _connect(parameters: Mapping[str, Any], stop: threading.Event | None) -> Session:
@@ -311,4 +324,33 @@ def _settle(session: Session, server: Server) -> None:
             " encoding",
             hint="convert the database to UTF8 (dump it, create it with ENCODING UTF8, restore)",
         )
-    session.execute(first_statement(server, version).encode())
+    claimed = session.info.backend_pid
+    session.server_pid = _set(session, claimed)
+    if session.server_pid != claimed:
+        _settle_pooled(session)
+
+
+def _settle_pooled(session: Session) -> None:
+    """Settle a session that is behind a pooler; raises SharedConnection, and sets nothing,
+    where the pooler shares it with others."""
+    server = session.server
+
+    @contextlib.contextmanager
+    def another() -> Iterator[Session]:
+        other = _connect_safely(_server_of(session), session.stop)
+        try:
+            other.deadline = session.deadline
+            yield other
+        finally:
+            other.abandon()
+
+    refuse_shared(server, session, another)
+    if _set(session, session.server_pid) != session.server_pid:
+        raise shared(server, "transaction")
+    session.is_pooled = True
+
+
+def _set(session: Session, pid: int) -> int:
+    """Settle the session if `pid` answers; returns the process that did."""
+    message = first_statement(session.server, session.info.server_version, pid)
+    return only_pid(session.execute(message.encode()))
