@@ -5,7 +5,7 @@ where both servers mean exactly the same type by them. Everything else is writte
 in the source's SELECT: domains as their base type, the rest as text.
 
 A type's name in SQL is the warehouse's own for its OID: what a source calls its types is a
-label for reports. Text is made by a type's output function, as `format` calls it: a cast
+label for reports. Text is made by a type's output function, as `concat` calls it: a cast
 would run whatever function the type's owner made for it (`CREATE CAST (mood AS text) …`).
 Casts of domains are ignored by PostgreSQL, but those of their arrays are not.
 """
@@ -106,7 +106,7 @@ def selected(name: str, plan: TypePlan) -> str:
     if plan.cast == "base":
         return f"{column}::{plan.type_sql}"
     if plan.cast == "array":
-        return unless_null(column, f"pg_catalog.format('%s', {column})::{plan.type_sql}")
+        return unless_null(column, f"pg_catalog.concat({column})::{plan.type_sql}")
     if plan.cast == "elements":
         return unless_null(column, _elements(column))
     return output_text(column)
@@ -122,7 +122,7 @@ def text_of(name: str, plan: TypePlan) -> str:
 
 def output_text(value: str) -> str:
     """SQL of what the output function of a value's type writes."""
-    return unless_null(value, f"pg_catalog.format('%s', {value})")
+    return unless_null(value, f"pg_catalog.concat({value})")
 
 
 def unless_null(value: str, expression: str) -> str:
@@ -141,7 +141,7 @@ def _elements(array: str) -> str:
         " ORDER BY item.place)"
     )
     bounds = f"pg_catalog.array_dims({array}) || '='"
-    return f"pg_catalog.format('%s%s', {bounds}, {texts})::text[]"
+    return f"pg_catalog.concat({bounds}, {texts})::text[]"
 
 
 def _plan(column: SourceColumn, types: Types, known: Known) -> TypePlan:
