@@ -156,12 +156,12 @@ def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:
     close = (
         meant if meant in known else nearest(key, blocks if isinstance(value, Mapping) else known)
     )
-    if close:
+    elsewhere = _places(key)
+    if close and not elsewhere:
         return f"Did you mean {dotted((*path, close))}?"
     if model is TableSettings and isinstance(value, Mapping):
         quoted = dotted((*path[:-1], f"{path[-1]}.{key}"))
         return f"A name with a dot needs quotes: [{quoted}]."
-    elsewhere = _places(key)
     if elsewhere:
         return f"{clean_text(key)} belongs in {' or '.join(elsewhere)}."
     return f"Keys here: {', '.join(known)}."

@@ -29,6 +29,8 @@ MONEY_OIDS = frozenset({790, 791})
 """`money` and its array."""
 MONEY_UNIT = "pg_catalog.encode(pg_catalog.cash_send(1::int4::money), 'hex')"
 """How a database stores 1 as `money`: in cents, in yen, as its `lc_monetary` says."""
+TABLES_AT_ONCE = 1000
+"""Whose columns are asked for in one statement: `inflow.ANSWER_BYTES` bounds its answer."""
 LABEL_CELLS = 200
 """Of a source's own name for a type, which is shown and nothing else."""
 
@@ -151,7 +153,8 @@ def matches(relation: SourceRelation, pattern: str) -> bool:
 
 
 def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]) -> SourceCatalog:
-    """Introspect a source; five round trips whatever the number of tables.
+    """Introspect a source; five round trips, and one for each
+    further thousand of tables.
 
     Raises UnexpectedAnswer for what no catalog can hold."""
     with session.within(CATALOG_TIMEOUT_S), believed(session.server.name):
@@ -178,8 +181,12 @@ def read_relations(session: Session, condition: str = "true") -> list[SourceRela
 
 
 def read_columns(session: Session, oids: Sequence[int]) -> dict[int, tuple[SourceColumn, ...]]:
+    """The columns of tables; of so many at once that an honest answer is never a huge one."""
+    rows: list[SourceColumn] = []
     with session.cursor(row_factory=checked_row(SourceColumn)) as cursor:
-        rows = cursor.execute(statement("catalog/source_columns"), [list(oids)]).fetchall()
+        for first in range(0, len(oids) or 1, TABLES_AT_ONCE):
+            some = list(oids[first : first + TABLES_AT_ONCE])
+            rows += cursor.execute(statement("catalog/source_columns"), [some]).fetchall()
     grouped = groupby(rows, key=attrgetter("relation"))
     return {oid: tuple(columns) for oid, columns in grouped}
 

@@ -14,7 +14,8 @@ from elconsole.core.errors import UnexpectedAnswer
 
 ANSWER_BYTES = 12 * 1024 * 1024
 """Most bytes of the answers to one message: a catalog of some 80,000 tables. libpq and psycopg
-keep up to four times as much while they take it apart."""
+keep several times as much while they take it apart. A single message that comes faster than
+libpq reads is read in one call, whatever its length: nothing outside libpq can end that."""
 LEAST_READ = 16 * 1024
 """libpq reads at least so much at once, where so much waits."""
 _LOOKS_EVERY = 16
