@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def begin(pair: Pair) -> None:
     pair.sync()
 
 
-def failed(between: Between, side: str, rewrite: Rewrite, **top: object) -> Outcome:
+def failed(between: Between, side: str, rewrite: Rewrite, **top: Any) -> Outcome:
     """One sync that fails in time, within its memory, and leaves the old rows."""
     begin(between.pair)
     between.rewrite(side, rewrite)
