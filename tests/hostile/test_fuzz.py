@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import until
 from tests.hostile.between import MOST_KB, Between, Outcome, Syncing, syncing
 from tests.hostile.wire import Fuzzer, faithful
+from tests.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3 * 86_400)]
 
