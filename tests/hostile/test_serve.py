@@ -388,8 +388,9 @@ async def test_no_word_of_the_command_line_is_read_by_a_shell(
 async def test_a_served_console_is_not_imported_from_the_working_folder(
     served: Served, visitor: aiohttp.ClientSession
 ) -> None:
-    Path("textual").mkdir()
-    Path("textual/__init__.py").write_text("open('owned', 'w'); raise SystemExit")
+    for module in ("elconsole", "textual"):
+        Path(module).mkdir()
+        Path(module, "__init__.py").write_text("open('owned', 'w'); raise SystemExit")
     console = await open_console(visitor, served, await enter(visitor, served))
     assert len(await paints(console)) > 2000
     assert not Path("owned").exists()

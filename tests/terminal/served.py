@@ -89,7 +89,10 @@ def serving(*options: str, after: Sequence[str] = ()) -> Iterator[Served]:
     )
     try:
         assert process.stderr is not None
-        yield Served(process, port, process.stderr.readline())
+        told = process.stderr.readline()
+        while told and not _ADDRESS.search(told):
+            told = process.stderr.readline()
+        yield Served(process, port, told)
     finally:
         if process.poll() is None:
             process.kill()
