@@ -56,7 +56,7 @@ def pooler(
     """Run PgBouncer for these roles until the block ends; `settings` are its own."""
     found, account = program(), server_account()
     account.own(folder, 0o700)
-    ours = Pooler(free_port(), server.password)
+    ours = Pooler(int(settings.get("listen_port") or free_port()), server.password)
     for role in roles:
         server.admin.sql(f"ALTER ROLE \"{role}\" PASSWORD '{ours.password}'")
     users = folder / "users.txt"

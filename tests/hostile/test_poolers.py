@@ -144,6 +144,18 @@ def test_sessions_in_turn_are_recognised(link: Link, start: StartPooler) -> None
         open_session(server_behind(link, ours))
 
 
+def test_processes_that_share_a_port_are_recognised(
+    link: Link, start: StartPooler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second connection may lead to another process, whose pool is another."""
+    monkeypatch.setattr(recognition, "ROUNDS", 30)
+    port = str(start("transaction", so_reuseport="1").port)
+    ours = start("transaction", so_reuseport="1", listen_port=port)
+    for _ in range(5):
+        with pytest.raises(SharedConnection):
+            open_session(server_behind(link, ours))
+
+
 @pytest.mark.parametrize("ignored", ["extra_float_digits", "options"])
 def test_a_session_pool_serves_like_the_server(
     link: Link, start: StartPooler, ignored: str
@@ -211,8 +223,8 @@ def test_a_run_is_seen_through_the_pooler_as_it_happens(link: Link, start: Start
 def test_two_syncs_through_the_pooler_exclude_each_other(link: Link, start: StartPooler) -> None:
     changes = behind(link, start("session"), "plant", "warehouse")
     link.synced(**changes)
-    first = link.engine(lock_wait=0.0, **changes)
-    second = link.engine(lock_wait=0.0, **changes)
+    first = link.engine(lock_wait=0.1, **changes)
+    second = link.engine(lock_wait=0.1, **changes)
     link.grants_wanted = False
     with link.source.connect() as holder, holder.transaction():
         holder.execute("LOCK TABLE t")
