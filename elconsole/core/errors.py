@@ -119,7 +119,7 @@ class SchemaConflict(ElconsoleError):
 
 
 class TargetTaken(ElconsoleError):
-    """The raw table's name belongs to something elconsole did not make."""
+    """A name that elconsole uses in the warehouse belongs to what it did not make."""
 
     kind = "target_taken"
 
@@ -143,10 +143,14 @@ class TransientFault(ElconsoleError):
     retryable = True
 
 
-class SwapBlocked(ElconsoleError):
-    """A reader held the raw table's lock for longer than a sync waits."""
+class LockHeld(ElconsoleError):
+    """A session held a lock in the warehouse for longer than a sync waits."""
 
     kind = "lock"
+
+
+class SwapBlocked(LockHeld):
+    """A reader held the raw table's."""
 
 
 class TableLocked(ElconsoleError):
