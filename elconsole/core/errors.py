@@ -142,7 +142,7 @@ class SchemaConflict(ElconsoleError):
 
 
 class TargetTaken(ElconsoleError):
-    """The raw table's name belongs to something elconsole did not make."""
+    """A name that elconsole uses in the warehouse belongs to what it did not make."""
 
     kind = "target_taken"
 
@@ -166,10 +166,14 @@ class TransientFault(ElconsoleError):
     retryable = True
 
 
-class SwapBlocked(ElconsoleError):
-    """A reader held the raw table's lock for longer than a sync waits."""
+class LockHeld(ElconsoleError):
+    """A session held a lock in the warehouse for longer than a sync waits."""
 
     kind = "lock"
+
+
+class SwapBlocked(LockHeld):
+    """A reader held the raw table's."""
 
 
 class TableLocked(ElconsoleError):

@@ -100,9 +100,9 @@ class PostgresEngine:
         return probe(self._pools.sources[name], self.settings.degraded_ms, missing)
 
     def _probe_warehouse(self) -> results.ConnectionHealth:
-        from elconsole.engine.catalog.health import not_creatable, probe
+        from elconsole.engine.catalog.health import not_usable, probe
 
-        missing = partial(not_creatable, target_schema=self.settings.warehouse.target_schema)
+        missing = partial(not_usable, target_schema=self.settings.warehouse.target_schema)
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
@@ -141,7 +141,7 @@ class PostgresEngine:
     def raw_tables(self) -> tuple[results.RawTable, ...]:
         schema = self.settings.warehouse.target_schema
         with self._warehouse() as session, session.within(CATALOG_TIMEOUT_S):
-            if not ledger_version(session):
+            if not ledger_version(session, schema):
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
@@ -175,7 +175,7 @@ class PostgresEngine:
     def _units(self, session: Session) -> list[QualityTarget]:
         """The published tables with pass rates."""
         schema = self.settings.warehouse.target_schema
-        if not ledger_version(session):
+        if not ledger_version(session, schema):
             return []
         targets = read_targets(session, schema).values()
         return quality_targets(self.settings, targets, schema)

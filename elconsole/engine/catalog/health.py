@@ -16,6 +16,8 @@ from elconsole.engine.catalog.source import choose, read_relations
 from elconsole.engine.connect.answers import believed, checked_row
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
+from elconsole.engine.ledger.traps import has_ledger
+from elconsole.engine.sql.names import LEDGER_SCHEMA, STORAGE_SCHEMA
 from elconsole.engine.sql.statements import statement
 
 STANDBY_LAG_S = 60.0
@@ -128,14 +130,16 @@ def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str
     return [f"may not read {named}" + (f" and {more} more" if more > 0 else "")]
 
 
-def not_creatable(session: Session, target_schema: str) -> list[str]:
-    """What the warehouse's role lacks: the schemas that it may not create (in)."""
+def not_usable(session: Session, target_schema: str) -> list[str]:
+    """What the warehouse's role lacks: the schemas that it may not create (in). Raises
+    TargetTaken where it may not be used at all, because others made what is there."""
+    has_ledger(session, target_schema)
     row = session.execute(
         "SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
         " WHERE CASE WHEN pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL"
         " THEN NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
         " ELSE NOT pg_catalog.has_schema_privilege(name, 'CREATE') END",
-        [["elconsole", "elconsole_storage", target_schema]],
+        [[LEDGER_SCHEMA, STORAGE_SCHEMA, target_schema]],
     ).fetchone()
     names = row[0] if row else None
     return [f"may not create in schema {', '.join(names)}"] if names else []

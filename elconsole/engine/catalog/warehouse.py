@@ -18,7 +18,7 @@ from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import Target, read_targets
-from elconsole.engine.sql.statements import statement
+from elconsole.engine.sql.statements import statement, trusting
 
 
 @record(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class RawRelation:
     """Columns of the leaf's primary key."""
     other_partition: str | None = None
     """A partition that is not our leaf."""
+    stranger: str | None = None
+    """Its owner, or its leaf's, where that is a role that is not trusted."""
+    trap: str | None = None
+    """What such a role hung, or may hang, on it or its leaf."""
 
 
 @record(frozen=True, slots=True)
@@ -68,9 +72,9 @@ def read_state(session: Session, schema: str) -> WarehouseState:
     """A few round trips, whatever the number of tables; works on an empty warehouse."""
     with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
         known, unit = _read_types(session)
-        targets = read_targets(session, schema) if ledger_version(session) else {}
+        targets = read_targets(session, schema) if ledger_version(session, schema) else {}
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
-            found = cursor.execute(statement("catalog/warehouse_tables"), [schema]).fetchall()
+            found = cursor.execute(trusting("catalog/warehouse_tables"), [schema]).fetchall()
         relations = {relation.name: relation for relation in found}
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]

@@ -16,6 +16,7 @@ from elconsole.core.errors import UsageError
 from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.core.types import ENDED, ErrorInfo, SchemaChange
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.ledger.names import spell
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.sql.names import CHANNEL, RUN_LOCK_CLASS
@@ -38,24 +39,30 @@ def start_run(session: Session, run: RunSummary) -> int:
             statement("ledger/mark_abandoned"),
             [RUN_LOCK_CLASS, ABANDONED.kind, ABANDONED.message, ABANDONED.hint],
         )
-        # The lock is held when the row is first seen: nobody takes the run for a dead one.
+        # The lock is held when the row is first seen: nobody takes the run for a dead one. Its
+        # number is new, so whoever has the lock already is no sync.
         row = session.execute(
             "WITH run AS (INSERT INTO elconsole.runs"
             " (run_id, status, mode, host, pid, user_name, started_at)"
             " VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number)"
             " SELECT run_number,"
-            " pg_catalog.pg_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
+            " pg_catalog.pg_try_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
             [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
         ).fetchone()
         assert row is not None
-    return int(row[0])
+        number, held = row
+        if not held:
+            session.execute("DELETE FROM elconsole.runs WHERE run_id = %s", [run.run_id])
+            raise lock_held(session, RUN_LOCK_CLASS, number % 2147483647, "no run can begin")
+    return int(number)
 
 
 def hold_run_lock(session: Session, run_number: int) -> None:
     """Show the run as alive while this session is."""
-    session.execute(
-        "SELECT pg_catalog.pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647]
-    )
+    with session.within(CATALOG_TIMEOUT_S):
+        session.execute(
+            "SELECT pg_catalog.pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647]
+        )
 
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:

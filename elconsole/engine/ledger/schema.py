@@ -7,7 +7,9 @@ from psycopg import sql
 
 from elconsole.core.errors import PermissionMissing, ServerUnsupported
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.sql.names import LOCK_CLASS, STORAGE_SCHEMA
+from elconsole.engine.ledger.locks import take_lock
+from elconsole.engine.ledger.traps import has_ledger
+from elconsole.engine.sql.names import LEDGER_SCHEMA, SCHEMA_LOCK, STORAGE_SCHEMA
 from elconsole.engine.sql.statements import statement
 
 MIGRATIONS = (
@@ -21,12 +23,14 @@ MIGRATIONS = (
 )
 
 
-def ledger_version(session: Session) -> int:
-    """How many migrations the warehouse has had; 0 where elconsole never ran."""
-    row = session.execute(
-        "SELECT pg_catalog.to_regclass('elconsole.migrations') IS NOT NULL"
-    ).fetchone()
-    if row is None or not row[0]:
+def ledger_version(
+    session: Session, target_schema: str | None = None, *, writes: bool = False
+) -> int:
+    """How many migrations the warehouse has had; 0 where elconsole never ran.
+
+    To be asked before anything of the ledger, or of raw tables in `target_schema`, is touched:
+    raises TargetTaken where they belong to somebody else, or somebody laid a trap in them."""
+    if not has_ledger(session, target_schema, writes=writes):
         return 0
     row = session.execute(
         "SELECT coalesce(pg_catalog.max(version), 0) FROM elconsole.migrations"
@@ -37,7 +41,7 @@ def ledger_version(session: Session) -> int:
 def prepare_warehouse(session: Session, target_schema: str) -> None:
     """Make the schemas and bring the ledger up to date. Idempotent, safe side by side."""
     with session.within(CATALOG_TIMEOUT_S):
-        version = ledger_version(session)
+        version = ledger_version(session, target_schema, writes=True)
         if version > len(MIGRATIONS):
             raise ServerUnsupported(
                 f"the warehouse's ledger has version {version}, this elconsole knows"
@@ -62,14 +66,14 @@ def _missing_schemas(session: Session, target_schema: str) -> list[str]:
     rows = session.execute(
         "SELECT name FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
         " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = name)",
-        [["elconsole", STORAGE_SCHEMA, target_schema]],
+        [[LEDGER_SCHEMA, STORAGE_SCHEMA, target_schema]],
     )
     return [str(row[0]) for row in rows]
 
 
 def _migrate(session: Session, target_schema: str) -> None:
     with session.transaction():
-        session.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s, 0)", [LOCK_CLASS])
+        take_lock(session, SCHEMA_LOCK, "the ledger can't be made or migrated")
         for schema in _missing_schemas(session, target_schema):
             session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         session.execute(
@@ -77,7 +81,8 @@ def _migrate(session: Session, target_schema: str) -> None:
             " version integer PRIMARY KEY, name text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"
         )
-        for number in range(ledger_version(session) + 1, len(MIGRATIONS) + 1):
+        version = ledger_version(session, target_schema, writes=True)
+        for number in range(version + 1, len(MIGRATIONS) + 1):
             name = MIGRATIONS[number - 1]
             session.execute(statement(name))
             session.execute(

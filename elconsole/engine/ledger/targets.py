@@ -7,8 +7,9 @@ from datetime import datetime
 
 from elconsole.core.record import record
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.locks import take_lock
 from elconsole.engine.ledger.names import TableKey, assign_names
-from elconsole.engine.sql.names import LOCK_CLASS, NAMES_LOCK
+from elconsole.engine.sql.names import NAMES_LOCK
 from elconsole.engine.sql.statements import statement
 
 
@@ -19,9 +20,7 @@ def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> N
         if all(key in known for key in keys):
             return
         with session.transaction():
-            session.execute(
-                "SELECT pg_catalog.pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, NAMES_LOCK]
-            )
+            take_lock(session, NAMES_LOCK, "new tables can't get their names")
             taken = {key: target.name for key, target in read_targets(session, schema).items()}
             newcomers = [key for key in keys if key not in taken]
             names = assign_names(newcomers, taken)

@@ -18,6 +18,7 @@ from elconsole.core.errors import (
     TargetTaken,
 )
 from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
 from elconsole.core.types import Mode, Strategy
 from elconsole.engine.catalog.source import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
@@ -39,6 +40,7 @@ from elconsole.engine.plan.types import (
     selected,
     text_of,
 )
+from elconsole.engine.sql.names import STORAGE_SCHEMA
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings, TableSettings
@@ -158,8 +160,10 @@ class Planner:
         """The raw table, if it is ours to replace."""
         relation = self.state.relations.get(name)
         published = target is not None and target.generation > 0
-        if relation is None or (relation.is_ours and published):
-            self._check_partitions(where, relation)
+        if relation is None:
+            return None
+        if relation.is_ours and published:
+            self._check_untouched(where, relation)
             return relation
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
@@ -175,8 +179,23 @@ class Planner:
             hint=hint,
         )
 
-    def _check_partitions(self, where: str, relation: RawRelation | None) -> None:
-        if relation is not None and relation.other_partition is not None:
+    def _check_untouched(self, where: str, relation: RawRelation) -> None:
+        """That nothing of the raw table is somebody else's, whose code a sync would run."""
+        text = f"{self.state.schema}.{relation.name}"
+        if relation.stranger is not None:
+            raise TargetTaken(
+                f"{where}: the target {text} belongs to {clean_text(relation.stranger)}, not to"
+                " elconsole's role; it was left alone",
+                hint="see what it is; then rename it, drop it or change its owner",
+            )
+        if relation.trap is not None:
+            raise TargetTaken(
+                f"{where}: {clean_text(relation.trap)} on the target {text}, or on the storage"
+                " table of its rows, would run others' code as elconsole's role",
+                hint="drop the trigger, make a superuser the function's owner, or REVOKE TRIGGER"
+                f" ON {STORAGE_SCHEMA}.{relation.leaf_name}",
+            )
+        if relation.other_partition is not None:
             raise SchemaConflict(
                 f"{where}: {self.state.schema}.{relation.name} has a partition that elconsole"
                 f" did not make, {relation.other_partition}",

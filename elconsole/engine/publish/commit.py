@@ -16,11 +16,13 @@ from elconsole.core.errors import Cancelled, ElconsoleError, Stalled, TransientF
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.connect.translate import server_words
+from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.sql.names import TABLE_LOCK_CLASS
 
 COMMIT_GRACE_S = 0.5
 """How long a COMMIT under way may still answer after the run was stopped."""
 POLL_S = 0.2
+STILL_HELD = "it can't be told whether the rows were published"
 LOST_CLASSES = ("08", "57P")
 """SQLSTATE classes of a connection that ended, whatever the COMMIT did."""
 
@@ -74,10 +76,10 @@ def was_published(
         try:
             with pool.session(stop) as session:
                 found = _published(session, target_id, run_id)
+                if found is None and time.monotonic() > deadline:
+                    raise lock_held(session, TABLE_LOCK_CLASS, target_id, STILL_HELD)
             if found is not None:
                 return found
-            if time.monotonic() > deadline:
-                raise TransientFault("warehouse: the broken session's lock is still held")
         except Cancelled:
             raise
         except ElconsoleError:

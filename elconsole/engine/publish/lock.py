@@ -10,6 +10,7 @@ import psycopg
 
 from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.ledger.locks import holder_of
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish.storage import leftovers_query
 from elconsole.engine.sql.names import RUN_LOCK_CLASS, TABLE_LOCK_CLASS
@@ -71,11 +72,16 @@ class TableLock:
         session = self._session
         deadline = time.monotonic() + DEAD_HOLDER_WAIT_S
         while not self.taken_by(_answers(session.execute(self.question.encode()))):
-            holder = self._holder()
-            if holder or time.monotonic() > deadline:
+            if holder := self._holder():
                 raise TableLocked(
-                    f"{self._task.target_text} is being synced by {holder or 'another session'}",
+                    f"{self._task.target_text} is being synced by {holder}",
                     hint="wait for that run to end, or stop it; a dead run's lock goes by itself",
+                )
+            if time.monotonic() > deadline:
+                stranger, hint = holder_of(session, TABLE_LOCK_CLASS, self._target_id)
+                raise TableLocked(
+                    f"{self._task.target_text} is locked by {stranger}, which is no known run",
+                    hint=hint,
                 )
             session.raise_if_over()
             time.sleep(0.05)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from elconsole.core.errors import UsageError
+from elconsole.core.errors import TargetTaken, UsageError
 from elconsole.core.results import (
     ErrorInfo,
     Period,
@@ -156,7 +156,10 @@ def _read_target(
     dimensions = (request.by,) if request.by else target.definition.by
     if not dimensions:
         return []
-    columns = read_columns(connection, target)
+    try:
+        columns = read_columns(connection, target)
+    except TargetTaken as error:
+        return [_failed_table(target, dimension, error.info()) for dimension in dimensions]
     problem = _problem(target, columns, request.period)
     if problem is not None:
         if not target.explicit and columns:

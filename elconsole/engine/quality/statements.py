@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from psycopg import sql
 
+from elconsole.core.errors import TargetTaken
 from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
 from elconsole.engine.sql.quoting import constant, constants
-from elconsole.engine.sql.statements import statement
+from elconsole.engine.sql.statements import statement, trusting
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -93,9 +95,18 @@ class QualityTarget:
 
 
 def read_columns(connection: Connection[Any], target: QualityTarget) -> dict[str, str]:
-    """The raw table's columns and their types; empty where it does not exist."""
-    rows = connection.execute(statement("quality/columns"), target.names).fetchall()
-    return dict(rows)
+    """The raw table's columns and their types; empty where it does not exist.
+
+    Raises TargetTaken where it is somebody else's, who would run code in whoever reads it."""
+    rows = connection.execute(trusting("quality/columns"), target.names).fetchall()
+    strangers = {stranger for _, _, stranger in rows if stranger is not None}
+    if strangers:
+        raise TargetTaken(
+            f"{target.target} belongs to {clean_text(strangers.pop())}, not to elconsole's role;"
+            " it was not read",
+            hint="see what it is; then rename it, drop it or change its owner",
+        )
+    return {name: type_text for name, type_text, _ in rows}
 
 
 HASHING: LiteralString = "SET LOCAL enable_sort = off"

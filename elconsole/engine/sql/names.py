@@ -5,12 +5,29 @@ from __future__ import annotations
 LOCK_CLASS = 0x656C6300
 """First key of every advisory lock of ours ("elc"); the last byte tells what is locked."""
 RUN_LOCK_CLASS = LOCK_CLASS + 3
+LEDGER_SCHEMA = "elconsole"
 STORAGE_SCHEMA = "elconsole_storage"
+LEDGER_RELATIONS = (
+    "migrations",
+    "runs",
+    "targets",
+    "table_runs",
+    "watermarks",
+    "quality_baselines",
+    "quality_daily",
+    "quality_signals",
+    "row_counter",
+    "runs_run_number_seq",
+    "targets_target_id_seq",
+)
+"""All that the migrations make in it."""
 
 TABLE_LOCK_CLASS = LOCK_CLASS + 2
 
 CHANNEL = "elconsole"
+SCHEMA_LOCK = 0
 NAMES_LOCK = 1
+"""Second keys of `LOCK_CLASS`: the ledger's migrations, and the assigning of names."""
 
 METADATA = (
     "_airbyte_raw_id",

@@ -14,3 +14,11 @@ def statement(name: str) -> LiteralString:
         files("elconsole.engine").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     )
     return text
+
+
+@cache
+def trusting(name: str, reads: LiteralString = "true") -> LiteralString:
+    """The same, where it asks which roles are `{trusted}`; `reads`: SQL that tells whether
+    whoever asks writes nothing."""
+    trusted = statement("catalog/trusted").replace("{reads}", reads)
+    return statement(name).replace("{trusted}", trusted)

@@ -7,6 +7,8 @@ SELECT r.run_number, r.host, r.pid,
    AND r.status = 'running'
    AND EXISTS (
          SELECT FROM pg_catalog.pg_locks l
+          JOIN pg_catalog.pg_stat_get_activity(l.pid) a
+            ON pg_catalog.has_table_privilege(a.usesysid, 'elconsole.runs'::regclass, 'INSERT')
           WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
             AND l.classid = %s AND l.objid = (r.run_number %% 2147483647))

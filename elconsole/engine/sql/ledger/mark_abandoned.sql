@@ -1,5 +1,5 @@
 -- Close the books of runs whose process died, as of when they were last heard of: nobody
--- holds their lock.
+-- who could have entered them holds their lock.
 WITH dead AS (
   UPDATE elconsole.runs r
      SET status = 'abandoned',
@@ -10,6 +10,8 @@ WITH dead AS (
    WHERE r.status = 'running'
      AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_locks l
+            JOIN pg_catalog.pg_stat_get_activity(l.pid) a
+              ON pg_catalog.has_table_privilege(a.usesysid, 'elconsole.runs'::regclass, 'INSERT')
             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
               AND l.classid = %s AND l.objid = (r.run_number %% 2147483647))

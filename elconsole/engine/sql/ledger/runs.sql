@@ -1,5 +1,5 @@
 -- Runs, newest first; one whose process died is abandoned whatever its row says, as of when
--- it was last heard of.
+-- it was last heard of. A lock tells of a run only in the hands of a role that can enter one.
 SELECT r.run_id::text AS run_id,
        r.run_number,
        CASE WHEN l.dead THEN 'abandoned' ELSE r.status END AS status,
@@ -15,6 +15,8 @@ SELECT r.run_id::text AS run_id,
  CROSS JOIN LATERAL (
          SELECT r.status = 'running' AND NOT EXISTS (
                   SELECT FROM pg_catalog.pg_locks l
+                   JOIN pg_catalog.pg_stat_get_activity(l.pid) a
+                     ON pg_catalog.has_table_privilege(a.usesysid, 'elconsole.runs'::regclass, 'INSERT')
                    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
                      AND l.database = (SELECT oid FROM pg_catalog.pg_database
                                         WHERE datname = pg_catalog.current_database())
