@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import pytest
 
@@ -66,11 +65,11 @@ def begin(pair: Pair) -> None:
     pair.sync()
 
 
-def failed(between: Between, side: str, rewrite: Rewrite, **top: Any) -> Outcome:
+def failed(between: Between, side: str, rewrite: Rewrite) -> Outcome:
     """One sync that fails in time, within its memory, and leaves the old rows."""
     begin(between.pair)
     between.rewrite(side, rewrite)
-    values = between.values(stall_timeout=STALL_S, connect_timeout=3, catalog_timeout=4, **top)
+    values = between.values(stall_timeout=STALL_S, connect_timeout=3, catalog_timeout=4)
     with syncing(values) as process:
         outcome = process.sync(PATIENCE_S + 10)
     assert outcome.status != "succeeded", outcome

@@ -27,6 +27,7 @@ SHARES = (0.02, 0.1, 0.5)
 BOUNDS_S = {"stall_timeout": 0.5, "connect_timeout": 1, "catalog_timeout": 0.5}
 LONGEST_SYNC_S = 25.0
 """More than all bounds of one sync together, the ledger's grace and a busy machine included."""
+MILD_EVERY = 4
 HEALED_EVERY = 50
 
 
@@ -75,7 +76,9 @@ def require_healed(between: Between) -> None:
 
 def fuzzed(between: Between, side: str, seed: str, process: Syncing) -> tuple[Fuzzer, Outcome]:
     """One sync through a fuzzer of this seed."""
-    fuzzer = Fuzzer(seed, random.Random(seed).choice(SHARES))
+    chance = random.Random(seed)
+    mild = not chance.randrange(MILD_EVERY)
+    fuzzer = Fuzzer(seed, 1.0 if mild else chance.choice(SHARES), mild)
     between.rewrite(side, fuzzer)
     before = generation(between)
     outcome = process.sync(2 * LONGEST_SYNC_S)

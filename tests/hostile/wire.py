@@ -101,6 +101,8 @@ class Fuzzer:
     seed: str
     share: float
     """How many of the messages are changed, at most 1."""
+    mild: bool = False
+    """Whether only as PostgreSQL itself might: so a sync goes on, and meets more of them."""
     changed: int = 0
     _random: random.Random = field(default_factory=random.Random)
 
@@ -111,7 +113,7 @@ class Fuzzer:
         if self._random.random() >= self.share:
             return (one,)
         self.changed += 1
-        return self._random.choice(CHANGES)(one, self._random)
+        return self._random.choice(MILD if self.mild else CHANGES)(one, self._random)
 
 
 def _split(one: bytes, _chance: random.Random) -> Iterable[bytes]:
@@ -172,6 +174,7 @@ def _several(one: bytes, chance: random.Random) -> Iterable[bytes]:
     return (notification(words) * 100, notice(words) * 10, parameter(words, words), one)
 
 
+MILD = (_split, _several)
 CHANGES: tuple[Callable[[bytes, random.Random], Iterable[bytes]], ...] = (
     _split,
     _split,

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.record import record
-from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT
+from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT, TABLES_AT_ONCE
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.schema import ledger_version
@@ -111,8 +111,11 @@ def _one_instant(session: Session) -> Iterator[None]:
 
 
 def read_raw_columns(session: Session, oids: list[int]) -> dict[int, dict[str, RawColumn]]:
+    rows: list[RawColumn] = []
     with session.cursor(row_factory=class_row(RawColumn)) as cursor:
-        rows = cursor.execute(statement("catalog/warehouse_columns"), [oids]).fetchall()
+        for first in range(0, len(oids) or 1, TABLES_AT_ONCE):
+            some = oids[first : first + TABLES_AT_ONCE]
+            rows += cursor.execute(statement("catalog/warehouse_columns"), [some]).fetchall()
     return {
         oid: {column.name: column for column in columns}
         for oid, columns in groupby(rows, key=attrgetter("relation"))
