@@ -136,10 +136,18 @@ def test_a_pool_of_one_is_recognised(link: Link, start: StartPooler) -> None:
         open_session(server_behind(link, ours))
 
 
-def test_sessions_in_turn_are_recognised(link: Link, start: StartPooler) -> None:
+def test_sessions_in_turn_are_recognised(
+    link: Link, start: StartPooler, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`server_round_robin` gives no session the process it had before."""
-    ours = start("transaction", server_round_robin="1", min_pool_size="5")
+    monkeypatch.setattr(recognition, "ROUNDS", 1)
+    ours = start("transaction", server_round_robin="1", min_pool_size="6")
     seen_by_others(link, ours, "plant")
+    pooled = "SELECT FROM pg_stat_activity WHERE usename = %s"
+    deadline = time.monotonic() + 10
+    while len(link.source.sql(pooled, link.roles["plant"])) < 6:
+        assert time.monotonic() < deadline, "the pool stays small"
+        time.sleep(0.1)
     with pytest.raises(SharedConnection):
         open_session(server_behind(link, ours))
 
