@@ -90,11 +90,16 @@ def server_behind(link: Link, ours: Pooler, role: str = "source") -> Server:
     return Server(name, "source" if role == "source" else "warehouse", block, address, 5.0)
 
 
+def program_of(link: Link, ours: Pooler, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Another program's session with the pool."""
+    block: dict[str, Any] = ours.through(link.block(name))
+    return psycopg.connect(**block, autocommit=True, prepare_threshold=None)
+
+
 def seen_by_others(link: Link, ours: Pooler, name: str) -> list[str]:
     """What another program finds set in the pool's sessions."""
-    block = {key: str(value) for key, value in ours.through(link.block(name)).items()}
-    with psycopg.connect(**block, autocommit=True, prepare_threshold=None) as other:  # type: ignore[arg-type]
-        return [str(other.execute(f"SHOW {setting}").fetchone()[0]) for setting in OURS]  # type: ignore[index]
+    with program_of(link, ours, name) as other:
+        return [str(other.execute(f"SHOW {setting}").fetchall()[0][0]) for setting in OURS]
 
 
 @pytest.mark.parametrize("mode", SHARING)
@@ -136,10 +141,15 @@ def test_a_pool_of_one_is_recognised(link: Link, start: StartPooler) -> None:
         open_session(server_behind(link, ours))
 
 
-def test_sessions_in_turn_are_recognised(link: Link, start: StartPooler) -> None:
+def test_sessions_in_turn_are_recognised(
+    link: Link, start: StartPooler, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`server_round_robin` gives no session the process it had before."""
-    ours = start("transaction", server_round_robin="1", min_pool_size="5")
-    seen_by_others(link, ours, "plant")
+    monkeypatch.setattr(recognition, "ROUNDS", 1)
+    ours = start("transaction", server_round_robin="1")
+    with ExitStack() as programs:
+        for _ in range(6):
+            programs.enter_context(program_of(link, ours, "plant")).execute("BEGIN; SELECT")
     with pytest.raises(SharedConnection):
         open_session(server_behind(link, ours))
 

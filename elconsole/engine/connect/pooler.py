@@ -38,9 +38,11 @@ def refuse_shared(
     for _ in range(ROUNDS):
         with another() as other:
             theirs = [_ask_second(other), _ask_in_transaction(server, other)]
-            if own in theirs or server_pid(session) != own:
-                raise shared(server, "transaction")
+            is_shared = own in theirs or server_pid(session) != own
+            # A pooler would end the server's process with a transaction left open.
             other.execute(b"ROLLBACK")
+        if is_shared:
+            raise shared(server, "transaction")
     _KEPT.add(place)
 
 
