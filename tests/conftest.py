@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 _FOREIGN_PREFIXES = ("ELCONSOLE_", "XDG_", "PG")
 _FOREIGN_NAMES = ("NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL", "COLUMNS", "LINES",
     "PYTHONDONTWRITEBYTECODE")  # fmt: skip
+HEEDED = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class MakeDatabase(Protocol):
@@ -74,6 +76,18 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return min(16, 2 * (os.cpu_count() or 1))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_heeded() -> Iterator[None]:
+    """Under nohup, and behind a shell's &, processes ignore signals that our tests send."""
+    ignored = {n: signal.SIG_IGN for n in HEEDED if signal.getsignal(n) is signal.SIG_IGN}
+    for number in ignored:
+        heed = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, heed)
+    yield
+    for number, ignore in ignored.items():
+        signal.signal(number, ignore)
 
 
 @pytest.fixture(scope="session")

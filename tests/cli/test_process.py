@@ -1,50 +1,21 @@
-"""The command line as a process: signals, pipes, terminals, locales, imports."""
+"""The command line as a process: signals, pipes, locales, imports."""
 
 from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.cli.program import program
+
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-
-PROGRAM = """
-import sys, threading
-from elconsole.cli.main import main
-from elconsole.cli.compose import Parts
-from elconsole.core.types import ErrorInfo
-from tests.fakes.engine import FakeEngine
-from tests.fakes.plant import failing
-
-class Reporting(FakeEngine):
-    def sync(self, request, *, emit, stop):
-        def narrate(event):
-            emit(event)
-            if event.kind == "table_started":
-                print("started", file=sys.stderr, flush=True)
-        return super().sync(request, emit=narrate, stop=stop)
-
-class Deaf(Reporting):
-    def _wait_at_gate(self, stop):
-        threading.Event().wait(60)
-
-engine = {engine}
-main(sys.argv[1:], Parts(make_engine=lambda settings: engine))
-"""
-
-
-def program(engine: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-c", PROGRAM.format(engine=engine), *arguments]
 
 
 @pytest.fixture
@@ -146,48 +117,6 @@ def test_an_ascii_locale_gets_ascii(
     assert ended.returncode in (0, 1)
     assert (ended.stdout + ended.stderr).isascii()
     assert b"Traceback" not in ended.stderr
-
-
-def in_a_terminal(command: list[str], environ: dict[str, str], cwd: Path) -> tuple[int, bytes]:
-    """Run with a pseudo-terminal for all three streams; the exit code and all it painted."""
-    primary, secondary = pty.openpty()
-    process = subprocess.Popen(
-        command, cwd=cwd, env=environ, stdin=secondary, stdout=secondary, stderr=secondary
-    )
-    os.close(secondary)
-    painted, deadline = b"", time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if not select.select([primary], [], [], 1)[0]:
-            continue
-        try:
-            block = os.read(primary, 65536)
-        except OSError:  # Linux's way to say that the last writer is gone
-            break
-        if not block:
-            break
-        painted += block
-    os.close(primary)
-    return process.wait(30), painted
-
-
-def test_a_terminal_sees_bars_then_the_table(environ: dict[str, str], tmp_path: Path) -> None:
-    code, painted = in_a_terminal(program("FakeEngine()", "--headless", "sync"), environ, tmp_path)
-    assert code == 0
-    assert b"\x1b[?25l" in painted
-    assert painted.rindex(b"\x1b[?25h") > painted.rindex(b"\x1b[?25l")
-    assert b"total" in painted
-
-
-@pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_a_plain_terminal_sees_no_escape(
-    plain: dict[str, str], environ: dict[str, str], tmp_path: Path
-) -> None:
-    code, painted = in_a_terminal(
-        program("FakeEngine()", "--headless", "sync"), environ | plain, tmp_path
-    )
-    assert code == 0
-    assert b"\x1b" not in painted
-    assert b"refills.refills_production: succeeded" in painted
 
 
 def test_python_m_elconsole_is_the_same_program(environ: dict[str, str], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,15 @@ from tests.terminal.screen import Terminal
 from tests.ui.conftest import steady
 
 __all__ = ["steady"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that stands here needs a terminal."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("terminal")
 
 
 @pytest.fixture
