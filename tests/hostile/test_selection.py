@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from elconsole.config.models import SourceSettings
 from elconsole.config.patterns import quote, table_matches
 from elconsole.engine.catalog.source import SourceRelation, choose
 
@@ -38,3 +39,11 @@ def test_brackets_spell_a_literal() -> None:
 def test_a_quoted_name_matches_only_itself(name: str) -> None:
     others = ["*", "?", "[", "[*]", "[!a]", "a*b", "orders", "b", "axb", ""]
     assert [other for other in others if table_matches(quote(name), "s", other)] == [name]
+
+
+def test_a_block_for_all_tables_does_not_outrank_a_later_one_for_a_table_called_like_it() -> None:
+    source = SourceSettings.model_validate(
+        {"table": {"*": {"mode": "full"}, "[*]": {"mode": "incremental"}}}
+    )
+    assert source.table_settings("public", "*").mode == "incremental"
+    assert source.table_settings("public", "orders").mode == "full"
