@@ -212,13 +212,13 @@ class SourceSettings(ConnectionSettings):
         return _overlay_table(plant, merged)
 
     def _blocks(self, schema: str, table: str) -> list[TableSettings]:
-        exact = (table, f"{schema}.{table}")
         globs = [
             block
             for key, block in self.table.items()
-            if key not in exact and is_glob(key) and table_matches(key, schema, table)
+            if is_glob(key) and table_matches(key, schema, table)
         ]
-        return globs + [self.table[key] for key in exact if key in self.table]
+        exact = (table, f"{schema}.{table}")
+        return globs + [self.table[key] for key in exact if key in self.table and not is_glob(key)]
 
     def selects(self, schema: str, table: str) -> bool:
         """Whether `tables` names this table and `exclude` does not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from glob import escape
 
 
 def is_glob(pattern: str) -> bool:
@@ -10,13 +11,19 @@ def is_glob(pattern: str) -> bool:
     return any(character in pattern for character in "*?[")
 
 
+def quote(name: str) -> str:
+    """The pattern that names this text and nothing else: `*` becomes `[*]`."""
+    return escape(name)
+
+
 def table_matches(pattern: str, schema: str, table: str) -> bool:
     """Whether a name, a schema-qualified name or a glob names this table.
 
-    Case counts. A glob without a dot looks at the bare name, one with a dot at
-    `schema.name`, so that `pub*` does not take everything of `public`.
+    Case counts. A text with glob characters is never taken for a name: whoever makes a
+    table called `*` would take over the selection. A glob without a dot looks at the bare
+    name, one with a dot at `schema.name`, so that `pub*` does not take everything of `public`.
     """
     qualified = f"{schema}.{table}"
-    if pattern in (table, qualified):
-        return True
-    return is_glob(pattern) and fnmatchcase(qualified if "." in pattern else table, pattern)
+    if not is_glob(pattern):
+        return pattern in (table, qualified)
+    return fnmatchcase(qualified if "." in pattern else table, pattern)

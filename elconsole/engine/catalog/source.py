@@ -137,10 +137,10 @@ def choose(
     chosen: dict[int, SourceRelation] = {}
     missing: list[str] = []
     for pattern in wanted:
-        exact = [r for r in relations if pattern in (r.name, r.qualified)]
-        found = exact or [r for r in relations if r.is_base_table and matches(r, pattern)]
+        glob = is_glob(pattern)
+        found = [r for r in relations if (r.is_base_table or not glob) and matches(r, pattern)]
         chosen.update((relation.oid, relation) for relation in found)
-        if not found and not is_glob(pattern):
+        if not found and not glob:
             missing.append(pattern)
     refused = list(excluded)
     kept = [r for r in chosen.values() if not any(matches(r, pattern) for pattern in refused)]
