@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import field
+from dataclasses import field, replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -50,8 +50,12 @@ class RawRelation:
     """A partition that is not our leaf."""
     stranger: str | None = None
     """Its owner, or its leaf's, where that is a role that is not trusted."""
-    trap: str | None = None
-    """What such a role hung, or may hang, on it or its leaf."""
+    may_run_code: bool = False
+    """Whether it has triggers, or others have rights to its leaf."""
+    trigger: str | None = None
+    """A trigger on either that would run such a role's code."""
+    trigger_maker: str | None = None
+    """Such a role, if it may put triggers on the leaf."""
 
 
 @record(frozen=True, slots=True)
@@ -68,18 +72,31 @@ class WarehouseState:
     columns: Mapping[int, Mapping[str, RawColumn]] = field(default_factory=dict)
 
 
-def read_state(session: Session, schema: str) -> WarehouseState:
-    """A few round trips, whatever the number of tables; works on an empty warehouse."""
+def read_state(session: Session, schema: str, *, is_prepared: bool = False) -> WarehouseState:
+    """A few round trips, whatever the number of tables; works on an empty warehouse.
+
+    `is_prepared`: this run has seen the ledger already, and that it is no trap."""
     with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
         known, unit = _read_types(session)
-        targets = read_targets(session, schema) if ledger_version(session, schema) else {}
+        has_ledger = is_prepared or ledger_version(session, schema)
+        targets = read_targets(session, schema) if has_ledger else {}
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(trusting("catalog/warehouse_tables"), [schema]).fetchall()
-        relations = {relation.name: relation for relation in found}
+        relations = {relation.name: relation for relation in _with_triggers(session, found)}
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]
         )
     return WarehouseState(schema, known, session.encoding, unit, targets, relations, columns)
+
+
+def _with_triggers(session: Session, found: Sequence[RawRelation]) -> Sequence[RawRelation]:
+    """The relations, with the triggers of those that have any."""
+    asked = [relation.oid for relation in found if relation.is_ours and relation.may_run_code]
+    if not asked:
+        return found
+    rows = session.execute(trusting("catalog/raw_triggers"), [asked]).fetchall()
+    hung = {oid: {"trigger": trigger, "trigger_maker": maker} for oid, trigger, maker in rows}
+    return [replace(relation, **hung.get(relation.oid, {})) for relation in found]
 
 
 def _read_types(session: Session) -> tuple[dict[int, str], str]:

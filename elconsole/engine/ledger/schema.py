@@ -38,10 +38,13 @@ def ledger_version(
     return int(row[0]) if row else 0
 
 
-def prepare_warehouse(session: Session, target_schema: str) -> None:
-    """Make the schemas and bring the ledger up to date. Idempotent, safe side by side."""
+def prepare_warehouse(session: Session, target_schema: str, version: int | None = None) -> None:
+    """Make the schemas and bring the ledger up to date. Idempotent, safe side by side.
+
+    `version`: what `ledger_version` has just told whoever writes."""
     with session.within(CATALOG_TIMEOUT_S):
-        version = ledger_version(session, target_schema, writes=True)
+        if version is None:
+            version = ledger_version(session, target_schema, writes=True)
         if version > len(MIGRATIONS):
             raise ServerUnsupported(
                 f"the warehouse's ledger has version {version}, this elconsole knows"

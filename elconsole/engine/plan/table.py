@@ -188,12 +188,21 @@ class Planner:
                 " elconsole's role; it was left alone",
                 hint="see what it is; then rename it, drop it or change its owner",
             )
-        if relation.trap is not None:
+        if relation.trigger is not None:
             raise TargetTaken(
-                f"{where}: {clean_text(relation.trap)} on the target {text}, or on the storage"
-                " table of its rows, would run others' code as elconsole's role",
-                hint="drop the trigger, make a superuser the function's owner, or REVOKE TRIGGER"
-                f" ON {STORAGE_SCHEMA}.{relation.leaf_name}",
+                f"{where}: the trigger {clean_text(relation.trigger)} on {text} would run another"
+                " role's code as elconsole's; the table was left alone",
+                hint="drop the trigger, or make a superuser the owner of its functions",
+            )
+        if relation.trigger_maker is not None:
+            leaf, maker = (
+                f"{STORAGE_SCHEMA}.{relation.leaf_name}",
+                clean_text(relation.trigger_maker),
+            )
+            raise TargetTaken(
+                f"{where}: {maker} may put triggers on the rows of {text}, which would run as"
+                " elconsole's role; the table was left alone",
+                hint=f"REVOKE TRIGGER ON {leaf} FROM {maker}, also in default privileges",
             )
         if relation.other_partition is not None:
             raise SchemaConflict(

@@ -25,10 +25,10 @@ from elconsole.core.types import ENDED
 from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import beside
 from elconsole.engine.connect.pool import Pools
-from elconsole.engine.connect.session import Session, open_session
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session, open_session
 from elconsole.engine.ledger import runs
 from elconsole.engine.ledger.names import can_spell
-from elconsole.engine.ledger.schema import prepare_warehouse
+from elconsole.engine.ledger.schema import ledger_version, prepare_warehouse
 from elconsole.engine.ledger.targets import assign_targets
 from elconsole.engine.plan.plan import Refusals, plan_tables
 from elconsole.engine.plan.results import as_table_run
@@ -80,7 +80,10 @@ class SyncRun:
             return self._broken(selected, error)
         try:
             with session.translated():
-                return self._run(session, surveyed())
+                # Looked at while the sources answer.
+                with session.within(CATALOG_TIMEOUT_S):
+                    version = ledger_version(session, self.schema, writes=True)
+                return self._run(session, surveyed(), version)
         except UsageError:
             raise
         except ElconsoleError as error:
@@ -88,8 +91,8 @@ class SyncRun:
         finally:
             session.abandon()
 
-    def _run(self, session: Session, found: Survey) -> RunDetail:
-        prepare_warehouse(session, self.schema)
+    def _run(self, session: Session, found: Survey, version: int) -> RunDetail:
+        prepare_warehouse(session, self.schema, version)
         session.stop = None
         number = runs.start_run(session, self.summary)
         self.summary = replace(self.summary, run_number=number)
@@ -116,7 +119,8 @@ class SyncRun:
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
         assign_targets(session, self.schema, keys)
-        return plan_tables(self.settings, found, read_state(session, self.schema), self.request)
+        state = read_state(session, self.schema, is_prepared=True)
+        return plan_tables(self.settings, found, state, self.request)
 
     def _recorder(self, planned: Sequence[TableTask | Refused]) -> Recorder:
         run = replace(self.summary, tables_total=len(planned))

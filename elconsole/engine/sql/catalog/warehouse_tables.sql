@@ -16,32 +16,13 @@ SELECT c.oid::int8 AS oid,
           FROM pg_catalog.pg_inherits other
          WHERE other.inhparent = c.oid AND c.relkind = 'p'
            AND other.inhrelid IS DISTINCT FROM leaf.oid) AS other_partition,
-       CASE WHEN c.relowner NOT IN (SELECT oid FROM trusted)
+       CASE WHEN c.relowner <> ALL (ARRAY(SELECT oid FROM trusted))
             THEN pg_catalog.pg_get_userbyid(c.relowner)::text
-            WHEN leaf.relowner NOT IN (SELECT oid FROM trusted)
+            WHEN leaf.relowner <> ALL (ARRAY(SELECT oid FROM trusted))
             THEN pg_catalog.pg_get_userbyid(leaf.relowner)::text
        END AS stranger,
-       CASE WHEN c.relkind = 'p' THEN coalesce(
-         (SELECT 'the trigger ' || pg_catalog.min(t.tgname::text)
-            FROM pg_catalog.pg_trigger t
-            JOIN pg_catalog.pg_depend d
-              ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-            LEFT JOIN pg_catalog.pg_proc f
-              ON d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid
-            LEFT JOIN pg_catalog.pg_operator o
-              ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-            LEFT JOIN pg_catalog.pg_type y
-              ON d.refclassid = 'pg_type'::regclass AND y.oid = d.refobjid
-           WHERE (c.relhastriggers AND t.tgrelid = c.oid
-                  OR leaf.relhastriggers AND t.tgrelid = leaf.oid)
-             AND NOT t.tgisinternal
-             AND coalesce(f.proowner, o.oprowner, y.typowner) NOT IN (SELECT oid FROM trusted)),
-         (SELECT 'triggers that ' || pg_catalog.min(
-                   CASE a.grantee WHEN 0 THEN 'everybody'
-                        ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END) || ' may create'
-            FROM pg_catalog.aclexplode(leaf.relacl) a
-           WHERE a.privilege_type = 'TRIGGER' AND a.grantee NOT IN (SELECT oid FROM trusted)))
-       END AS trap
+       c.relkind = 'p' AND (c.relhastriggers OR coalesce(leaf.relhastriggers, false)
+                            OR leaf.relacl IS NOT NULL) AS may_run_code
   FROM pg_catalog.pg_class c
   LEFT JOIN (pg_catalog.pg_inherits i
              JOIN pg_catalog.pg_class leaf

@@ -7,7 +7,7 @@ schemas AS (
    WHERE n.nspname = ANY (%(schemas)s::name[])
 ), relations AS MATERIALIZED (
   SELECT c.oid, s.name || '.' || c.relname AS name, c.relowner AS owner, c.relacl AS acl,
-         c.relkind, c.relhasrules, c.relhastriggers, c.relrowsecurity
+         c.relkind, c.relhasrules, c.relhastriggers
     FROM schemas s
     JOIN pg_catalog.pg_class c ON c.relnamespace = s.oid
    WHERE s.name = 'elconsole' AND c.relname = ANY (%(relations)s::name[])
@@ -50,9 +50,11 @@ schemas AS (
   SELECT 5, name, 'policy', p.polname, owner
     FROM relations r JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
    UNION ALL
-  SELECT 5, name, 'parent or child', 
-         CASE r.oid WHEN i.inhrelid THEN i.inhparent ELSE i.inhrelid END::regclass::text, owner
-    FROM relations r JOIN pg_catalog.pg_inherits i ON r.oid IN (i.inhrelid, i.inhparent)
+  SELECT 5, name, 'child', i.inhrelid::regclass::text, owner
+    FROM relations r JOIN pg_catalog.pg_inherits i ON i.inhparent = r.oid
+   UNION ALL
+  SELECT 5, name, 'parent', i.inhparent::regclass::text, owner
+    FROM relations r JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid
    UNION ALL
   SELECT 5, r.name, 'code', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), r.owner
     FROM parts p
