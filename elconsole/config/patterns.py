@@ -16,6 +16,11 @@ def quote(name: str) -> str:
     return escape(name)
 
 
+def argument(source: str, table: str) -> str:
+    """The `SOURCE.TABLE` that selects this table and no other."""
+    return f"{source}.{quote(table)}"
+
+
 def table_matches(pattern: str, schema: str, table: str) -> bool:
     """Whether a name, a schema-qualified name or a glob names this table.
 

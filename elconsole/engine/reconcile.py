@@ -17,6 +17,7 @@ from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
 from elconsole.engine.connect.answers import believed, truth, whole
+from elconsole.engine.connect.inflow import ANSWER_BYTES
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import rows as extract
 from elconsole.engine.extract.snapshot import begin_snapshot, set_salt
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 200_000
 """Keys held in memory at once while differing buckets are compared."""
+BATCH_BYTES = 256 * 2**20
+"""What a batch's keys may have: over a kilobyte each."""
 KEYS_NAMED = 20
 
 Sums = Mapping[int, tuple[int, int]]
@@ -69,8 +72,12 @@ class Side:
             return [(str(key), whole(checksum), truth(pending)) for key, checksum, pending in found]
 
     def _query(self, query: str) -> list[tuple[Any, ...]]:
-        with self.session.attended(self.stall_timeout_s):
-            return self.session.execute(query.encode()).fetchall()
+        self.session.answer_bytes = BATCH_BYTES
+        try:
+            with self.session.attended(self.stall_timeout_s):
+                return self.session.execute(query.encode()).fetchall()
+        finally:
+            self.session.answer_bytes = ANSWER_BYTES
 
     def _rows(self) -> str:
         """SELECT of every row's key and checksum. Its expressions are of built-in types, so

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from elconsole.core.errors import LONGEST_MESSAGE, LONGEST_WORDS, ServerError, shortened
-from elconsole.core.results import RunDetail
 from tests.faults.conftest import only
 from tests.hostile import wire
 from tests.hostile.between import MOST_KB, Between, Outcome, syncing
@@ -193,17 +191,6 @@ def test_a_value_of_many_megabytes_over_a_slow_link_still_passes(between: Betwee
     between.source.rate_bytes_s = 3_000_000
     assert only(pair.run().tables).error is None
     assert pair.raw("length(v)") == [(16 * 2**20,)]
-
-
-def test_a_console_drops_what_it_is_notified_of(between: Between) -> None:
-    """The watch goes on, and keeps nothing."""
-    begin(between.pair)
-    between.pair.configure({"t": {"mode": "full"}})
-    stop = threading.Event()
-    assert between.pair.engine is not None
-    news = between.pair.engine.watch(stop)
-    assert isinstance(next(iter(news)), RunDetail)
-    stop.set()
 
 
 @SIDES

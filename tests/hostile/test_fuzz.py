@@ -21,7 +21,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3 * 86_400)]
 
 SEED = os.environ.get("ELCONSOLE_FUZZ_SEED", "12")
-MESSAGES = int(os.environ.get("ELCONSOLE_FUZZ_MESSAGES", "10000"))
+MESSAGES = int(os.environ.get("ELCONSOLE_FUZZ_MESSAGES", "1000"))
 ROWS = 500
 SHARES = (0.02, 0.1, 0.5)
 BOUNDS_S = {"stall_timeout": 0.5, "connect_timeout": 1, "catalog_timeout": 0.5}

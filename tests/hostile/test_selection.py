@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from elconsole.config.models import SourceSettings
-from elconsole.config.patterns import quote, table_matches
+from elconsole.config.patterns import argument, quote, table_matches
 from elconsole.engine.catalog.source import SourceRelation, choose
 
 
@@ -47,3 +47,11 @@ def test_a_block_for_all_tables_does_not_outrank_a_later_one_for_a_table_called_
     )
     assert source.table_settings("public", "*").mode == "incremental"
     assert source.table_settings("public", "orders").mode == "full"
+
+
+@pytest.mark.parametrize("name", ["*", "t[1]", "a?b", "plain", "s.t"])
+def test_the_argument_for_a_table_selects_that_table(name: str) -> None:
+    source, _, pattern = argument("plant", name).partition(".")
+    assert source == "plant"
+    assert table_matches(pattern, "public", name) or table_matches(pattern, "s", "t")
+    assert not table_matches(pattern, "public", "other")

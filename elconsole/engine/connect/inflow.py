@@ -55,11 +55,11 @@ class Inflow:
         """So many at least; over TCP on Linux exactly, but for the last few reads."""
         return self._seen
 
-    def require_bounded(self, server: str) -> None:
+    def require_bounded(self, server: str, limit: int = ANSWER_BYTES) -> None:
         """Raise UnexpectedAnswer where it is more than one answer may be."""
-        if self._seen > ANSWER_BYTES:
+        if self._seen > limit:
             raise UnexpectedAnswer(
-                f"{server} sent more than {ANSWER_BYTES // 2**20} MB as the answer to one message",
+                f"{server} sent more than {limit // 2**20} MB as the answer to one message",
                 hint=f"see who runs {server}, and what stands between it and this machine; where"
                 " it is a plug-in's own query, select less",
             )

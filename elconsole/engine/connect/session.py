@@ -26,7 +26,7 @@ from elconsole.core.errors import (
     Stalled,
     TableTimeout,
 )
-from elconsole.engine.connect.inflow import Inflow
+from elconsole.engine.connect.inflow import ANSWER_BYTES, Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
 from elconsole.engine.connect.pooler import only_pid, refuse_shared, shared
 from elconsole.engine.connect.server import CLIENT_PARAMETERS, MINIMUM_VERSION, Server
@@ -60,6 +60,8 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     """How long a statement may go on after the run was stopped."""
     ends_at: float | None = None
     """When the time of the table that holds this session is up, on the monotonic clock."""
+    answer_bytes: int = ANSWER_BYTES
+    """The most that the answers to one message may have."""
     _stopped_at: float | None = None
     _attend_every_s: float | None = None
     _attend_at: float = 0.0
@@ -81,7 +83,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 inflow.reading()
                 waits_for = gen.send(ready)
                 inflow.read()
-                inflow.require_bounded(self.server.name)
+                inflow.require_bounded(self.server.name, self.answer_bytes)
         except StopIteration as finished:
             result: _RV = finished.value
             return result

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from elconsole.config.patterns import argument
 from elconsole.core.errors import Cancelled, ElconsoleError, TableTimeout
 from elconsole.engine.catalog.warehouse import WarehouseState, read_state
 from elconsole.engine.connect.session import Session
@@ -184,7 +185,7 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
     """The world may have moved since the plan was made: make it anew for this table.
 
     Raises what stands in the way of the new plan."""
-    wanted = f"{task.source}.{task.relation.schema}.{task.relation.name}"
+    wanted = argument(task.source, task.relation.qualified)
     found = survey(select(context.settings, [wanted]), context.pools.sources, context.stop)
     if found.failures:
         raise found.failures[task.source]

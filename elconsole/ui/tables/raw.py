@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from elconsole.config.patterns import argument
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Column, Row, Table, cell
@@ -54,5 +55,5 @@ def _row(item: RawTable, now: datetime) -> Row:
             item.generation,
             synced.timestamp() if synced else None,
         ),
-        selects=(f"{item.source}.{item.table}",),
+        selects=(argument(item.source, item.table),),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from elconsole.config.patterns import argument
 from elconsole.core.results import PlannedTable
 from elconsole.core.types import SchemaChange
 from elconsole.ui.state.model import ConsoleState
@@ -68,7 +69,7 @@ def _table_row(plan: PlannedTable) -> Row:
         ),
         values=(name, "", word, "", plan.target, words),
         opens=DriftLink(plan),
-        selects=(f"{plan.source}.{plan.table}",),
+        selects=(argument(plan.source, plan.table),),
     )
 
 
@@ -118,5 +119,5 @@ def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
             change.action,
         ),
         opens=DriftLink(plan),
-        selects=(f"{plan.source}.{plan.table}",),
+        selects=(argument(plan.source, plan.table),),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from elconsole.config.patterns import argument
 from elconsole.ui.state.model import ConsoleState, RunState, TableProgress
 from elconsole.ui.words.cells import Cell, Column, ErrorLink, Link, Row, RunLink, Table, Tone, cell
 from elconsole.ui.words.text import (
@@ -171,7 +172,7 @@ def _row(item: TableProgress, run_id: str, now: datetime) -> Row:
         trouble=entry.status if entry.status in ("failed", "locked") else "",
         values=(name, (share, entry.status), share, rows, estimated, rate, entry.bytes),
         opens=_link(entry, run_id),
-        selects=(f"{entry.source}.{entry.table}",),
+        selects=(argument(entry.source, entry.table),),
     )
 
 
