@@ -1,7 +1,7 @@
 """The command line, described once: to read it, to explain it and to complete it.
 
 A new command takes two steps: an entry in `COMMANDS`, and the function it names, in the
-module of its family. The function takes the session and each argument by name, and returns
+module of its family. The function takes the context and each argument by name, and returns
 the exit code:
 
     Command(
@@ -12,7 +12,7 @@ the exit code:
         examples=(("elconsole cancel 42", "by number"),),
     )
 
-    def cancel(session: Session, *, run_id: str | None) -> int: ...
+    def cancel(context: CommandContext, *, run_id: str | None) -> int: ...
 
 Global options, `-h`, near misses, help and completion come by themselves. A command's
 parser is built when the command is given, and no other (`parser`).

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from elconsole.cli.commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, VERSION
-from elconsole.cli.compose import Session
+from elconsole.cli.compose import CommandContext
 from elconsole.cli.grammar import Argument
 from elconsole.cli.parser import read_global_options
 from elconsole.core import errors
@@ -55,38 +55,38 @@ _elconsole_runs() { _elconsole_names runs }
 """
 
 
-def script(session: Session, *, shell: str) -> int:
+def script(context: CommandContext, *, shell: str) -> int:
     """Print what teaches a shell to complete."""
     import shtab
 
-    session.output.result(shtab.complete(_whole_parser(), shell))
+    context.output.result(shtab.complete(_whole_parser(), shell))
     return errors.EXIT_OK
 
 
-def candidates(session: Session, *, kind: str | None, line: str | None) -> int:
+def candidates(context: CommandContext, *, kind: str | None, line: str | None) -> int:
     """Print what may stand where the `line` typed so far ends, one a line: `sources`,
     `tables` (sources, too) or `runs`. Says nothing where it can't tell."""
     # tcsh puts the line there.
     typed = line or os.environ.get("COMMAND_LINE", "")
     with suppress(Exception):
-        asked = _as_in(typed, session)
+        asked = _as_in(typed, context)
         for name in _names(kind or "", asked):
             if _PLAIN.fullmatch(name):
-                session.output.result(name)
+                context.output.result(name)
     return errors.EXIT_OK
 
 
-def _as_in(line: str, session: Session) -> Session:
-    """A silent session with the options of a line, which is still being written."""
+def _as_in(line: str, context: CommandContext) -> CommandContext:
+    """A silent context with the options of a line, which is still being written."""
     try:
         words = shlex.split(line)
     except ValueError:
         words = line.split()
     options = read_global_options(words[1:])
-    return Session(options, session.parts, Output(stderr=None))
+    return CommandContext(options, context.parts, Output(stderr=None))
 
 
-def _names(kind: str, asked: Session) -> Iterator[str]:
+def _names(kind: str, asked: CommandContext) -> Iterator[str]:
     settings = asked.load(for_console=True).settings
     if kind in ("sources", "tables"):
         yield from settings.sources

@@ -93,7 +93,7 @@ class Parts:
 
 
 @dataclass
-class Session:
+class CommandContext:
     """One invocation of elconsole."""
 
     options: GlobalOptions
@@ -252,10 +252,10 @@ class Session:
         return redact(text, self._secrets)
 
 
-def open_session(options: GlobalOptions, parts: Parts | None) -> Session:
-    """The session of one invocation, on the process's own streams."""
+def open_context(options: GlobalOptions, parts: Parts | None) -> CommandContext:
+    """The context of one invocation, on the process's own streams."""
     output = Output(quiet=options.quiet, json_lines=options.log_format == "json")
-    return Session(options, parts or Parts(), output)
+    return CommandContext(options, parts or Parts(), output)
 
 
 def _log_files(loaded: LoadedSettings) -> None:

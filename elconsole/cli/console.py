@@ -19,7 +19,7 @@ from elconsole.core import errors
 from elconsole.report.streams import Output, is_terminal
 
 if TYPE_CHECKING:
-    from elconsole.cli.compose import Session
+    from elconsole.cli.compose import CommandContext
     from elconsole.config.load import LoadedSettings
     from elconsole.config.models import Settings
     from elconsole.core.engine import Engine
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from elconsole.ui.console.options import ConsoleOptions, Welcome
 
 
-def dashboard(session: Session) -> int:
+def dashboard(context: CommandContext) -> int:
     """What elconsole does without a command; with `--headless` there is none."""
-    if not session.options.headless:
-        return open_console(session, None)
+    if not context.options.headless:
+        return open_console(context, None)
     from elconsole.cli.commands import PROGRAM
     from elconsole.cli.parser import help_of
 
@@ -39,32 +39,32 @@ def dashboard(session: Session) -> int:
     return errors.EXIT_USAGE
 
 
-def open_console(session: Session, request: SyncRequest | None) -> int:
+def open_console(context: CommandContext, request: SyncRequest | None) -> int:
     """Open the dashboard, with `request` started at once; needs a terminal.
 
     Raises ConfigurationError, with the terminal as it was before.
     """
-    require_terminal(session, "sync" if request else "")
+    require_terminal(context, "sync" if request else "")
     stop_live = threading.Event()
     with ExitStack() as ending:
         ending.callback(stop_live.set)
 
         def read() -> ConsoleOptions:
-            loaded = ending.enter_context(session.loaded(for_console=True))
+            loaded = ending.enter_context(context.loaded(for_console=True))
             return console_options(
-                session,
+                context,
                 loaded,
                 request,
-                lambda: ending.enter_context(session.made_engine(loaded.settings)),
+                lambda: ending.enter_context(context.made_engine(loaded.settings)),
                 stop_live,
             )
 
         # The demo plant says on the terminal what it is doing before the console takes it.
-        options = read() if session.options.demo else _unread(session, read)
-        return session.parts.run_console(options)
+        options = read() if context.options.demo else _unread(context, read)
+        return context.parts.run_console(options)
 
 
-def _unread(session: Session, read: Callable[[], ConsoleOptions]) -> ConsoleOptions:
+def _unread(context: CommandContext, read: Callable[[], ConsoleOptions]) -> ConsoleOptions:
     """What is known before the settings are read."""
     from elconsole.ui.console.options import ConsoleOptions
 
@@ -72,7 +72,7 @@ def _unread(session: Session, read: Callable[[], ConsoleOptions]) -> ConsoleOpti
         engine_factory=lambda: read().engine_factory(),
         connections=(),
         read=read,
-        read_only=session.options.read_only,
+        read_only=context.options.read_only,
         preferences_path=_preferences_path(),
     )
 
@@ -83,11 +83,11 @@ def _preferences_path() -> Path:
     return user_config_path("elconsole", appauthor=False) / "console.json"
 
 
-def require_terminal(session: Session, command: str) -> None:
+def require_terminal(context: CommandContext, command: str) -> None:
     """Raise UsageError, naming the way without a dashboard, where there is no terminal."""
     served = "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
     dumb = os.environ.get("TERM", "") in ("", "dumb")
-    terminals = is_terminal(sys.stdin) and is_terminal(session.output.stdout)
+    terminals = is_terminal(sys.stdin) and is_terminal(context.output.stdout)
     if served or (terminals and not dumb):
         return
     raise errors.UsageError(
@@ -99,7 +99,7 @@ def require_terminal(session: Session, command: str) -> None:
 
 
 def console_options(
-    session: Session,
+    context: CommandContext,
     loaded: LoadedSettings,
     request: SyncRequest | None,
     make_engine: Callable[[], Engine],
@@ -115,14 +115,14 @@ def console_options(
         environment=settings.name,
         colour=settings.colour,
         config_path=loaded.config_file,
-        read_only=session.options.read_only,
+        read_only=context.options.read_only,
         sync_request=request,
         sync_exit_code=_exit_code,
         auto_sync_s=settings.auto_sync_seconds,
-        demo=session.options.demo,
-        start_demo_live=_live(session.plant, stop_live),
-        demo_live=session.options.demo_live,
-        welcome=_welcome(session, loaded),
+        demo=context.options.demo,
+        start_demo_live=_live(context.plant, stop_live),
+        demo_live=context.options.demo_live,
+        welcome=_welcome(context, loaded),
         preferences_path=_preferences_path(),
         warnings=loaded.warnings,
     )
@@ -157,11 +157,11 @@ def _live(plant: Plant | None, stop: threading.Event) -> Callable[[], None] | No
     return produce
 
 
-def _welcome(session: Session, loaded: LoadedSettings) -> Welcome | None:
+def _welcome(context: CommandContext, loaded: LoadedSettings) -> Welcome | None:
     """Offered where nobody has configured anything yet."""
-    if session.options.demo or loaded.config_file or set(loaded.origins.values()) - {"default"}:
+    if context.options.demo or loaded.config_file or set(loaded.origins.values()) - {"default"}:
         return None
-    from elconsole.cli.compose import Session as NextSession
+    from elconsole.cli.compose import CommandContext as NextSession
     from elconsole.config.template import write_template
     from elconsole.ui.console.options import Welcome
 
@@ -171,7 +171,7 @@ def _welcome(session: Session, loaded: LoadedSettings) -> Welcome | None:
         return path
 
     def open_demo() -> int:
-        demo = NextSession(replace(session.options, demo=True), session.parts, session.output)
+        demo = NextSession(replace(context.options, demo=True), context.parts, context.output)
         return open_console(demo, None)
 
     return Welcome(

@@ -39,7 +39,7 @@ class Command:
     name: str
     summary: str
     function: str
-    """`module.function` in `elconsole.cli`, called with the session and each argument by
+    """`module.function` in `elconsole.cli`, called with the context and each argument by
     name; returns the exit code. Imported when the command is given."""
     arguments: tuple[Argument, ...] = ()
     examples: tuple[tuple[str, str], ...] = ()

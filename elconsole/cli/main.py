@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from elconsole.cli import gc_pause
-from elconsole.cli.compose import GlobalOptions, Parts, open_session
+from elconsole.cli.compose import GlobalOptions, Parts, open_context
 from elconsole.cli.parser import read
 
 
@@ -24,11 +24,11 @@ def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> 
 
 def _run(arguments: Sequence[str], parts: Parts | None) -> int:
     """Read the arguments and do what they ask for; the exit code."""
-    unread = open_session(GlobalOptions(), parts)
+    unread = open_context(GlobalOptions(), parts)
     return unread.run(partial(_do, arguments, parts))
 
 
 def _do(arguments: Sequence[str], parts: Parts | None) -> int:
     invocation = read(arguments)
-    session = open_session(invocation.options, parts)
-    return session.run(partial(invocation.run, session))
+    context = open_context(invocation.options, parts)
+    return context.run(partial(invocation.run, context))

@@ -27,7 +27,7 @@ from elconsole.core.record import record
 from elconsole.report.streams import Output
 
 if TYPE_CHECKING:
-    from elconsole.cli.compose import Session
+    from elconsole.cli.compose import CommandContext
 
 
 @record(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Invocation:
     given: Mapping[str, Any] = field(default_factory=dict)
     """The arguments of the command's function, by name."""
 
-    def run(self, session: Session) -> int:
+    def run(self, context: CommandContext) -> int:
         """Do it; the exit code."""
-        return self.command.load()(session, **self.given)
+        return self.command.load()(context, **self.given)
 
 
 def read(arguments: Sequence[str]) -> Invocation:

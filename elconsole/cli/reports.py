@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from elconsole.cli.compose import Session
+from elconsole.cli.compose import CommandContext
 from elconsole.core import errors
 from elconsole.core.engine import Engine
 from elconsole.core.results import (
@@ -27,13 +27,13 @@ P = ParamSpec("P")
 Work = Callable[Concatenate[Engine, Output, P], int]
 
 
-def on_engine(key: str) -> Callable[[Work[P]], Callable[Concatenate[Session, P], int]]:
+def on_engine(key: str) -> Callable[[Work[P]], Callable[Concatenate[CommandContext, P], int]]:
     """Makes a command of what a function does on the engine; `key` names its list in JSON."""
 
-    def as_command(work: Work[P]) -> Callable[Concatenate[Session, P], int]:
-        def command(session: Session, /, *words: P.args, **options: P.kwargs) -> int:
+    def as_command(work: Work[P]) -> Callable[Concatenate[CommandContext, P], int]:
+        def command(context: CommandContext, /, *words: P.args, **options: P.kwargs) -> int:
             as_json = options["as_json"] is True
-            return session.report(key, as_json, lambda e, o: work(e, o, *words, **options))
+            return context.report(key, as_json, lambda e, o: work(e, o, *words, **options))
 
         return wraps(work)(command)
 
@@ -56,7 +56,7 @@ def check(engine: Engine, output: Output, *, as_json: bool) -> int:
 
 
 def quality(
-    session: Session,
+    context: CommandContext,
     *,
     sources: Sequence[str],
     by: str | None,
@@ -66,10 +66,10 @@ def quality(
     as_json: bool,
 ) -> int:
     """1 where a table has no pass rates, 5 where `fail_on_signal` and a rule fired."""
-    if freeze_baseline and session.options.read_only:
+    if freeze_baseline and context.options.read_only:
         raise errors.UsageError("--read-only allows no --freeze-baseline")
     return _pass_rates(
-        session,
+        context,
         QualityRequest(tuple(sources), by, period),
         as_json=as_json,
         fail_on_signal=fail_on_signal,
@@ -127,11 +127,11 @@ def _signals(report: QualityReport) -> Iterator[str]:
             yield f"{place} {total.value}: {total.signal or 'signal'}"
 
 
-def runs(session: Session, *, run_id: str | None, limit: int, as_json: bool) -> int:
+def runs(context: CommandContext, *, run_id: str | None, limit: int, as_json: bool) -> int:
     """The newest runs, or one in detail."""
     if run_id is None:
-        return _run_list(session, limit, as_json=as_json)
-    return _run_detail(session, run_id, as_json=as_json)
+        return _run_list(context, limit, as_json=as_json)
+    return _run_detail(context, run_id, as_json=as_json)
 
 
 @on_engine("runs")

@@ -14,52 +14,54 @@ from elconsole.cli import gc_pause
 from elconsole.core import errors
 
 if TYPE_CHECKING:
-    from elconsole.cli.compose import Session
+    from elconsole.cli.compose import CommandContext
     from elconsole.report.streams import Output
 
 
-def version(session: Session) -> int:
+def version(context: CommandContext) -> int:
     """Print which elconsole this is."""
     from importlib.metadata import version
 
-    session.output.result(f"elconsole {version('elconsole')}")
+    context.output.result(f"elconsole {version('elconsole')}")
     return errors.EXIT_OK
 
 
-def init(session: Session, *, path: Path) -> int:
+def init(context: CommandContext, *, path: Path) -> int:
     """Write the commented configuration file; never over another."""
     from elconsole.config.template import write_template
 
     write_template(path)
-    session.output.result(str(path.absolute()))
-    session.output.note("written; fill in your databases, then run: elconsole check")
+    context.output.result(str(path.absolute()))
+    context.output.note("written; fill in your databases, then run: elconsole check")
     return errors.EXIT_OK
 
 
-def grants(session: Session) -> int:
+def grants(context: CommandContext) -> int:
     """Print the least-privilege SQL for every source's role and the warehouse's."""
     from elconsole.config.grants import grants_sql
 
-    with session.loaded() as loaded:
-        session.output.result(grants_sql(loaded.settings).rstrip("\n"))
+    with context.loaded() as loaded:
+        context.output.result(grants_sql(loaded.settings).rstrip("\n"))
     return errors.EXIT_OK
 
 
-def config(session: Session) -> int:
+def config(context: CommandContext) -> int:
     """Print every effective setting and where it came from, secrets masked."""
     from elconsole.config.template import effective
     from elconsole.report.table import Column, table
 
     columns = [Column(heading) for heading in ("setting", "value", "from")]
-    with session.loaded() as loaded:
+    with context.loaded() as loaded:
         places = "\n".join(
             f"{'used' if path in loaded.used else 'looked for'}: {path}" for path in loaded.files
         )
-        session.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
+        context.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
     return errors.EXIT_OK
 
 
-def serve(session: Session, *, host: str, listen: str | None, port: int, public: bool) -> int:
+def serve(
+    context: CommandContext, *, host: str, listen: str | None, port: int, public: bool
+) -> int:
     """Serve the dashboard to browsers until a signal ends that; by default of this machine only.
 
     Raises UsageError without the extra `web`, and for an address that others can reach
@@ -73,13 +75,13 @@ def serve(session: Session, *, host: str, listen: str | None, port: int, public:
     from elconsole.ui.app.web.visitors import new_keys, private_place, public_place
 
     place = (public_place if public else private_place)(host, listen, port)
-    session.load()
-    command = (sys.executable, "-P", "-m", "elconsole", *console_arguments(session))
+    context.load()
+    command = (sys.executable, "-P", "-m", "elconsole", *console_arguments(context))
     keys = new_keys()
     server = ConsoleServer(command, place, keys)
     gc_pause.collect_again()
-    with redirect_stdout(_Told(session.output)):
-        return 128 + server.run(lambda: _tell_address(session.output, place.url, keys.token))
+    with redirect_stdout(_Told(context.output)):
+        return 128 + server.run(lambda: _tell_address(context.output, place.url, keys.token))
 
 
 def _tell_address(output: Output, url: str, token: str) -> None:
@@ -104,9 +106,9 @@ class _Told(TextIOBase):
         return len(text)
 
 
-def console_arguments(session: Session) -> list[str]:
+def console_arguments(context: CommandContext) -> list[str]:
     """The command line that opens the same dashboard in a process of its own."""
-    options = session.options
+    options = context.options
     arguments = [
         name
         for name, given in (

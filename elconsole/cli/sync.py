@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from elconsole.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from elconsole.cli.compose import Session
+    from elconsole.cli.compose import CommandContext
     from elconsole.core.results import SyncRequest
 
 
 def sync(
-    session: Session,
+    context: CommandContext,
     *,
     selection: Sequence[str],
     full: bool,
@@ -26,37 +26,37 @@ def sync(
 
     request = SyncRequest(tuple(selection), full=full, adopt=adopt)
     if dry_run:
-        return _show_plan(session, request, as_json=as_json)
-    _require_sense(session, as_json=as_json)
-    if session.options.headless:
-        return _sync_headless(session, request, as_json=as_json)
+        return _show_plan(context, request, as_json=as_json)
+    _require_sense(context, as_json=as_json)
+    if context.options.headless:
+        return _sync_headless(context, request, as_json=as_json)
     from elconsole.cli.console import open_console
 
-    return open_console(session, request)
+    return open_console(context, request)
 
 
-def _require_sense(session: Session, *, as_json: bool) -> None:
+def _require_sense(context: CommandContext, *, as_json: bool) -> None:
     """Raise UsageError where the options contradict each other."""
-    if session.options.read_only:
+    if context.options.read_only:
         raise UsageError("--read-only allows no sync", hint="--dry-run shows the plan")
-    if as_json and not session.options.headless:
+    if as_json and not context.options.headless:
         hint = "the dashboard prints nothing: add --headless"
         raise UsageError("--json needs --headless", hint=hint)
 
 
-def _show_plan(session: Session, request: SyncRequest, *, as_json: bool) -> int:
+def _show_plan(context: CommandContext, request: SyncRequest, *, as_json: bool) -> int:
     from elconsole.headless import sync
 
-    return session.report(
+    return context.report(
         "tables", as_json, lambda e, o: sync.dry_run(e, request, o, as_json=as_json)
     )
 
 
-def _sync_headless(session: Session, request: SyncRequest, *, as_json: bool) -> int:
+def _sync_headless(context: CommandContext, request: SyncRequest, *, as_json: bool) -> int:
     from elconsole.headless import sync
 
-    live = session.has_live_progress()
-    return session.report(
+    live = context.has_live_progress()
+    return context.report(
         "tables",
         as_json,
         lambda e, o: sync.run_sync(e, request, o, as_json=as_json, live=live),

@@ -9,13 +9,13 @@ from elconsole.core import errors
 from elconsole.core.safe_text import clean_text
 
 if TYPE_CHECKING:
-    from elconsole.cli.compose import Session
+    from elconsole.cli.compose import CommandContext
 
 NAMES = ("elconsole.toml", ".env")
 """What is read from a working folder."""
 
 
-def trust(session: Session, *, path: Path | None) -> int:
+def trust(context: CommandContext, *, path: Path | None) -> int:
     """Trust a file as it is now; without `path` those of the working folder.
 
     Raises UsageError where there is none, ConfigurationError where others can write it.
@@ -24,8 +24,8 @@ def trust(session: Session, *, path: Path | None) -> int:
 
     for one in _files(path):
         trusting.trust(one)
-        session.output.result(clean_text(one))
-    session.output.note("trusted as they are now; after a change, run elconsole trust again")
+        context.output.result(clean_text(one))
+    context.output.note("trusted as they are now; after a change, run elconsole trust again")
     return errors.EXIT_OK
 
 

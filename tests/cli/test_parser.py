@@ -183,7 +183,7 @@ def test_a_command_s_function_takes_what_the_command_line_gives(command: Command
     if command is SHOW_COMPLETION:
         given = {"shell": "bash"}
     wanted = set(inspect.signature(command.load()).parameters)
-    assert wanted - {"session", "engine", "output"} == set(given)
+    assert wanted - {"context", "engine", "output"} == set(given)
 
 
 def test_no_option_of_a_command_has_the_name_of_a_global_one() -> None:

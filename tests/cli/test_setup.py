@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from elconsole.cli.compose import GlobalOptions, Parts, Session
+from elconsole.cli.compose import CommandContext, GlobalOptions, Parts
 from elconsole.cli.setup import console_arguments
 from tests.cli.commandline import CommandLine
 
@@ -61,7 +61,7 @@ def test_a_served_console_opens_with_the_same_options(tmp_path: Path) -> None:
     options = GlobalOptions(
         read_only=True, demo=True, demo_rows=5, config_file=Path("my.toml"), log_file=Path("l")
     )
-    assert console_arguments(Session(options, Parts())) == [
+    assert console_arguments(CommandContext(options, Parts())) == [
         "--read-only", "--demo", "--demo-rows", "5",
         "--config", str(tmp_path / "my.toml"), "--log-file", str(tmp_path / "l"),
     ]  # fmt: skip

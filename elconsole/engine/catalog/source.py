@@ -50,7 +50,7 @@ class SourceRelation:
     bytes_estimated: int | None
     is_readable: bool = True
     """Whether the role may read the whole table: column-level grants allow no LOCK TABLE."""
-    has_foreign_leaf: bool = False
+    has_foreign_partition: bool = False
     """Whether a partition is a foreign table, whose rows come without their transaction."""
 
     @property
@@ -65,7 +65,7 @@ class SourceRelation:
     @property
     def has_xmin(self) -> bool:
         """Whether its rows carry the transaction that wrote them."""
-        return self.kind in BASE_TABLE_KINDS and not self.has_foreign_leaf
+        return self.kind in BASE_TABLE_KINDS and not self.has_foreign_partition
 
 
 @record(frozen=True, slots=True)

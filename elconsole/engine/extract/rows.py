@@ -106,7 +106,7 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     else:
         same = mark.cursor_column == task.settings.cursor
         condition = beyond_watermark(task, mark.cursor_value if same else None, written_since)
-    new_leaves = sorted(set(snapshot.leaf_oids) - set(mark.leaf_oids))
+    new_leaves = sorted(set(snapshot.partition_oids) - set(mark.partition_oids))
     if new_leaves:
         listed = ", ".join(str(oid) for oid in new_leaves)
         condition = f"{condition} OR tableoid IN ({listed})"

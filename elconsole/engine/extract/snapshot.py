@@ -38,7 +38,7 @@ class Snapshot:
     xmin: int
     xmax: int
     taken_at: datetime
-    leaf_oids: tuple[int, ...]
+    partition_oids: tuple[int, ...]
     pages: int = 0
     """Size of the table or of its largest partition; 0 where it can't be read in parts."""
     cursor_value: str | None = None
@@ -83,7 +83,7 @@ def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
 
 def _checked(row: tuple[Any, ...]) -> tuple[Snapshot, tuple[Any, ...], bool]:
     """The snapshot, the table's columns, and whether it is the file that the catalog has."""
-    text, xmin, xmax, taken_at, columns, leaf_oids, unmoved, pages = row
+    text, xmin, xmax, taken_at, columns, partition_oids, unmoved, pages = row
     if not SNAPSHOT_TEXT.fullmatch(text):
         raise ValueError("no snapshot")
     snapshot = Snapshot(
@@ -91,7 +91,7 @@ def _checked(row: tuple[Any, ...]) -> tuple[Snapshot, tuple[Any, ...], bool]:
         whole(xmin, 0),
         whole(xmax, 0),
         moment(taken_at),
-        tuple(whole(oid, 1, LARGEST_OID) for oid in leaf_oids or ()),
+        tuple(whole(oid, 1, LARGEST_OID) for oid in partition_oids or ()),
         whole(pages or 0, 0, MOST_PAGES),
     )
     found = tuple((words(name), whole(oid), whole(typmod)) for name, oid, typmod in columns or ())

@@ -46,7 +46,7 @@ class Watermark:
     cursor_column: str | None
     cursor_value: str | None
     source_oid: int
-    leaf_oids: tuple[int, ...]
+    partition_oids: tuple[int, ...]
     system_identifier: str | None
     timeline: int | None
     choice: str
@@ -103,7 +103,7 @@ def _target(
     cursor_column: str | None,
     cursor_value: str | None,
     source_oid: int,
-    leaf_oids: list[int],
+    partition_oids: list[int],
     system_identifier: str | None,
     timeline: int | None,
     choice: str,
@@ -118,7 +118,7 @@ def _target(
         cursor_column,
         cursor_value,
         source_oid,
-        tuple(leaf_oids),
+        tuple(partition_oids),
         system_identifier,
         timeline,
         choice,

@@ -31,7 +31,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "cursor_column": cursor,
             "cursor_value": snapshot.cursor_value,
             "source_oid": task.relation.oid,
-            "leaf_oids": list(snapshot.leaf_oids),
+            "partition_oids": list(snapshot.partition_oids),
             "system_identifier": system_identifier,
             "timeline": timeline,
             "selection": task.choice,

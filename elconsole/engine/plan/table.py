@@ -287,7 +287,7 @@ def _incremental(task: TableTask) -> TableTask:
     where = f"{task.source}.{task.label}"
     settings = task.settings
     if settings.strategy == "xmin" and not task.relation.has_xmin:
-        foreign = task.relation.has_foreign_leaf
+        foreign = task.relation.has_foreign_partition
         what = "has a partition that is a foreign table" if foreign else "is not a table"
         raise PlanError(
             f"{where} {what}, so its rows have no xmin to tell what changed",

@@ -9,7 +9,7 @@ SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
          WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        (SELECT pg_catalog.array_agg(p.relid::oid::int8 ORDER BY p.relid)
           FROM pg_catalog.pg_partition_tree({oid}) p
-         WHERE p.isleaf AND p.relid <> {oid}) AS leaf_oids,
+         WHERE p.isleaf AND p.relid <> {oid}) AS partition_oids,
        (SELECT c.relfilenode = coalesce(pg_catalog.pg_relation_filenode({oid}), 0)
           FROM pg_catalog.pg_class c WHERE c.oid = {oid}) AS unmoved,
        -- In pages, of the table or its largest leaf, where ctid may be read.

@@ -22,7 +22,7 @@ SELECT c.oid::int8 AS oid,
        c.relkind = 'p' AND EXISTS (
          SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
           WHERE l.relkind = 'f'
-       ) AS has_foreign_leaf
+       ) AS has_foreign_partition
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')

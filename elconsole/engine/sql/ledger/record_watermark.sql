@@ -4,7 +4,7 @@ INSERT INTO elconsole.watermarks AS w (
   source_numbers
 ) VALUES (
   %(target_id)s, %(run_id)s, %(extracted_at)s, %(snapshot)s, %(snapshot_xmin)s,
-  %(cursor_column)s, %(cursor_value)s, %(source_oid)s, %(leaf_oids)s::bigint[],
+  %(cursor_column)s, %(cursor_value)s, %(source_oid)s, %(partition_oids)s::bigint[],
   %(system_identifier)s, %(timeline)s, %(selection)s, %(source_columns)s::text[],
   %(source_numbers)s::integer[]
 )
