@@ -453,18 +453,18 @@ def test_who_holds_a_tables_lock_is_named(
 
 
 def test_a_dead_run_is_not_alive_because_another_role_holds_its_lock(
-    units: Link, mallory: str
+    units: Link, mallory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lock, "DEAD_HOLDER_WAIT_S", 0.2)
     units.synced()
     units.warehouse.sql("UPDATE elconsole.runs SET status = 'running', finished_at = NULL")
     target = units.warehouse.scalar("SELECT target_id FROM elconsole.targets")
-    with squatting(units, mallory, (RUN_LOCK_CLASS, 1), (TABLE_LOCK_CLASS, target + 1)):
+    both = ((RUN_LOCK_CLASS, 1), (TABLE_LOCK_CLASS, target))
+    with squatting(units, mallory, *both) as squatter:
         assert units.engine().runs()[0].status == "abandoned"
-        units.synced()
-        assert units.warehouse.sql("SELECT status FROM elconsole.runs ORDER BY run_number") == [
-            ("abandoned",),
-            ("succeeded",),
-        ]
+        names_the_squatter(only(units.sync()).error, mallory, squatter.info.backend_pid)
+    stored = units.warehouse.scalar("SELECT status FROM elconsole.runs WHERE run_number = 1")
+    assert stored == "abandoned"
     units.warehouse.sql("UPDATE elconsole.runs SET status = 'running' WHERE run_number = 2")
     with squatting(units, units.roles["warehouse"], (RUN_LOCK_CLASS, 2)):
         assert units.engine().runs(1)[0].status == "running"
