@@ -16,7 +16,7 @@ setup: ## make .venv: the locked dependencies, and elconsole editable
 	$(BIN)/pip install --quiet --no-deps -e .
 
 test: ## the tests, but for terminals and faults
-	$(BIN)/pytest --ignore=tests/terminal --ignore=tests/faults
+	$(BIN)/pytest -m "not terminal and not faults and not slow"
 
 check: ## style, types and import contracts
 	$(BIN)/ruff check .
