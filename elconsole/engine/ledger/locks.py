@@ -44,5 +44,5 @@ def holder_of(session: Session, lock_class: int, key: int) -> tuple[str, str | N
     return (
         f"pid {pid} (role {clean_text(role, NAME_CELLS)}{named})",
         "where that is no sync of yours, end it as an administrator:"
-        f" SELECT pg_terminate_backend({pid})",
+        f" SELECT pg_catalog.pg_terminate_backend({pid})",
     )
