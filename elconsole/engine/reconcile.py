@@ -17,7 +17,6 @@ from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
 from elconsole.engine.connect.answers import believed, truth, whole
-from elconsole.engine.connect.inflow import ANSWER_BYTES
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import rows as extract
 from elconsole.engine.extract.snapshot import begin_snapshot, set_salt
@@ -72,12 +71,8 @@ class Side:
             return [(str(key), whole(checksum), truth(pending)) for key, checksum, pending in found]
 
     def _query(self, query: str) -> list[tuple[Any, ...]]:
-        self.session.answer_bytes = BATCH_BYTES
-        try:
-            with self.session.attended(self.stall_timeout_s):
-                return self.session.execute(query.encode()).fetchall()
-        finally:
-            self.session.answer_bytes = ANSWER_BYTES
+        with self.session.attended(self.stall_timeout_s), self.session.answering(BATCH_BYTES):
+            return self.session.execute(query.encode()).fetchall()
 
     def _rows(self) -> str:
         """SELECT of every row's key and checksum. Its expressions are of built-in types, so

@@ -1,4 +1,4 @@
-"""`PostgresEngine`: the engine behind `elconsole.core.results.Engine`."""
+"""`PostgresEngine`: the engine behind `elconsole.core.engine.Engine`."""
 
 from __future__ import annotations
 

@@ -124,7 +124,6 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 f"{self.server.name} did not answer in time",
                 hint=f"see whether the server at {self.server.address} hangs or is overloaded",
             )
-
         if self.ends_at is not None and time.monotonic() > self.ends_at:
             raise TableTimeout(
                 "the table took longer than its table_timeout",
@@ -144,6 +143,15 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
             yield
         finally:
             self._attend_every_s = None
+
+    @contextlib.contextmanager
+    def answering(self, size: int) -> Iterator[None]:
+        """Let the answers to each message inside have so many bytes."""
+        usual, self.answer_bytes = self.answer_bytes, size
+        try:
+            yield
+        finally:
+            self.answer_bytes = usual
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
