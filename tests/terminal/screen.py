@@ -219,8 +219,8 @@ class Terminal:
             code = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout_s} s:\n{self.text}") from None
-        while self._master >= 0 and self._readable(0):
-            with self._news:
+        with self._news:
+            while self._master >= 0 and self._readable(0):
                 self._news.wait(0.02)
         return code
 
@@ -265,7 +265,8 @@ class Terminal:
         while not self._ending.is_set():
             if not self._readable(0.05):
                 continue
-            with contextlib.suppress(OSError):
+            # Whoever holds the lock and finds nothing to read knows that all is taken.
+            with self._news, contextlib.suppress(OSError):
                 self._take(os.read(self._master, 1 << 16))
 
     def _take(self, data: bytes) -> None:
