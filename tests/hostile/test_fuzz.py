@@ -29,6 +29,8 @@ LONGEST_SYNC_S = 25.0
 """More than all bounds of one sync together, the ledger's grace and a busy machine included."""
 MILD_EVERY = 4
 HEALED_EVERY = 50
+HOLDERS = """SELECT a.pid, a.state, a.wait_event, now() - a.query_start, left(a.query, 300)
+  FROM pg_stat_activity a JOIN pg_locks l USING (pid) WHERE l.locktype = 'advisory'"""
 
 
 def begin(between: Between) -> None:
@@ -64,11 +66,21 @@ def require_whole(between: Between, before: int, outcome: Outcome, side: str) ->
     assert outcome.peak_kb < MOST_KB
 
 
+def require_unlocked(between: Between) -> None:
+    """What the last sync held is free, or soon will be."""
+    pair = between.pair
+    try:
+        until(lambda: pair.advisory_locks() == 0)
+    except AssertionError as error:
+        error.add_note(str(pair.warehouse.sql(HOLDERS)))
+        raise
+
+
 def require_healed(between: Between) -> None:
     """The next sync makes raw and source equal, whatever was before, and leaves nothing."""
     pair = between.pair
     between.rewrite("source", faithful)
-    until(lambda: pair.advisory_locks() == 0)
+    require_unlocked(between)
     pair.sync()
     assert pair.raw("id, v") == pair.rows("id, v")
     assert pair.leftovers() == []
@@ -84,7 +96,7 @@ def fuzzed(between: Between, side: str, seed: str, process: Syncing) -> tuple[Fu
     outcome = process.sync(2 * LONGEST_SYNC_S)
     # What comes late of it must not be taken for the next one's.
     between.rewrite(side, faithful)
-    until(lambda: between.pair.advisory_locks() == 0)
+    require_unlocked(between)
     require_whole(between, before, outcome, side)
     return fuzzer, outcome
 

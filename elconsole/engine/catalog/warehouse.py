@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT, TABLES_AT_ONCE
+from elconsole.engine.connect.answers import believed
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.schema import ledger_version
@@ -76,7 +77,8 @@ def read_state(session: Session, schema: str, *, is_prepared: bool = False) -> W
     """A few round trips, whatever the number of tables; works on an empty warehouse.
 
     `is_prepared`: this run has seen the ledger already, and that it is no trap."""
-    with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
+    name = session.server.name
+    with session.within(CATALOG_TIMEOUT_S), _one_instant(session), believed(name):
         known, unit = _read_types(session)
         has_ledger = is_prepared or ledger_version(session, schema)
         targets = read_targets(session, schema) if has_ledger else {}
@@ -119,7 +121,7 @@ def _one_instant(session: Session) -> Iterator[None]:
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
         yield
-    except psycopg.Error:
+    except (psycopg.Error, ElconsoleError):
         # The run's end is still to be written on this session.
         with suppress(psycopg.Error, ElconsoleError):
             session.execute("ROLLBACK")

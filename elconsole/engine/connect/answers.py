@@ -36,6 +36,7 @@ def believed(server: str) -> Iterator[None]:
         TypeError,
         LookupError,
         ArithmeticError,
+        AssertionError,
         AttributeError,
         RecursionError,
     ) as error:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGconn
+from psycopg.rows import Row
 
 from elconsole.core.errors import (
     Cancelled,
@@ -26,6 +27,7 @@ from elconsole.core.errors import (
     Stalled,
     TableTimeout,
 )
+from elconsole.engine.connect.answers import believed
 from elconsole.engine.connect.inflow import ANSWER_BYTES, Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
 from elconsole.engine.connect.pooler import only_pid, refuse_shared, shared
@@ -44,6 +46,23 @@ LOOK_EVERY_S = 0.5
 """How often a wait that is never in vain looks whether its time is up."""
 STOP_POLL_S = 0.1
 """How often a wait that nothing can interrupt looks at the stop flag."""
+
+
+class Answer(psycopg.Cursor[Row]):
+    """A cursor whose rows, where no values can be made of them, are an UnexpectedAnswer."""
+
+    def fetchone(self) -> Row | None:
+        with self._believed():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Row]:
+        with self._believed():
+            return super().fetchall()
+
+    def _believed(self) -> contextlib.AbstractContextManager[None]:
+        session = self._conn
+        assert isinstance(session, Session)
+        return believed(session.server.name)
 
 
 class Session(psycopg.Connection[tuple[Any, ...]]):
@@ -67,7 +86,9 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     _attend_at: float = 0.0
 
     def wait(self, gen: Generator[Any, Any, _RV], *args: Any, **kwargs: Any) -> _RV:
-        return super().wait(self._watched(gen), *args, **kwargs)
+        # psycopg looks at what a statement returns before it hands over a row of it.
+        with believed(self.server.name):
+            return super().wait(self._watched(gen), *args, **kwargs)
 
     def _watched(self, gen: Generator[Any, Any, _RV]) -> Generator[Any, Any, _RV]:
         inflow = Inflow(self.pgconn.socket)
@@ -103,6 +124,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                 inflow.require_bounded("the server")
         except StopIteration as finished:
             session: Session = finished.value
+            session.cursor_factory = Answer
             # Nobody asked for what it says by itself; psycopg would keep it for ever.
             session.pgconn.notice_handler = session.pgconn.notify_handler = None
             return session
@@ -252,7 +274,8 @@ def _server_of(session: Session) -> Server:
 def open_session(server: Server, *, stop: threading.Event | None = None) -> Session:
     """Connect and settle the session's settings; raises DatabaseUnavailable and its kin."""
     try:
-        session = _connect_safely(server, stop)
+        with believed(server.name):
+            session = _connect_safely(server, stop)
     except psycopg.Error as error:
         raise connection_error(error, server) from error
     try:

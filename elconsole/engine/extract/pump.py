@@ -144,9 +144,7 @@ class _Pump:
             openings.on_target(_rows(self.target, answers))
         answers = self._await_copy(self.out, self.from_source, SourceFault)
         if openings is not None:
-            with believed(self.source.server.name):
-                rows = _rows(self.source, answers)
-            openings.on_source(rows)
+            openings.on_source(_rows(self.source, answers))
         return self._pump(started)
 
     def run_lazily(self, select_sql: bytes) -> Transferred:
@@ -396,11 +394,12 @@ class _Pump:
 def _rows(session: Session, results: list[PGresult]) -> list[Rows]:
     """What statements selected, as Python values."""
     found = []
-    for result in results:
-        if result.status == pq.ExecStatus.TUPLES_OK:
-            reader = Transformer(session)
-            reader.set_pgresult(result)
-            found.append(reader.load_rows(0, result.ntuples, tuple))
+    with believed(session.server.name):
+        for result in results:
+            if result.status == pq.ExecStatus.TUPLES_OK:
+                reader = Transformer(session)
+                reader.set_pgresult(result)
+                found.append(reader.load_rows(0, result.ntuples, tuple))
     return found
 
 

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from elconsole.core.errors import UsageError
 from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.core.types import ENDED, ErrorInfo, SchemaChange
+from elconsole.engine.connect.answers import believed
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.ledger.names import spell
@@ -34,7 +35,7 @@ SHORTEST_PREFIX = 4
 
 def start_run(session: Session, run: RunSummary) -> int:
     """Enter a run and hold its lock for as long as the session lives; returns its number."""
-    with session.within(CATALOG_TIMEOUT_S):
+    with session.within(CATALOG_TIMEOUT_S), believed(session.server.name):
         session.execute(
             statement("ledger/mark_abandoned"),
             [RUN_LOCK_CLASS, ABANDONED.kind, ABANDONED.message, ABANDONED.hint],

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
+from elconsole.engine.connect.answers import believed
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import holder_of
 from elconsole.engine.plan.task import TableTask, known_target
@@ -59,10 +60,11 @@ class TableLock:
     def taken_by(self, answers: Sequence[Sequence[tuple[Any, ...]]]) -> bool:
         """Whether the answers to `question` show it taken; raises TargetMoved where the plan
         is older than the rows."""
-        ((self.held,),), (standing,), leftovers = answers
-        if self.held:
-            _check_unmoved(self._task, standing)
-            self.leftovers = [str(name) for (name,) in leftovers]
+        with believed(self._session.server.name):
+            ((self.held,),), (standing,), leftovers = answers
+            if self.held:
+                _check_unmoved(self._task, standing)
+                self.leftovers = [str(name) for (name,) in leftovers]
         return self.held
 
     def take(self) -> None:
