@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from elconsole.config.load import LoadedSettings
     from elconsole.config.models import Settings
     from elconsole.core.engine import Engine
-    from elconsole.core.results import ErrorInfo
+    from elconsole.core.types import ErrorInfo
     from elconsole.demo.plant import Plant
     from elconsole.observe.logs import LogFormat
     from elconsole.ui.console.options import ConsoleOptions
@@ -225,7 +225,7 @@ class CommandContext:
 
     def _explain(self, error: errors.ElconsoleError, failed: Failed | None) -> int:
         """Say on stderr what failed and what to do, and in JSON where that was asked for."""
-        from elconsole.core.results import ErrorInfo
+        from elconsole.core.types import ErrorInfo
 
         message = self._safe(error.message, lines=error.exit_code == errors.EXIT_USAGE)
         hint = self._safe(error.hint) if error.hint else None

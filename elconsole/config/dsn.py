@@ -12,7 +12,7 @@ DSN_SECRETS = frozenset(
 """The libpq keywords whose values are never shown."""
 
 
-def _hosts_with_ports(hosts: str, ports: str) -> str:
+def hosts_with_ports(hosts: str, ports: str) -> str:
     host_list, port_list = hosts.split(","), ports.split(",")
     if len(port_list) != len(host_list):
         port_list = port_list[:1] * len(host_list)

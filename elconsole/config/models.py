@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from elconsole.config.defaults import PLANT_QUALITY, plant_values
-from elconsole.config.dsn import ADDRESS_KEYS, DSN_SECRETS, _hosts_with_ports, parse_dsn
+from elconsole.config.dsn import ADDRESS_KEYS, DSN_SECRETS, hosts_with_ports, parse_dsn
 from elconsole.config.fields import (
     Colour,
     Deletes,
@@ -164,7 +164,7 @@ class ConnectionSettings(_Model):
         if service and not named:
             place = f"service={service}"
         else:
-            place = _hosts_with_ports(named or "[local]", parameters.get("port", "5432"))
+            place = hosts_with_ports(named or "[local]", parameters.get("port", "5432"))
         return clean_text(f"{place}/{database}".rstrip("/"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from elconsole.config.dsn import DSN_SECRETS, parse_dsn
 from elconsole.config.keys import Key, dotted, keys_of
 from elconsole.config.load import LoadedSettings
 from elconsole.core.errors import UsageError
+from elconsole.core.files import create_private
 from elconsole.core.safe_text import MASK, clean_text, redact
 
 TEMPLATE = """\
@@ -123,7 +123,7 @@ def write_template(path: Path) -> None:
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create_private(path, TEMPLATE.encode())
     except OSError as error:
         exists = isinstance(error, FileExistsError) and path.parent.is_dir()
         failure = (
@@ -133,8 +133,6 @@ def write_template(path: Path) -> None:
         )
     if failure:
         raise UsageError(f"{path}: {failure}", hint="Name another file with --path.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(TEMPLATE)
 
 
 def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:

@@ -1,4 +1,8 @@
-"""`Engine`: all that a terminal, a command or a test may ask of the engine."""
+"""`Engine`: all that a terminal, a command or a test may ask of the engine.
+
+Methods do database work and block; call them from worker threads. Each raises
+`elconsole.core.errors.ElconsoleError` and nothing else.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def fold_table(table: TableRun, event: TableEvent) -> TableRun:
             )
         case DataLoaded():
             return _loaded(table, event)
-        case TableFailed():
+        case TableFailed() if table.status != "succeeded":
             return _failed(table, event)
         case SchemaChanged():
             return replace(table, target=event.target, schema_changes=event.changes)

@@ -1,8 +1,6 @@
-"""All that console and headless know of the engine: a protocol and its frozen results.
+"""What the engine answers, as frozen values.
 
-Methods do database work and block; call them from worker threads. Each raises
-`elconsole.core.errors.ElconsoleError` and nothing else. Times are aware datetimes in
-UTC, durations seconds, sizes bytes, rates fractions from 0 to 1.
+Times are aware datetimes in UTC, durations seconds, sizes bytes, rates fractions from 0 to 1.
 """
 
 from __future__ import annotations
@@ -21,39 +19,6 @@ from elconsole.core.types import (
     Strategy,
     TableStatus,
 )
-
-__all__ = [
-    "AdviceReport",
-    "CheckReport",
-    "ConnectionHealth",
-    "ConnectionInfo",
-    "ErrorInfo",
-    "Finding",
-    "Health",
-    "Mode",
-    "PlanReport",
-    "PlannedTable",
-    "QualityReport",
-    "QualityRequest",
-    "QualityRow",
-    "QualityTable",
-    "RawTable",
-    "ReconcileReport",
-    "ReconciledTable",
-    "Role",
-    "RunDetail",
-    "RunStatus",
-    "RunSummary",
-    "SchemaChange",
-    "SchemaReport",
-    "Strategy",
-    "SyncRequest",
-    "TableDrift",
-    "TableRun",
-    "TableStatus",
-    "UnitsPage",
-]
-
 
 Period = Literal["hour", "day", "shift", "batch"]
 

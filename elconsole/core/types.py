@@ -8,6 +8,7 @@ from elconsole.core.record import record
 
 Mode = Literal["full", "incremental"]
 Strategy = Literal["full", "xmin", "cursor"]
+Change = Literal["added", "dropped", "widened", "type_changed"]
 TableStatus = Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled", "locked"]
 ENDED: frozenset[TableStatus] = frozenset({"succeeded", "failed", "skipped", "cancelled", "locked"})
 """The statuses of a table that will not change any more."""
@@ -31,8 +32,7 @@ class SchemaChange:
     """One column in which source and raw table differ."""
 
     column: str
-    change: str
-    """added · dropped · widened · type_changed · collation_dropped · key_changed"""
+    change: Change
     source_type: str | None
     target_type: str | None
     action: str

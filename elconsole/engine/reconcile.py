@@ -11,15 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
-from elconsole.engine.connect.answers import believed, truth, whole
+from elconsole.engine.connect.answers import NotBelieved, truth, values_of, whole
 from elconsole.engine.connect.session import Session
-from elconsole.engine.extract import rows as extract
-from elconsole.engine.extract.snapshot import begin_snapshot, set_salt
+from elconsole.engine.extract import rows as reading
+from elconsole.engine.extract.snapshot import begin_snapshot
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.sql.quoting import identifier, qualified
@@ -27,10 +28,10 @@ from elconsole.engine.sql.quoting import identifier, qualified
 if TYPE_CHECKING:
     from elconsole.engine.connect.pool import Pools
 
-BATCH_ROWS = 200_000
+BATCH_ROWS = 50_000
 """Keys held in memory at once while differing buckets are compared."""
-BATCH_BYTES = 256 * 2**20
-"""What a batch's keys may have: over a kilobyte each."""
+BATCH_BYTES = 32 * 2**20
+"""What a batch's keys and checksums may have."""
 KEYS_NAMED = 20
 
 Sums = Mapping[int, tuple[int, int]]
@@ -58,20 +59,24 @@ class Side:
             "SELECT bucket, pg_catalog.count(*), pg_catalog.sum(checksum)"
             f" FROM ({self._rows()}) AS r GROUP BY bucket"
         )
-        with believed(self.session.server.name):
-            return {int(bucket): (int(count), int(total)) for bucket, count, total in rows}
+        with self.session.translated():
+            found = (values_of(row, 3) for row in rows)
+            return {whole(bucket): (whole(count), _sum(total)) for bucket, count, total in found}
 
     def rows_of(self, buckets: Sequence[int]) -> list[tuple[str, int, bool]]:
         """Key as JSON text, checksum, and whether it is pending, of every row in the buckets."""
         listed = ", ".join(str(bucket) for bucket in buckets)
-        found = self._query(
-            f"SELECT key, checksum, pending FROM ({self._rows()}) AS r WHERE bucket IN ({listed})"
-        )
-        with believed(self.session.server.name):
+        with self.session.answering(BATCH_BYTES):
+            rows = self._query(
+                f"SELECT key, checksum, pending FROM ({self._rows()}) AS r"
+                f" WHERE bucket IN ({listed})"
+            )
+        with self.session.translated():
+            found = (values_of(row, 3) for row in rows)
             return [(str(key), whole(checksum), truth(pending)) for key, checksum, pending in found]
 
     def _query(self, query: str) -> list[tuple[Any, ...]]:
-        with self.session.attended(self.stall_timeout_s), self.session.answering(BATCH_BYTES):
+        with self.session.translated(), self.session.attended(self.stall_timeout_s):
             return self.session.execute(query.encode()).fetchall()
 
     def _rows(self) -> str:
@@ -86,6 +91,13 @@ class Side:
             f" FROM (SELECT {key} AS key, {row} AS row_md5, {self.pending} AS pending"
             f" FROM {self.relation}{self.where}) AS s"
         )
+
+
+def _sum(total: object) -> int:
+    """A sum of integers, which PostgreSQL makes a numeric."""
+    if isinstance(total, int | Decimal) and total == int(total):
+        return int(total)
+    raise NotBelieved("no sum")
 
 
 def _md5(text: str) -> str:
@@ -149,9 +161,7 @@ def _compare(
             target = _target_side(warehouse, task, stall_timeout_s)
             target_sums = target.sums()
         with source.translated():
-            begin_snapshot(source, task)
-            if task.settings.hash_columns and hash_salt:
-                set_salt(source, hash_salt)
+            begin_snapshot(source, task, hash_salt)
             origin = _source_side(source, task, stall_timeout_s)
             source_sums = origin.sums()
         differences = _differences(origin, target, source_sums, target_sums)
@@ -192,15 +202,14 @@ def _source_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
     mark = task.watermark
     pending = "false"
     if task.relation.has_xmin and mark is not None:
-        pending = extract.written_from(mark.snapshot_xmin)
-    where = f" WHERE ({task.settings.where})" if task.settings.where else ""
+        pending = reading.written_from(mark.snapshot_xmin)
     return Side(
         session,
         stall_timeout_s,
-        extract.from_clause(task),
+        reading.from_clause(task),
         tuple(column.expression for column in columns),
         tuple(by_name[name].expression for name in task.primary_key),
-        where,
+        reading.where_clause(task),
         pending,
     )
 

@@ -175,8 +175,11 @@ class PostgresEngine:
     def _units(self, session: Session) -> list[QualityTarget]:
         """The published tables with pass rates."""
         schema = self.settings.warehouse.target_schema
-        if not ledger_version(session, schema):
-            return []
+        return self._counted(session) if ledger_version(session, schema) else []
+
+    def _counted(self, session: Session) -> list[QualityTarget]:
+        """The same, of a ledger that has been looked at."""
+        schema = self.settings.warehouse.target_schema
         targets = read_targets(session, schema).values()
         return quality_targets(self.settings, targets, schema)
 
@@ -218,9 +221,9 @@ class PostgresEngine:
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
         with self._warehouse() as session:
-            if not ledger_version(session):
+            if not ledger_version(session, self.settings.warehouse.target_schema):
                 return results.AdviceReport((), unasked)
-            quality = read_quality(session, self._units(session), results.QualityRequest(), now)
+            quality = read_quality(session, self._counted(session), results.QualityRequest(), now)
             sources = self._pools.sources
             facts = read_facts(session, planned, sources, quality.tables, self.settings, now)
         return results.AdviceReport(advise(facts), unasked)

@@ -2,7 +2,7 @@
 
 A plug-in is a module with functions of these names, taking any of their arguments:
 
-    from elconsole.plugins.hooks import Veto, hookimpl
+    from elconsole.hooks import Veto, hookimpl
 
     @hookimpl
     def post_load(task, result, warehouse):

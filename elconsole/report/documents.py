@@ -12,7 +12,6 @@ from typing import Any
 from elconsole.core.results import (
     AdviceReport,
     CheckReport,
-    ErrorInfo,
     PlanReport,
     QualityReport,
     QualityRow,
@@ -20,10 +19,10 @@ from elconsole.core.results import (
     ReconcileReport,
     RunDetail,
     RunSummary,
-    SchemaChange,
     SchemaReport,
     TableRun,
 )
+from elconsole.core.types import ErrorInfo, SchemaChange
 
 Document = dict[str, Any]
 

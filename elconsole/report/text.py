@@ -13,7 +13,6 @@ from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     ConnectionHealth,
-    ErrorInfo,
     PlannedTable,
     PlanReport,
     RunDetail,
@@ -22,6 +21,7 @@ from elconsole.core.results import (
     TableRun,
 )
 from elconsole.core.safe_text import clean_text
+from elconsole.core.types import ErrorInfo
 from elconsole.report.table import Column, table
 
 REMARK_CELLS = 60

@@ -12,7 +12,7 @@ from elconsole.advisors.everything import advise
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.advisors.words import evidence_words
 from elconsole.core.results import Finding, QualityRow, QualityTable
-from elconsole.core.types import ErrorInfo, SchemaChange
+from elconsole.core.types import Change, ErrorInfo, SchemaChange
 
 pytestmark = pytest.mark.unit
 
@@ -138,7 +138,7 @@ def test_a_load_that_took_unusually_long_is_found_unless_it_is_short() -> None:
         ("type_changed", "elconsole --headless sync bodies.bodies_production --full"),
     ],
 )
-def test_changed_columns_are_found(change: str, command: str) -> None:
+def test_changed_columns_are_found(change: Change, command: str) -> None:
     drift = (SchemaChange("colour", change, "text", "integer", "…"),)
     finding = only(found(table(drift=drift)))
     assert finding.advisor == "schema monitor"

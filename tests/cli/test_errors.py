@@ -11,9 +11,7 @@ from elconsole.core.errors import (
     ConfigurationError,
     DemoUnavailable,
 )
-from elconsole.core.results import (
-    ErrorInfo,
-)
+from elconsole.core.types import ErrorInfo
 from tests.cli.commandline import CommandLine
 from tests.fakes.engine import FakeEngine
 from tests.fakes.plant import DENIED, failing

@@ -15,7 +15,6 @@ from elconsole.core.errors import (
     WarehouseUnavailable,
 )
 from elconsole.core.results import (
-    ErrorInfo,
     Finding,
     QualityReport,
     QualityRequest,
@@ -23,6 +22,7 @@ from elconsole.core.results import (
     ReconcileReport,
     TableDrift,
 )
+from elconsole.core.types import ErrorInfo
 from tests.cli.commandline import CommandLine
 from tests.fakes.engine import FakeEngine
 from tests.fakes.plans import WIDENED

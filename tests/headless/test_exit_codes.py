@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from elconsole.core.results import ErrorInfo, RunDetail, SyncRequest
+from elconsole.core.results import RunDetail, SyncRequest
+from elconsole.core.types import ErrorInfo
 from elconsole.headless.exit_codes import exit_code
 from tests.fakes.engine import FakeEngine
 from tests.fakes.plant import DENIED, LOCKED, PEN_PLANT, REFUSED, FakeTable, failing, unreachable

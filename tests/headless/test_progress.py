@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from elconsole.core.events import Event
-from elconsole.core.results import ErrorInfo, SyncRequest
+from elconsole.core.results import SyncRequest
+from elconsole.core.types import ErrorInfo
 from elconsole.headless.live import LiveProgress
 from elconsole.headless.progress import PlainProgress, Progress, shown_fraction
 from elconsole.headless.sync import run_sync

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from elconsole.core.results import ErrorInfo
 from elconsole.core.safe_text import clean_json
+from elconsole.core.types import ErrorInfo
 from elconsole.observe.logs import configure_logging
 from elconsole.observe.metrics import Metrics
 from elconsole.observe.notify import run_command

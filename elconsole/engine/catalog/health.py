@@ -13,7 +13,7 @@ from elconsole.core.results import ConnectionHealth
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import Role
 from elconsole.engine.catalog.source import choose, read_relations
-from elconsole.engine.connect.answers import believed, checked_row
+from elconsole.engine.connect.answers import NotBelieved, checked_row
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
 from elconsole.engine.ledger.traps import has_ledger
@@ -55,11 +55,7 @@ def probe(
     server = pool.server
     now = datetime.now(UTC)
     try:
-        with (
-            pool.session() as session,
-            session.within(server.connect_timeout_s),
-            believed(server.name),
-        ):
+        with pool.session() as session, session.within(server.connect_timeout_s):
             return _ask(session, degraded_ms, missing_privileges, now)
     except ElconsoleError as error:
         return ConnectionHealth(
@@ -83,7 +79,9 @@ def _ask(
     session.execute("SELECT 1")
     latency_ms = (time.monotonic() - started) * 1000
     with session.cursor(row_factory=checked_row(Vitals)) as cursor:
-        (vitals,) = cursor.execute(statement("catalog/probe")).fetchall()
+        vitals = cursor.execute(statement("catalog/probe")).fetchone()
+    if vitals is None:
+        raise NotBelieved("nothing of itself")
     reasons = []
     if latency_ms > degraded_ms:
         reasons.append(f"slow: {latency_ms:.0f} ms")

@@ -15,8 +15,9 @@ from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import (
     LARGEST_OID,
-    believed,
+    NotBelieved,
     checked_row,
+    values_of,
     whole,
     words,
 )
@@ -153,16 +154,15 @@ def matches(relation: SourceRelation, pattern: str) -> bool:
 
 
 def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]) -> SourceCatalog:
-    """Introspect a source; five round trips, and one for each
-    further thousand of tables.
+    """Introspect a source; five round trips, and one for each further thousand of tables.
 
-    Raises UnexpectedAnswer for what no catalog can hold."""
-    with session.within(CATALOG_TIMEOUT_S), believed(session.server.name):
+    Raises NotBelieved or UnexpectedAnswer for what no catalog can hold."""
+    with session.within(CATALOG_TIMEOUT_S):
         everything = read_relations(session)
         chosen, missing = choose(everything, wanted, excluded)
         columns = read_columns(session, [relation.oid for relation in chosen])
         used = sorted({column.type_oid for several in columns.values() for column in several})
-        types = read_types(session, used)
+        types = _complete(read_types(session, used), used)
         identity = read_identity(session)
         unit = read_money_unit(session) if MONEY_OIDS.intersection(types) else None
     names = tuple(relation.qualified for relation in everything)
@@ -197,10 +197,21 @@ def read_types(session: Session, oids: Sequence[int]) -> dict[int, TypeFacts]:
     return {facts.oid: facts for facts in rows}
 
 
+def _complete(types: dict[int, TypeFacts], used: Iterable[int]) -> dict[int, TypeFacts]:
+    """The types, if all that they are made of is among them."""
+    for oid in used:
+        made_of: set[int] = set()
+        while oid and oid not in made_of:
+            if oid not in types:
+                raise NotBelieved(f"type {oid} is not among the types")
+            made_of.add(oid)
+            oid = types[oid].base_oid or types[oid].element_oid
+    return types
+
+
 def read_money_unit(session: Session) -> str:
-    row = session.execute(f"SELECT {MONEY_UNIT}".encode()).fetchone()
-    assert row is not None
-    return str(row[0])
+    (unit,) = values_of(session.execute(f"SELECT {MONEY_UNIT}".encode()).fetchone(), 1)
+    return words(unit)
 
 
 def read_identity(session: Session) -> tuple[str, int] | None:
@@ -212,4 +223,7 @@ def read_identity(session: Session) -> tuple[str, int] | None:
         ).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None
-    return (words(row[0]), whole(row[1], 0, LARGEST_OID)) if row else None
+    if row is None:
+        return None
+    system_identifier, timeline = values_of(row, 2)
+    return words(system_identifier), whole(timeline, 0, LARGEST_OID)

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT, TABLES_AT_ONCE
-from elconsole.engine.connect.answers import believed
+from elconsole.engine.connect.answers import NotBelieved, several, values_of, words
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.schema import ledger_version
@@ -77,8 +77,7 @@ def read_state(session: Session, schema: str, *, is_prepared: bool = False) -> W
     """A few round trips, whatever the number of tables; works on an empty warehouse.
 
     `is_prepared`: this run has seen the ledger already, and that it is no trap."""
-    name = session.server.name
-    with session.within(CATALOG_TIMEOUT_S), _one_instant(session), believed(name):
+    with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
         known, unit = _read_types(session)
         has_ledger = is_prepared or ledger_version(session, schema)
         targets = read_targets(session, schema) if has_ledger else {}
@@ -97,7 +96,8 @@ def _with_triggers(session: Session, found: Sequence[RawRelation]) -> Sequence[R
     if not asked:
         return found
     rows = session.execute(trusting("catalog/raw_triggers"), [asked]).fetchall()
-    hung = {oid: {"trigger": trigger, "trigger_maker": maker} for oid, trigger, maker in rows}
+    found_rows = (values_of(row, 3) for row in rows)
+    hung = {oid: {"trigger": trigger, "trigger_maker": maker} for oid, trigger, maker in found_rows}
     return [replace(relation, **hung.get(relation.oid, {})) for relation in found]
 
 
@@ -109,9 +109,8 @@ def _read_types(session: Session) -> tuple[dict[int, str], str]:
         " AND typnamespace = 'pg_catalog'::regnamespace".encode(),
         [FIRST_USER_OID],
     ).fetchone()
-    assert row is not None
-    oids, names, unit = row
-    return dict(zip(oids, names, strict=True)), str(unit)
+    oids, names, unit = values_of(row, 3)
+    return dict(zip(several(oids), values_of(names, len(several(oids))), strict=True)), words(unit)
 
 
 @contextmanager
@@ -121,7 +120,7 @@ def _one_instant(session: Session) -> Iterator[None]:
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
         yield
-    except (psycopg.Error, ElconsoleError):
+    except (psycopg.Error, ElconsoleError, NotBelieved):
         # The run's end is still to be written on this session.
         with suppress(psycopg.Error, ElconsoleError):
             session.execute("ROLLBACK")

@@ -81,7 +81,6 @@ def _first(server: Server) -> dict[str, str]:
 
 def _wanted(server: Server, version: int) -> dict[str, str]:
     wanted = {**COMMON_SETTINGS, **ROLE_SETTINGS[server.role]}
-    wanted["idle_in_transaction_session_timeout"] = f"{round(server.idle_timeout_s * 1000)}ms"
     if version >= 140000:
         wanted["client_connection_check_interval"] = "500ms"
         wanted["idle_session_timeout"] = "0"

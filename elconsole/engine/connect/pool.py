@@ -44,8 +44,7 @@ class Pool:
         Where the server takes no more connections, whoever has a stop flag waits for a
         session of this pool to come back."""
         session = self._lend(stop)
-        session.stop = stop
-        session.deadline = session.ends_at = None
+        session.lend_to(stop)
         try:
             try:
                 with session.translated():
@@ -89,14 +88,16 @@ class Pool:
         return True
 
     def _take(self) -> Session | None:
-        with self._lock:
-            while self._idle:
-                session = self._idle.pop()
-                # Of an idle session, the server's end is all there is to read.
-                if not session.closed and not session.is_readable():
-                    return session
-                session.abandon()
+        while (session := self._pop()) is not None:
+            # Of an idle session, the server's end is all there is to read.
+            if not session.closed and not session.is_readable():
+                return session
+            session.abandon()
         return None
+
+    def _pop(self) -> Session | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def _give_back(self, session: Session) -> None:
         status = session.pgconn.transaction_status

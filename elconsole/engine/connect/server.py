@@ -10,6 +10,9 @@ from elconsole.core.types import Role
 
 MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
 COMMON_SETTINGS = {
+    # Longer than the other side may be busy on its own; a lock that keeps readers out is never
+    # held idle.
+    "idle_in_transaction_session_timeout": "1d",
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
@@ -61,6 +64,3 @@ class Server:
     """libpq keywords; may hold a password."""
     address: str
     connect_timeout_s: float
-    idle_timeout_s: float = 86_400.0
-    """How long the server lets a transaction of ours sit idle before it ends it: longer than
-    the other side may be busy on its own. A lock that keeps readers out is never held idle."""

@@ -1,4 +1,4 @@
-"""Connections: how they are opened, bounded in time, shared and given back.
+"""Connections: how they are opened, bounded in time, and ended.
 
 A `Session` is a psycopg connection of which every wait is bounded: by a deadline of its
 own, and by the stop flag of the run that holds it. Sources are opened read-only.
@@ -27,7 +27,7 @@ from elconsole.core.errors import (
     Stalled,
     TableTimeout,
 )
-from elconsole.engine.connect.answers import believed
+from elconsole.engine.connect.answers import NotBelieved, believed, unexpected
 from elconsole.engine.connect.inflow import ANSWER_BYTES, Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
 from elconsole.engine.connect.pooler import only_pid, refuse_shared, shared
@@ -86,9 +86,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     _attend_at: float = 0.0
 
     def wait(self, gen: Generator[Any, Any, _RV], *args: Any, **kwargs: Any) -> _RV:
-        # psycopg looks at what a statement returns before it hands over a row of it.
-        with believed(self.server.name):
-            return super().wait(self._watched(gen), *args, **kwargs)
+        return super().wait(self._watched(gen), *args, **kwargs)
 
     def _watched(self, gen: Generator[Any, Any, _RV]) -> Generator[Any, Any, _RV]:
         inflow = Inflow(self.pgconn.socket)
@@ -102,7 +100,9 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
                     self.raise_if_over()
                     looked_at = time.monotonic()
                 inflow.reading()
-                waits_for = gen.send(ready)
+                # psycopg looks at what a statement returns before it hands over a row of it.
+                with believed(self.server.name):
+                    waits_for = gen.send(ready)
                 inflow.read()
                 inflow.require_bounded(self.server.name, self.answer_bytes)
         except StopIteration as finished:
@@ -188,11 +188,14 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
-        """Let psycopg's errors inside leave as ours, in the words of this session's server."""
+        """Let psycopg's errors inside, and values that are not believed, leave as ours, in the
+        name of this session's server."""
         try:
             yield
         except psycopg.Error as error:
             raise self.told(error) from error
+        except NotBelieved as error:
+            raise unexpected(self.server.name, error) from error
 
     def told(self, error: psycopg.Error) -> ElconsoleError:
         """An error of this session as ours."""
@@ -209,6 +212,11 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         poll.register(self.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
+    def lend_to(self, stop: threading.Event | None) -> None:
+        """Begin anew for another user, whose stop flag this is."""
+        self.stop, self.deadline, self.ends_at = stop, None, None
+        self._stopped_at = self._attend_every_s = None
+
     def abandon(self) -> None:
         """End whatever runs, without waiting for a server that may hang."""
         with contextlib.suppress(Exception):
@@ -220,7 +228,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     def close(self) -> None:
         """End the session; behind a pooler, leave it as it was found."""
         if self.is_pooled and self.pgconn.transaction_status == TransactionStatus.IDLE:
-            self.stop, self.deadline = None, None
+            self.lend_to(None)
             with contextlib.suppress(Exception), self.within(RESET_TIMEOUT_S):
                 self.execute(b"DISCARD ALL")
         super().close()

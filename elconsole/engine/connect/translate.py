@@ -1,6 +1,6 @@
 """From psycopg's errors to ours, in one place: which are transient, and what to do next.
 
-Sessions and their pool call it (`Session.translated`); nobody else needs to."""
+Sessions call it (`Session.translated`)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Reading a source: one snapshot, and the SELECT that tells which of its rows to send."""
+"""Reading a source: the SELECT that tells which of its rows to send."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elconsole.engine.connect.answers import believed, truth
+from elconsole.engine.connect.answers import truth, values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.ranges import page_conditions
 from elconsole.engine.extract.snapshot import FullRefreshNeeded, Snapshot
@@ -48,11 +48,11 @@ def _copy_parts(
     columns: Sequence[PlannedColumn],
     condition: str | None,
 ) -> list[str]:
-    where = _where(task, condition)
+    where = where_clause(task, condition)
     # Without a condition the rows themselves come without a pause.
     pages = snapshot.pages if where else 0
     return [
-        _copy_out(task, columns, _where(task, condition, part))
+        _copy_out(task, columns, where_clause(task, condition, part))
         for part in page_conditions(session, _select(task, columns) + where, pages)
     ]
 
@@ -69,7 +69,7 @@ def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> 
 
 def count_statement(task: TableTask) -> str:
     """How many rows the selection has."""
-    return f"SELECT pg_catalog.count(*) FROM {from_clause(task)}{_where(task)}"
+    return f"SELECT pg_catalog.count(*) FROM {from_clause(task)}{where_clause(task)}"
 
 
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
@@ -82,7 +82,8 @@ def from_clause(task: TableTask) -> str:
     return f"ONLY {relation}" if task.relation.kind == "r" else relation
 
 
-def _where(task: TableTask, *further: str | None) -> str:
+def where_clause(task: TableTask, *further: str | None) -> str:
+    """The WHERE of the selection and of further conditions; empty where there is none."""
     conditions = [f"({part})" for part in (task.settings.where, *further) if part]
     return " WHERE " + " AND ".join(conditions) if conditions else ""
 
@@ -134,21 +135,20 @@ def read_cursor(
     name, text = identifier(column.name), text_of(column.name, column.type)
     limit = watermark_limit(column, snapshot.taken_at, session.info.server_version)
     source = from_clause(task)
-    whole = _where(task, f"{name} IS NOT NULL", limit, past(column, value))
+    whole = where_clause(task, f"{name} IS NOT NULL", limit, past(column, value))
     newest = f"ORDER BY {name} DESC LIMIT 1"
     parts = page_conditions(session, f"SELECT {name} FROM {source}{whole} {newest}", snapshot.pages)
     ahead = False
     for part in parts:
-        within = _where(task, f"{name} IS NOT NULL", limit, past(column, value), part)
-        beyond = _where(task, f"NOT ({limit})", part) if limit else " WHERE false"
+        within = where_clause(task, f"{name} IS NOT NULL", limit, past(column, value), part)
+        beyond = where_clause(task, f"NOT ({limit})", part) if limit else " WHERE false"
         with session.within(timeout_s):
             row = session.execute(
                 # Without a name of its own the text would be what ORDER BY sorts by.
                 f"SELECT (SELECT {text} AS watermark FROM {source}{within} {newest}),"
                 f" EXISTS (SELECT FROM {source}{beyond})".encode()
             ).fetchone()
-        with believed(task.source):
-            highest, has_more = row or (None, False)
-            value = as_cursor(column, highest) if highest else value
-            ahead = truth(has_more) or ahead
+        highest, has_more = values_of(row, 2)
+        value = as_cursor(column, highest) if highest else value
+        ahead = truth(has_more) or ahead
     return CursorRead(value, ahead)

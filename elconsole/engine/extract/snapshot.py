@@ -10,12 +10,22 @@ from psycopg import sql
 
 from elconsole.core.errors import TransientFault
 from elconsole.core.record import record
-from elconsole.engine.connect.answers import LARGEST_OID, believed, moment, whole, words
+from elconsole.engine.connect.answers import (
+    LARGEST_OID,
+    NotBelieved,
+    moment,
+    several,
+    values_of,
+    whole,
+    words,
+)
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.plan.task import SALT_SETTING, TableTask
 from elconsole.engine.sql.statements import statement
 
 XID_HALF = 2**31
+LONGEST_SNAPSHOT = 2**20
+"""Characters of a snapshot: it names each transaction in progress."""
 MOST_PAGES = 2**32
 SNAPSHOT_TEXT = re.compile(r"[0-9]+:[0-9]+:[0-9,]*")
 
@@ -45,14 +55,17 @@ class Snapshot:
     """Highest cursor within the snapshot, as exact text."""
 
 
-def begin_snapshot(session: Session, task: TableTask) -> Snapshot:
-    """Open the read-only transaction and pin the table. Raises SchemaMoved where the table
-    is not the planned one any more."""
+def begin_snapshot(session: Session, task: TableTask, hash_salt: str | None) -> Snapshot:
+    """Open the read-only transaction and pin the table; hashed columns get their salt. Raises
+    SchemaMoved where the table is not the planned one any more."""
     with session.within(CATALOG_TIMEOUT_S):
         cursor = session.execute(opening(task))
         while cursor.nextset():
             pass
-        return read_snapshot(task, cursor.fetchone())
+        snapshot = read_snapshot(task, cursor.fetchone())
+    if task.settings.hash_columns and hash_salt:
+        _set_salt(session, hash_salt)
+    return snapshot
 
 
 def opening(task: TableTask) -> sql.Composed:
@@ -71,8 +84,7 @@ def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
     """The answer to `opening`; raises SchemaMoved where the table is not the planned one."""
     if row is None:
         raise SchemaMoved(f"{task.source}.{task.label} is gone", hint="sync again")
-    with believed(task.source):
-        snapshot, found, unmoved = _checked(row)
+    snapshot, found, unmoved = _checked(row)
     if found != task.fingerprint or not unmoved:
         raise SchemaMoved(
             f"{task.source}.{task.label} changed while the sync was being planned",
@@ -83,22 +95,23 @@ def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
 
 def _checked(row: tuple[Any, ...]) -> tuple[Snapshot, tuple[Any, ...], bool]:
     """The snapshot, the table's columns, and whether it is the file that the catalog has."""
-    text, xmin, xmax, taken_at, columns, partition_oids, unmoved, pages = row
-    if not SNAPSHOT_TEXT.fullmatch(text):
-        raise ValueError("no snapshot")
+    text, xmin, xmax, taken_at, described, partition_oids, unmoved, pages = values_of(row, 8)
+    if not SNAPSHOT_TEXT.fullmatch(words(text, LONGEST_SNAPSHOT)):
+        raise NotBelieved("no snapshot")
     snapshot = Snapshot(
         text,
         whole(xmin, 0),
         whole(xmax, 0),
         moment(taken_at),
-        tuple(whole(oid, 1, LARGEST_OID) for oid in partition_oids or ()),
+        tuple(whole(oid, 1, LARGEST_OID) for oid in several(partition_oids)),
         whole(pages or 0, 0, MOST_PAGES),
     )
-    found = tuple((words(name), whole(oid), whole(typmod)) for name, oid, typmod in columns or ())
+    each = (values_of(one, 3) for one in several(described))
+    found = tuple((words(name), whole(oid), whole(typmod)) for name, oid, typmod in each)
     return snapshot, found, unmoved is True
 
 
-def set_salt(session: Session, salt: str) -> None:
+def _set_salt(session: Session, salt: str) -> None:
     """Give the session the salt of hashed columns, as a bound value."""
     with session.within(CATALOG_TIMEOUT_S):
         session.execute("SELECT pg_catalog.set_config(%s, %s, true)", [SALT_SETTING, salt])

@@ -6,6 +6,7 @@ import psycopg
 
 from elconsole.core.errors import LockHeld
 from elconsole.core.safe_text import clean_text
+from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.sql.names import LOCK_CLASS
 from elconsole.engine.sql.statements import statement
@@ -39,7 +40,7 @@ def holder_of(session: Session, lock_class: int, key: int) -> tuple[str, str | N
     row = session.execute(statement("ledger/lock_session"), [lock_class, key]).fetchone()
     if row is None:
         return "a session that has ended since", "sync again"
-    pid, role, application = row
+    pid, role, application = values_of(row, 3)
     named = f", {clean_text(application, NAME_CELLS)}" if application else ""
     return (
         f"pid {pid} (role {clean_text(role, NAME_CELLS)}{named})",

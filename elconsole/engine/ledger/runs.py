@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from elconsole.core.errors import UsageError
 from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.core.types import ENDED, ErrorInfo, SchemaChange
-from elconsole.engine.connect.answers import believed
+from elconsole.engine.connect.answers import values_of, whole
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.ledger.names import spell
@@ -35,7 +35,7 @@ SHORTEST_PREFIX = 4
 
 def start_run(session: Session, run: RunSummary) -> int:
     """Enter a run and hold its lock for as long as the session lives; returns its number."""
-    with session.within(CATALOG_TIMEOUT_S), believed(session.server.name):
+    with session.within(CATALOG_TIMEOUT_S):
         session.execute(
             statement("ledger/mark_abandoned"),
             [RUN_LOCK_CLASS, ABANDONED.kind, ABANDONED.message, ABANDONED.hint],
@@ -50,12 +50,12 @@ def start_run(session: Session, run: RunSummary) -> int:
             " pg_catalog.pg_try_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
             [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
         ).fetchone()
-        assert row is not None
-        number, held = row
+        number, held = values_of(row, 2)
+        number = whole(number, 1)
         if not held:
             session.execute("DELETE FROM elconsole.runs WHERE run_id = %s", [run.run_id])
             raise lock_held(session, RUN_LOCK_CLASS, number % 2147483647, "no run can begin")
-    return int(number)
+    return number
 
 
 def hold_run_lock(session: Session, run_number: int) -> None:

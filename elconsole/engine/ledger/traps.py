@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from elconsole.core.errors import TargetTaken
 from elconsole.core.safe_text import clean_text
-from elconsole.engine.connect.answers import believed
+from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.sql.names import LEDGER_RELATIONS, LEDGER_SCHEMA, STORAGE_SCHEMA
 from elconsole.engine.sql.statements import trusting
@@ -43,10 +43,7 @@ def has_ledger(session: Session, target_schema: str | None = None, *, writes: bo
     schemas = [LEDGER_SCHEMA, STORAGE_SCHEMA, *([target_schema] if target_schema else ())]
     query = trusting("ledger/traps", "%(reads)s")
     asked = {"schemas": schemas, "relations": list(LEDGER_RELATIONS), "reads": not writes}
-    with believed(session.server.name):
-        row = session.execute(query, asked).fetchone()
-        assert row is not None
-        is_there, name, trap, what, role = row
+    is_there, name, trap, what, role = values_of(session.execute(query, asked).fetchone(), 5)
     if trap is not None:
         raise _taken(str(name), str(trap), what, str(role))
     return bool(is_there)

@@ -21,7 +21,7 @@ SETTLED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
 def watch_runs(server: Server, stop: threading.Event) -> Iterator[RunDetail]:
-    """Yield the newest run, then each run's state as it changes; see `api.Engine.watch`."""
+    """Yield the newest run, then each run's state as it changes; see `core.engine.Engine.watch`."""
     try:
         session = open_session(server, stop=stop)
     except Cancelled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,10 +13,11 @@ from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.lock import TableLock
-from elconsole.engine.quality.daily import store_daily_counts
+from elconsole.engine.quality.daily import COUNTS_BYTES, store_daily_counts
 from elconsole.engine.sql.quoting import qualified
 
 ANALYZE_SHARE = 0.1
+LOG = logging.getLogger("elconsole.engine")
 
 
 def tidy(
@@ -29,7 +30,7 @@ def tidy(
     session, flags = context.warehouse, known_flags(context, result)
     unlock = [lock.release] if lock.held and flags is not None else []
     rest = analyze(context, result)
-    with contextlib.suppress(psycopg.Error, ElconsoleError):
+    try:
         with session.attended(context.stall_timeout_s):
             if old_leaf and storage.try_drop(
                 session, "; ".join([*unlock, storage.drop_leaf(old_leaf), *rest])
@@ -43,7 +44,11 @@ def tidy(
         if flags is None and context.quality is not None:
             content = known_target(context.task).content_run_id
             version = context.run_id if result.changed else content
-            flags = store_daily_counts(session, context.quality.of_content(version))
+            with session.answering(COUNTS_BYTES):
+                flags = store_daily_counts(session, context.quality.of_content(version))
+    except (psycopg.Error, ElconsoleError) as error:
+        task = context.task
+        LOG.warning("%s.%s: published, but not tidied: %s", task.source, task.label, error)
     return replace(result, quality_flags=flags or {})
 
 

@@ -30,6 +30,8 @@ class LoadResult:
     bytes: int
     extract_seconds: float
     load_seconds: float
+    duration_seconds: float
+    """From the table's first attempt to its publishing."""
     generation: int
     row_count: int
     extracted_at: datetime

@@ -72,6 +72,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         bytes=moved.bytes + (keys.bytes if keys else 0),
         extract_seconds=moved.extract_seconds,
         load_seconds=time.monotonic() - loading,
+        duration_seconds=time.monotonic() - context.started,
         generation=target.generation,
         row_count=(target.row_count or 0) + wrote.inserted - wrote.deleted,
         extracted_at=snapshot.taken_at,

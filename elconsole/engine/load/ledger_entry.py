@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import psycopg
 
 from elconsole.engine.extract.snapshot import Snapshot
@@ -68,7 +66,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "bytes": result.bytes,
             "generation": result.generation,
             "extract_seconds": result.extract_seconds,
-            "duration_seconds": time.monotonic() - context.started,
+            "duration_seconds": result.duration_seconds,
             "attempts": context.attempt,
             "notes": [spell(note, context.warehouse.encoding) for note in task.notes],
         },

@@ -17,7 +17,6 @@ from elconsole.engine.extract.snapshot import (
     Snapshot,
     begin_snapshot,
     check_continuity,
-    set_salt,
 )
 from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.load.incremental import merge_changes
@@ -47,9 +46,7 @@ def load_table(context: LoadContext) -> LoadResult:
 def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
     with source.translated():
-        snapshot = begin_snapshot(source, task)
-        if task.settings.hash_columns and context.hash_salt:
-            set_salt(source, context.hash_salt)
+        snapshot = begin_snapshot(source, task, context.hash_salt)
         if task.follows_cursor:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":

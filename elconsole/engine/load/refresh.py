@@ -47,7 +47,9 @@ def refresh_at_once(context: LoadContext, lock: TableLock) -> LoadResult:
             raise NotAtOnce
 
     def on_source(answers: list[Rows]) -> None:
-        found.append(read_snapshot(task, answers[-1][0]))
+        with context.source.translated():
+            snapshots = answers[-1] if answers else ()
+            found.append(read_snapshot(task, snapshots[0] if snapshots else None))
 
     (copy_out,) = ending([rows.copy_whole(task)])
     moved = copy_part(
@@ -124,6 +126,7 @@ def _publish_leaf(
         bytes=moved.bytes,
         extract_seconds=moved.extract_seconds,
         load_seconds=time.monotonic() - loading,
+        duration_seconds=time.monotonic() - context.started,
         generation=leaf.generation,
         row_count=moved.rows,
         extracted_at=snapshot.taken_at,

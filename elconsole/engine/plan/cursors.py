@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 from elconsole.core.errors import PlanError
 from elconsole.core.record import record
-from elconsole.engine.connect.answers import words
+from elconsole.engine.connect.answers import NotBelieved, words
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.sql.quoting import identifier, literal
@@ -77,14 +77,17 @@ def _check_lookback(where: str, column: PlannedColumn, lookback: str | None) -> 
 
 
 def as_cursor(column: PlannedColumn, text: object) -> str:
-    """A value that the source says is the highest, as the ledger keeps it; ValueError for what
+    """A value that the source says is the highest, as the ledger keeps it; NotBelieved for what
     is none of the column's type."""
     value = words(text, LONGEST_CURSOR)
-    if column.type.oid in INTEGER_MINIMA:
-        return str(int(value))
-    if column.type.oid in NUMBER_TYPES and not Decimal(value).is_finite():
-        raise ValueError(f"no number: {value}")
-    return value
+    try:
+        if column.type.oid in INTEGER_MINIMA:
+            return str(int(value))
+        if column.type.oid not in NUMBER_TYPES or Decimal(value).is_finite():
+            return value
+    except (ValueError, InvalidOperation):
+        pass
+    raise NotBelieved(f"no number: {value}")
 
 
 def cursor_notes(task: TableTask) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from elconsole.core.record import record
-from elconsole.core.types import SchemaChange
+from elconsole.core.types import Change, SchemaChange
 from elconsole.engine.catalog.warehouse import RawColumn
 from elconsole.engine.plan.modifiers import precision, scale
 from elconsole.engine.plan.types import TypePlan
 from elconsole.engine.sql.names import METADATA
 
 VARCHAR, NUMERIC, TEXT, VARBIT = 1043, 1700, 25, 1562
-INTEGERS = (21, 23, 20)
 REWRITES = frozenset(
     {(21, 23), (21, 20), (23, 20), (700, 701), (21, 1700), (23, 1700), (20, 1700)}
     | {(1082, 1114), (1082, 1184), (23, 701), (21, 701), (21, 700)}
@@ -160,5 +159,5 @@ def _retyped(column: PlannedColumn, raw: RawColumn, how: Severity, full: bool) -
     }[how]
     if full:
         action = "the raw table takes the new type"
-    change = "type_changed" if how == "conflict" else "widened"
+    change: Change = "type_changed" if how == "conflict" else "widened"
     return SchemaChange(column.name, change, column.source_type, raw.type_text, action)

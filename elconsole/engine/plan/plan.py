@@ -1,4 +1,4 @@
-"""Surveying the databases for a request, and planning every table it names."""
+"""Planning every table that a request names."""
 
 from __future__ import annotations
 

@@ -12,7 +12,13 @@ from collections.abc import Callable
 
 import psycopg
 
-from elconsole.core.errors import Cancelled, ElconsoleError, Stalled, TransientFault
+from elconsole.core.errors import (
+    Cancelled,
+    ElconsoleError,
+    Stalled,
+    TransientFault,
+    UnexpectedAnswer,
+)
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.connect.translate import server_words
@@ -42,7 +48,7 @@ def commit(session: Session, statements: str) -> None:
     try:
         with session.within(CATALOG_TIMEOUT_S):
             session.execute(statements.encode())
-    except Stalled as error:
+    except (Stalled, UnexpectedAnswer) as error:
         raise _in_doubt(error.message) from error
     except psycopg.OperationalError as error:
         if error.sqlstate is None or error.sqlstate.startswith(LOST_CLASSES):

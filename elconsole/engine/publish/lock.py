@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
-from elconsole.engine.connect.answers import believed
+from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import holder_of
 from elconsole.engine.plan.task import TableTask, known_target
@@ -60,10 +60,11 @@ class TableLock:
     def taken_by(self, answers: Sequence[Sequence[tuple[Any, ...]]]) -> bool:
         """Whether the answers to `question` show it taken; raises TargetMoved where the plan
         is older than the rows."""
-        with believed(self._session.server.name):
-            ((self.held,),), (standing,), leftovers = answers
+        with self._session.translated():
+            tried, standing, leftovers = values_of(answers, 3)
+            ((self.held,),) = values_of(tried, 1)
             if self.held:
-                _check_unmoved(self._task, standing)
+                _check_unmoved(self._task, standing[0] if standing else None)
                 self.leftovers = [str(name) for (name,) in leftovers]
         return self.held
 
@@ -103,7 +104,7 @@ class TableLock:
         row = self._session.execute(statement("catalog/lock_holder"), asked).fetchone()
         if row is None:
             return None
-        number, host, pid, age_s = row
+        number, host, pid, age_s = values_of(row, 4)
         return f"run {number} on {host} (pid {pid}, started {age_s} s ago)"
 
 
@@ -127,7 +128,7 @@ def _standing(task: TableTask, target_id: int) -> str:
     )
 
 
-def _check_unmoved(task: TableTask, now: tuple[Any, ...]) -> None:
+def _check_unmoved(task: TableTask, now: tuple[Any, ...] | None) -> None:
     """The plan was made before the lock was held: see that no other sync came between."""
     target, mark = known_target(task), task.watermark
     standing = (task.parent.oid, task.parent.leaf_oid) if task.parent else (None, None)

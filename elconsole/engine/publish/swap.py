@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from elconsole.core.errors import Cancelled, SwapBlocked
+from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.publish.commit import commit
@@ -131,7 +132,7 @@ def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"
-    pid, user, application, age_s = row
+    pid, user, application, age_s = values_of(row, 4)
     named = f", {application}" if application else ""
     since = f", in a transaction for {age_s} s" if age_s is not None else ""
     return f"pid {pid} ({user}{named}{since})"

@@ -34,7 +34,7 @@ _STEPS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 @record(frozen=True, slots=True)
 class CountedLine:
-    """One line of `quality_periods.sql`."""
+    """One line of `sql/quality/periods.sql`."""
 
     place: int
     value: str

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_STORED = 200_000
 """More combinations than this are not stored: reading them would be no faster than a scan."""
+COUNTS_BYTES = 64 * 2**20
+"""What so many combinations may have."""
 UNITS = "pg_temp.elconsole_units"
 
 
@@ -47,8 +49,8 @@ def store_daily_counts(connection: Connection[Any], target: QualityTarget) -> di
     query = counts_statement(target, columns, definition.by, "day")
     # INSERT … SELECT would forgo parallel workers, so the few counts pass through here.
     with hashing(connection):
-        rows = connection.execute(query).fetchall()
-    inspected, passed = sum(row[3] for row in rows), sum(row[4] for row in rows)
+        rows = connection.execute(_bounded(query)).fetchall()
+    inspected, passed = (rows[0][-2], rows[0][-1]) if rows else (0, 0)
     stored = version if len(rows) <= MOST_STORED else None
     with connection.transaction():
         connection.execute(
@@ -67,6 +69,15 @@ def store_daily_counts(connection: Connection[Any], target: QualityTarget) -> di
     return {"passed": passed, "failed": inspected - passed}
 
 
+def _bounded(counts: sql.Composable) -> sql.Composed:
+    """The counts, no more of them than tell that they are too many, each with all units
+    inspected and passed."""
+    return sql.SQL(
+        "SELECT c.*, (pg_catalog.sum(inspected) OVER ())::int8,"
+        " (pg_catalog.sum(passed) OVER ())::int8 FROM ({counts}) AS c LIMIT {most}"
+    ).format(counts=counts, most=sql.Literal(MOST_STORED + 1))
+
+
 def _copy_counts(
     connection: Connection[Any], target: QualityTarget, rows: Iterable[tuple[Any, ...]]
 ) -> None:
@@ -78,7 +89,7 @@ def _copy_counts(
         ) as copy,
     ):
         for row in rows:
-            copy.write_row((target.target_schema, target.target_table, *row))
+            copy.write_row((target.target_schema, target.target_table, *row[:-2]))
 
 
 @record(frozen=True, slots=True)

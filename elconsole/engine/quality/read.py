@@ -12,7 +12,6 @@ from psycopg import sql
 
 from elconsole.core.errors import TargetTaken, UsageError
 from elconsole.core.results import (
-    ErrorInfo,
     Period,
     QualityReport,
     QualityRequest,
@@ -20,6 +19,7 @@ from elconsole.core.results import (
     QualityTable,
     UnitsPage,
 )
+from elconsole.core.types import ErrorInfo
 from elconsole.engine.quality.baselines import (
     Baseline,
     frozen_reference,

@@ -106,8 +106,8 @@ class Recorder:
             )
         )
 
-    def loaded(self, task: TableTask, result: LoadResult, seconds: float) -> None:
-        """The table is published, so many seconds after its run began."""
+    def loaded(self, task: TableTask, result: LoadResult) -> None:
+        """The table is published."""
         self._record(
             DataLoaded(
                 **self._about(task),
@@ -119,7 +119,7 @@ class Recorder:
                 bytes_total=result.bytes,
                 extract_seconds=result.extract_seconds,
                 load_seconds=result.load_seconds,
-                duration_seconds=seconds,
+                duration_seconds=result.duration_seconds,
                 generation=result.generation,
                 columns=_columns(task),
                 quality_flags=result.quality_flags,
@@ -181,6 +181,9 @@ class Recorder:
         key = (event.source, event.table)
         with self._lock:
             before = self._tables[key]
+            if before.status == "succeeded":
+                # Every reader sees its rows, whatever is said of it afterwards.
+                return
             after = self._tables[key] = fold_table(before, event)
             self._changed[key] = None
         if after.status != before.status:

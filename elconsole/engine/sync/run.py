@@ -114,6 +114,7 @@ class SyncRun:
                 self._finish(writer.session, detail.run)
             return detail
         finally:
+            writer.finish(0)
             writer.session.abandon()
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
@@ -142,7 +143,7 @@ class SyncRun:
     def _finish(self, session: Session, run: RunSummary) -> None:
         try:
             with session.within(self._grace_s()):
-                runs.finish_run(session, replace(run, finished_at=_now()))
+                runs.finish_run(session, replace(run, finished_at=run.finished_at or _now()))
         except (psycopg.Error, ElconsoleError) as error:
             LOG.warning("run %s: its end could not be written: %s", run.run_id, error)
 

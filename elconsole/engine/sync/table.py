@@ -59,7 +59,7 @@ class TableRunner:
         except ElconsoleError as error:
             self.recorder.failed(self.key, error)
             return
-        self.recorder.loaded(self.task, result, time.monotonic() - self.started)
+        self.recorder.loaded(self.task, result)
         self._judge(result)
 
     def _judge(self, result: LoadResult) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import Session
 from tests.engine.connect.listener import listening
 from tests.postgres import Database
@@ -25,12 +26,14 @@ PATIENCE_S = 30.0
 
 @contextlib.contextmanager
 def pooled(parameters: dict[str, str], **options: Any) -> Iterator[ConnectionPool[Session]]:
+    server = Server(NAME, "source", parameters, "here", 10.0)
     pool = ConnectionPool(
         connection_class=Session,
         kwargs={**parameters, "application_name": NAME, "autocommit": True},
         min_size=0,
         max_size=4,
         open=False,
+        configure=lambda session: setattr(session, "server", server),
         check=_check,
         reconnect_timeout=0,
         num_workers=1,
