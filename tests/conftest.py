@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -71,11 +72,29 @@ class RunCli(Protocol):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """For `-n auto`: two workers a processor, since most tests wait more than they work.
+    """For `-n auto`: three workers a processor, since most tests wait more than they work.
     At most sixteen, since each has a server of its own."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return min(16, 2 * (os.cpu_count() or 1))
+    return min(16, 3 * (os.cpu_count() or 1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Rewritten asserts are kept for the other workers, and the program's code for its starts."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Each worker imports a share of its own first, so that all rewrite each test once."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1 or session.config.args != session.config.getini("testpaths"):
+        return
+    place = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    for path in sorted(REPOSITORY.glob("tests/**/test_*.py"))[place::workers]:
+        importlib.import_module(".".join(path.relative_to(REPOSITORY).with_suffix("").parts))
 
 
 @pytest.fixture(scope="session", autouse=True)

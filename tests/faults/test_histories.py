@@ -15,12 +15,13 @@ import pytest
 from elconsole.core.results import SyncRequest
 from elconsole.engine.connect.session import Session
 from elconsole.engine.load import ledger_entry, merge
+from tests.effort import tries
 from tests.faults.conftest import is_publishing
 from tests.pairs import Pair
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(100 + 4 * tries(25))]
 
-HISTORIES = 100
+HISTORIES = tries(25)
 """Of each strategy."""
 STEPS = 8
 KEYS = 8

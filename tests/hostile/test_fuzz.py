@@ -1,8 +1,7 @@
 """Thousands of messages changed at random: the warehouse whole, no traceback, no wait beyond its
 bound, no memory.
 
-ELCONSOLE_FUZZ_SEED replays (a failure prints its seed, which ends in the number of its sync),
-ELCONSOLE_FUZZ_MESSAGES asks for more."""
+ELCONSOLE_FUZZ_SEED replays (a failure prints its seed, which ends in the number of its sync)."""
 
 from __future__ import annotations
 
@@ -14,14 +13,16 @@ from typing import Any
 
 import pytest
 
+from tests.effort import tries
 from tests.hostile.between import MOST_KB, Between, Outcome, Syncing, syncing
 from tests.hostile.wire import Fuzzer, faithful
 from tests.waiting import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(3 * 86_400)]
+pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(3 * 86_400)]
 
 SEED = os.environ.get("ELCONSOLE_FUZZ_SEED", "12")
-MESSAGES = int(os.environ.get("ELCONSOLE_FUZZ_MESSAGES", "1000"))
+MESSAGES = tries(500)
+"""Of both sides together."""
 ROWS = 500
 SHARES = (0.02, 0.1, 0.5)
 BOUNDS_S = {"stall_timeout": 0.5, "connect_timeout": 1, "catalog_timeout": 0.5}

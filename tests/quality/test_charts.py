@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 import random
+from types import ModuleType
+from typing import Any
 
-import numpy
 import pytest
-import shewhart
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from shewhart._rules import RULES
 
 from elconsole.quality.charts import (
     Limits,
@@ -29,6 +29,18 @@ from elconsole.quality.charts import (
 )
 
 pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def shewhart() -> ModuleType:
+    """The oracle, whose imports take longer than those of all other tests together."""
+    return importlib.import_module("shewhart")
+
+
+@pytest.fixture(scope="module")
+def rules(shewhart: ModuleType) -> Any:
+    return importlib.import_module("shewhart._rules").RULES
+
 
 # Bruised peaches: T. Pyzdek and P. Keller, The Handbook for Quality Management (2013),
 # table 9.6: p̄ = 0.193, limits 0.118 to 0.268 for crates of 250, 0.140 to 0.246 for 500.
@@ -116,7 +128,7 @@ def test_p_chart_limits_equal_montgomerys_exercise() -> None:
 
 
 @given(periods)
-def test_p_chart_equals_the_oracle(counts: list[tuple[int, int]]) -> None:
+def test_p_chart_equals_the_oracle(shewhart: ModuleType, counts: list[tuple[int, int]]) -> None:
     passed, inspected = [c[0] for c in counts], [c[1] for c in counts]
     center = sum(passed) / sum(inspected)
     assume(0 < center < 1)
@@ -132,7 +144,7 @@ def test_p_chart_equals_the_oracle(counts: list[tuple[int, int]]) -> None:
 
 
 @given(periods)
-def test_laney_chart_equals_the_oracle(counts: list[tuple[int, int]]) -> None:
+def test_laney_chart_equals_the_oracle(shewhart: ModuleType, counts: list[tuple[int, int]]) -> None:
     passed, inspected = [c[0] for c in counts], [c[1] for c in counts]
     center = sum(passed) / sum(inspected)
     assume(0 < center < 1)
@@ -161,16 +173,16 @@ def _as_oracle_signals(
 
 @settings(max_examples=200)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=80))
-def test_run_rules_equal_the_oracle_on_series_full_of_ties(values: list[int]) -> None:
+def test_run_rules_equal_the_oracle_on_series_full_of_ties(rules: Any, values: list[int]) -> None:
     rates = [0.5 + value / 8 for value in values]
     limits = [Limits(0.0, 1.0)] * len(rates)
-    centred = numpy.array(rates) - 0.5
+    centred = importlib.import_module("numpy").array(rates) - 0.5
     for rule in (2, 3, 4):
         ours = [
             tuple(range(run.first, run.last + 1))
             for run in nelson_runs(rates, limits, 0.5, (rule,))
         ]
-        assert sorted(ours) == sorted(RULES[f"nelson_{rule}"].fn(centred))
+        assert sorted(ours) == sorted(rules[f"nelson_{rule}"].fn(centred))
 
 
 @given(st.integers(1, 10**6), st.floats(0.0, 1.0), st.floats(0.0, 50.0))

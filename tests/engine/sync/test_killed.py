@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -12,13 +11,14 @@ import time
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.effort import tries
 from tests.link import Link
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
 ROWS = 20_000
-KILLS = 50 if os.environ.get("ELCONSOLE_TEST_MANY_KILLS") else 20
+KILLS = tries(10)
 
 LOADING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -73,7 +73,8 @@ def leftovers(link: Link) -> list[tuple[object, ...]]:
     )
 
 
-@pytest.mark.timeout(KILLS * 20)
+@pytest.mark.chance
+@pytest.mark.timeout(100 + KILLS * 20)
 def test_a_client_killed_at_random_moments_leaves_whole_rows_and_no_traces(link: Link) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
