@@ -180,7 +180,10 @@ def _runs_of_prefix(session: Session, prefix: str) -> tuple[RunSummary, ...]:
             return ()
     except ValueError:
         return ()
-    condition = sql.SQL("r.run_id BETWEEN {}::uuid AND {}::uuid").format(*map(sql.Literal, ends))
+    condition = sql.SQL(
+        "r.run_id IN (SELECT run_id FROM elconsole.runs WHERE run_id BETWEEN {}::uuid AND {}::uuid"
+        " ORDER BY run_id LIMIT 2)"
+    ).format(*map(sql.Literal, ends))
     return _select_runs(session, condition, 2)
 
 

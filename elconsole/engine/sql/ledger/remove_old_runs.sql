@@ -3,10 +3,10 @@
 WITH old AS (
   {old} LIMIT %(runs)s FOR UPDATE OF r SKIP LOCKED
 ), counted AS (
-  SELECT run_id, pg_catalog.sum(tables_total) OVER (ORDER BY started_at, run_id) - tables_total
-           AS tables_before
+  SELECT run_id, tables_total,
+         pg_catalog.sum(tables_total) OVER (ORDER BY started_at, run_id) AS tables_up_to
     FROM old
 )
 DELETE FROM elconsole.runs r
  USING counted c
- WHERE r.run_id = c.run_id AND c.tables_before < %(tables)s
+ WHERE r.run_id = c.run_id AND (c.tables_up_to <= %(tables)s OR c.tables_up_to = c.tables_total)
