@@ -20,7 +20,7 @@ parser is built when the command is given, and no other (`parser`).
 
 from __future__ import annotations
 
-from elconsole.cli.grammar import Command, file, flag, option, whole, word
+from elconsole.cli.grammar import Command, file, flag, option, seconds_of_age, whole, word
 
 GLOBAL_OPTIONS = (
     flag("--headless", help="No dashboard: do the work, print, exit."),
@@ -140,16 +140,23 @@ COMMANDS = (
         "reports.runs",
         (
             word(
-                "run_id", metavar="RUN_ID", completed_by="runs",
-                help="A run's id, its beginning, or its number.",
+                "run_id", metavar="last|RUN_ID|prune", completed_by="runs",
+                help="The newest run; or a run by its id, the id's beginning, or its number. "
+                "Or remove old runs.",
             ),
             option("--limit", metavar="N", type=whole(1), default=20, help="How many."),
+            option(
+                "--keep", metavar="AGE", type=seconds_of_age,
+                help="With prune: which runs stay, as in 90d; keep_runs of the settings if none.",
+            ),
             _JSON,
         ),
         examples=(
             ("elconsole runs", ""),
+            ("elconsole runs last", "the newest in detail"),
             ("elconsole runs 42", "one run, by number"),
             ("elconsole runs 3f2a --json", ""),
+            ("elconsole runs prune --keep 90d", "remove what ended before"),
         ),
     ),
     Command(

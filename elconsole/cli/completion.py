@@ -90,6 +90,8 @@ def _names(kind: str, asked: CommandContext) -> Iterator[str]:
     settings = asked.load(for_console=True).settings
     if kind in ("sources", "tables"):
         yield from settings.sources
+    if kind == "runs":
+        yield from ("last", "prune")
     if kind in ("tables", "runs") and not asked.options.demo:
         with closing(asked.parts.make_engine(settings)) as engine, _soon_given_up():
             yield from _names_in_warehouse(kind, engine, settings)

@@ -123,6 +123,16 @@ def one_of(choices: Iterable[str]) -> Callable[[str], str]:
     return read
 
 
+def seconds_of_age(text: str) -> float:
+    """Reads how long something is kept: a duration such as 90d, or a number of days."""
+    from elconsole.config.fields import age, duration_seconds  # which load pydantic
+
+    try:
+        return duration_seconds(str(age(text)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
 def file(text: str) -> Path:
     """Reads the name of a file."""
     if not text:

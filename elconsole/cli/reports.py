@@ -25,6 +25,8 @@ from elconsole.report.streams import Output
 
 P = ParamSpec("P")
 Work = Callable[Concatenate[Engine, Output, P], int]
+PRUNE = "prune"
+KEEP_HINT = "elconsole runs prune --keep 90d"
 
 
 def on_engine(key: str) -> Callable[[Work[P]], Callable[Concatenate[CommandContext, P], int]]:
@@ -127,8 +129,21 @@ def _signals(report: QualityReport) -> Iterator[str]:
             yield f"{place} {total.value}: {total.signal or 'signal'}"
 
 
-def runs(context: CommandContext, *, run_id: str | None, limit: int, as_json: bool) -> int:
-    """The newest runs, or one in detail."""
+def runs(
+    context: CommandContext,
+    *,
+    run_id: str | None,
+    limit: int,
+    keep: float | None,
+    as_json: bool,
+) -> int:
+    """The newest runs, or one in detail; or remove old ones."""
+    if run_id == PRUNE:
+        if context.options.read_only:
+            raise errors.UsageError("--read-only allows no runs prune")
+        return _prune(context, keep, as_json=as_json)
+    if keep is not None:
+        raise errors.UsageError("--keep says what `elconsole runs prune` leaves", hint=KEEP_HINT)
     if run_id is None:
         return _run_list(context, limit, as_json=as_json)
     return _run_detail(context, run_id, as_json=as_json)
@@ -141,6 +156,16 @@ def _run_list(engine: Engine, output: Output, limit: int, *, as_json: bool) -> i
         output.result(documents.document(documents.runs(summaries)))
     else:
         output.result(text.runs(summaries))
+    return errors.EXIT_OK
+
+
+@on_engine("runs")
+def _prune(engine: Engine, output: Output, keep_s: float | None, *, as_json: bool) -> int:
+    removed = engine.prune_runs(keep_s)
+    if as_json:
+        output.result(documents.document(documents.pruned(removed)))
+    else:
+        output.result(text.pruned(removed))
     return errors.EXIT_OK
 
 

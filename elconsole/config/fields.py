@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 _UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
 _UNITS |= {"h": 3600, "hour": 3600, "d": 86400, "day": 86400, "w": 604800, "week": 604800}
 _DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def duration_seconds(text: str) -> float:
@@ -80,6 +81,17 @@ def _off_or_seconds(value: object) -> object:
     return _off_or_duration(value)
 
 
+def age(value: object) -> object:
+    """A duration, or a number of days, which may come as text; ValueError otherwise."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        value = f"{value} days"
+    try:
+        return _duration(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"{error}, or a number of days") from None
+
+
 def _secret(value: SecretStr) -> SecretStr:
     _no_nul(value.get_secret_value())
     return value
@@ -114,6 +126,7 @@ Port = Annotated[Whole, Field(ge=1, le=65535)]
 Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86400, allow_inf_nan=False)]
 Fraction = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Duration = Annotated[Text, AfterValidator(_duration)]
+Age = Annotated[Text, BeforeValidator(age)]
 Interval = Annotated[str, BeforeValidator(_off_or_duration)]
 TimeLimit = Annotated[str, BeforeValidator(_off_or_seconds)]
 Lookback = Annotated[Text, BeforeValidator(_number_or_text)]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from elconsole.config.defaults import PLANT_QUALITY, plant_values
 from elconsole.config.dsn import ADDRESS_KEYS, DSN_SECRETS, hosts_with_ports, parse_dsn
 from elconsole.config.fields import (
+    Age,
     Colour,
     Deletes,
     Duration,
@@ -292,6 +293,8 @@ class Settings(_Model):
     """Secret that goes into `hash_columns`."""
     lock_wait: Seconds = 30.0
     """Seconds that publishing waits for readers of a raw table, in short attempts."""
+    keep_runs: Age = "400 days"
+    """How long a run stays in the ledger after its end: a duration, or a number of days."""
     warehouse: WarehouseSettings
     """The database that receives the rows."""
     sources: dict[str, SourceSettings]
@@ -318,6 +321,11 @@ class Settings(_Model):
     def auto_sync_seconds(self) -> float | None:
         """Seconds between the console's own syncs; None where they are off."""
         return None if self.auto_sync == "off" else duration_seconds(self.auto_sync)
+
+    @property
+    def keep_runs_seconds(self) -> float:
+        """Seconds for which a run is kept after its end."""
+        return duration_seconds(self.keep_runs)
 
     def table_seconds(self, given: str | None) -> float | None:
         """The time that a table with this `table_timeout` of its own has; None: any."""

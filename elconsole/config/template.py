@@ -35,6 +35,7 @@ TEMPLATE = """\
 #retries = 3                   # of transient failures, per table
 #degraded_ms = 250             # latency from which a connection counts as degraded
 #lock_wait = 30                # seconds that publishing waits for readers of a table
+#keep_runs = "400 days"        # older runs are removed, some at each sync's end
 #hash_salt = "a long secret"   # goes into hash_columns
 
 # The database that receives the rows. Passwords are better kept in ~/.pgpass, in a

@@ -64,7 +64,11 @@ class Engine(Protocol):
         """History, newest first."""
 
     def run(self, run_id: str) -> RunDetail:
-        """One run by its id, a unique prefix of it, or its number."""
+        """One run by its id, a unique prefix of it, or its number; the newest as `last`."""
+
+    def prune_runs(self, keep_seconds: float | None = None) -> int:
+        """Remove the runs that ended longer ago than that, or than the setting `keep_runs`;
+        returns how many. Keeps what goes on, and what raw tables' rows are of."""
 
     def raw_tables(self) -> tuple[RawTable, ...]:
         """Every table the engine published."""

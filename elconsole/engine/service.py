@@ -138,6 +138,13 @@ class PostgresEngine:
         with self._warehouse() as session:
             return ledger.read_run(session, run_id)
 
+    def prune_runs(self, keep_seconds: float | None = None) -> int:
+        from elconsole.engine.ledger.retention import remove_all
+
+        keep_s = self.settings.keep_runs_seconds if keep_seconds is None else keep_seconds
+        with self._warehouse() as session:
+            return remove_all(session, keep_s)
+
     def raw_tables(self) -> tuple[results.RawTable, ...]:
         schema = self.settings.warehouse.target_schema
         with self._warehouse() as session, session.within(CATALOG_TIMEOUT_S):

@@ -130,6 +130,9 @@ class ObservedEngine:
     def run(self, run_id: str) -> results.RunDetail:
         return self._engine.run(run_id)
 
+    def prune_runs(self, keep_seconds: float | None = None) -> int:
+        return self._engine.prune_runs(keep_seconds)
+
     def raw_tables(self) -> tuple[results.RawTable, ...]:
         return self._engine.raw_tables()
 

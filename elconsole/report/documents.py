@@ -148,6 +148,11 @@ def runs(summaries: tuple[RunSummary, ...]) -> Document:
     }
 
 
+def pruned(removed: int) -> Document:
+    """`runs prune --json`."""
+    return {"removed": removed}
+
+
 def check(report: CheckReport) -> Document:
     return {
         "connections": [

@@ -171,6 +171,13 @@ def _compared(now: TableRun, before: TableRun | None) -> tuple[str, str]:
     )
 
 
+def pruned(removed: int) -> str:
+    """What `runs prune` did."""
+    if not removed:
+        return "no run to remove"
+    return "1 run removed" if removed == 1 else f"{rows_exact(removed)} runs removed"
+
+
 def runs(summaries: Sequence[RunSummary]) -> str:
     """The history, newest first."""
     columns = (

@@ -143,11 +143,16 @@ def test_tables_of_sources_that_are_not_configured_are_not_offered(tmp_path: Pat
     assert offered(CommandLine(), "tables", "elconsole -c my.toml sync ") == ["ink", "nibs"]
 
 
-def test_runs_are_offered_by_number_and_by_id() -> None:
+def test_runs_are_offered_by_number_and_by_id_beside_the_words() -> None:
     line = CommandLine()
     line.run("--headless sync")
     run = line.engine.runs(1)[0]
-    assert offered(line, "runs", "elconsole runs ") == [str(run.run_number), run.run_id]
+    assert offered(line, "runs", "elconsole runs ") == [
+        "last",
+        "prune",
+        str(run.run_number),
+        run.run_id,
+    ]
 
 
 def test_the_line_may_come_in_tcsh_s_variable(
@@ -221,7 +226,7 @@ def test_a_real_ledger_names_its_tables_and_runs(
         return any(line.split() == names for line in lines)
 
     assert offers("tables", [*SOURCES, *TABLES[:2]])
-    assert offers("runs", [str(run["run_number"]), run["run_id"]])
+    assert offers("runs", ["last", "prune", str(run["run_number"]), run["run_id"]])
 
 
 def write_blocks(path: Path, settings: dict[str, Any]) -> None:

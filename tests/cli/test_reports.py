@@ -168,6 +168,43 @@ def test_runs_list_the_newest_first_and_one_in_detail() -> None:
     assert len(line.run("runs --limit 1 --json").json()["runs"]) == 1
 
 
+def test_runs_last_is_the_newest() -> None:
+    line = CommandLine()
+    line.run("--headless sync")
+    line.run("--headless sync")
+    assert line.run("runs last").out == line.run("runs 2").out
+    assert line.run("runs last --json").json()["run_number"] == 2
+    assert CommandLine().run("runs last").code == 2
+
+
+def test_runs_prune_says_how_many_it_removed() -> None:
+    line = CommandLine()
+    for _ in range(3):
+        line.run("--headless sync")
+    assert line.run("runs prune --keep 90d").out == "2 runs removed\n"
+    assert line.run("runs prune --keep 7").out == "no run to remove\n"
+    assert line.run("runs prune --json").json() == {"removed": 0}
+    assert line.engine.kept_seconds == [90 * 86400, 7 * 86400, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("runs --keep 90d", "elconsole runs prune --keep 90d"),
+        ("runs 1 --keep 90d", "elconsole runs prune --keep 90d"),
+        ("runs prune --keep soon", "or a number of days, not 'soon'"),
+        ("runs prune --keep 0d", "longer than nothing"),
+        ("--read-only runs prune", "--read-only allows no runs prune"),
+    ],
+)
+def test_runs_are_not_removed_by_mistake(words: str, told: str) -> None:
+    line = CommandLine()
+    ended = line.run(words)
+    assert ended.code == 2
+    assert told in ended.err
+    assert line.engine.kept_seconds == []
+
+
 def test_schema_tells_what_the_next_sync_does() -> None:
     drift = TableDrift(source="s", table="t", target="raw.t", changes=(WIDENED,))
     ended = CommandLine(FakeEngine(drifts=(drift,))).run("schema")

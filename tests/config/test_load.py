@@ -292,3 +292,17 @@ def test_a_working_folder_that_is_gone_is_no_reason_to_fail(
     loaded = load_settings(environ={})
     assert loaded.settings == Settings()
     assert loaded.files == (tmp_path / "elconsole" / "elconsole.toml",)
+
+
+@pytest.mark.parametrize(
+    ("toml", "days"),
+    [("", 400), ('keep_runs = "90d"', 90), ("keep_runs = 7", 7), ('keep_runs = "1 week"', 7)],
+)
+def test_runs_are_kept_for_a_duration_or_a_number_of_days(load: Load, toml: str, days: int) -> None:
+    assert load(toml=toml).settings.keep_runs_seconds == days * 86400
+
+
+@pytest.mark.parametrize("value", ['"soon"', "0", "-1", "true", '""'])
+def test_runs_are_kept_for_no_other_time(load: Load, value: str) -> None:
+    with pytest.raises(ConfigurationError, match="keep_runs"):
+        load(toml=f"keep_runs = {value}")

@@ -30,6 +30,7 @@ READ_BY_A_METHOD = {
     "SourceSettings.exclude": "selects",
     "SourceSettings.tables": "selects",
     "Settings.auto_sync": "auto_sync_seconds",
+    "Settings.keep_runs": "keep_runs_seconds",
     "Settings.checks": "table_checks",
     "TableSettings.checks": "table_checks",
     **{

@@ -94,6 +94,8 @@ class FakeEngine:
 
     requests: list[SyncRequest] = field(default_factory=list)
     quality_requests: list[QualityRequest] = field(default_factory=list)
+    kept_seconds: list[float | None] = field(default_factory=list)
+    """What each `prune_runs` was asked to keep."""
     interrupts: int = 0
     closed: bool = False
     release: threading.Event = field(default_factory=threading.Event)
@@ -236,10 +238,20 @@ class FakeEngine:
 
     def run(self, run_id: str) -> RunDetail:
         self._io()
+        if run_id == "last" and self.history:
+            return self.history[0]
         for detail in (*self.history, *self.watched):
             if detail.run.run_id.startswith(run_id) or str(detail.run.run_number) == run_id:
                 return detail
         raise UsageError(f"no run is named {run_id}", hint="`elconsole runs` lists them")
+
+    def prune_runs(self, keep_seconds: float | None = None) -> int:
+        """All of them but the newest, whatever their age."""
+        self._io()
+        self.kept_seconds.append(keep_seconds)
+        removed = len(self.history[1:])
+        self.history = self.history[:1]
+        return removed
 
     def raw_tables(self) -> tuple[RawTable, ...]:
         self._io()

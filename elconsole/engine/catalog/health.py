@@ -16,7 +16,7 @@ from elconsole.engine.catalog.source import choose, read_relations
 from elconsole.engine.connect.answers import NotBelieved, checked_row
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
-from elconsole.engine.ledger.traps import has_ledger
+from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.sql.names import LEDGER_SCHEMA, STORAGE_SCHEMA
 from elconsole.engine.sql.statements import statement
 
@@ -130,8 +130,8 @@ def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str
 
 def not_usable(session: Session, target_schema: str) -> list[str]:
     """What the warehouse's role lacks: the schemas that it may not create (in). Raises
-    TargetTaken where it may not be used at all, because others made what is there."""
-    has_ledger(session, target_schema)
+    what `ledger_version` raises where it may not be used at all."""
+    ledger_version(session, target_schema)
     row = session.execute(
         "SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
         " WHERE CASE WHEN pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -19,6 +20,7 @@ from elconsole.engine.connect.answers import values_of, whole
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.ledger.names import spell
+from elconsole.engine.ledger.retention import has_old_runs
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.sql.names import CHANNEL, RUN_LOCK_CLASS
 from elconsole.engine.sql.statements import statement
@@ -31,6 +33,9 @@ ABANDONED = ErrorInfo(
 """What became of a dead run's tables that had not ended."""
 SHORTEST_PREFIX = 4
 """Letters of a run's id that name it; fewer would take an unknown number for an id."""
+NEWEST = "last"
+"""What the newest run is called, whatever its number."""
+LEAST_ID, GREATEST_ID = str(uuid.UUID(int=0)), str(uuid.UUID(int=2**128 - 1))
 
 
 def start_run(session: Session, run: RunSummary) -> int:
@@ -112,8 +117,11 @@ def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -
     session.execute(statement("ledger/report_progress"), progress)
 
 
-def finish_run(session: Session, run: RunSummary) -> None:
-    """Write the run's end, and only then let its lock go: a running run without one is dead."""
+def finish_run(session: Session, run: RunSummary, keep_s: float) -> bool:
+    """Write the run's end, and only then let its lock go: a running run without one is dead.
+
+    Whether there are runs to remove that ended more than `keep_s` seconds ago, which the same
+    message asks."""
     bind = psycopg.ClientCursor(session).mogrify
     ended = bind(
         "UPDATE elconsole.runs SET status = %s, finished_at = %s, records_extracted = %s,"
@@ -124,8 +132,13 @@ def finish_run(session: Session, run: RunSummary) -> None:
     )
     key = (run.run_number or 0) % 2147483647
     unlock = f"SELECT pg_catalog.pg_advisory_unlock({RUN_LOCK_CLASS}, {key})"
+    is_left = has_old_runs(session, keep_s)
     with session.within(CATALOG_TIMEOUT_S):
-        session.execute(f"BEGIN; {ended}; COMMIT; {unlock}".encode())
+        answers = session.execute(f"BEGIN; {ended}; COMMIT; {unlock}; {is_left}".encode())
+        while answers.nextset():
+            pass
+        row = answers.fetchone()
+    return bool(row and row[0])
 
 
 def notify(session: Session, run_id: str) -> None:
@@ -141,22 +154,37 @@ def read_runs(session: Session, limit: int) -> tuple[RunSummary, ...]:
 
 
 def read_run(session: Session, wanted: str) -> RunDetail:
-    """One run by number, id or unique prefix of the id; UsageError where there is none."""
+    """One run by number, id or unique prefix of the id, or the newest as `last`; UsageError
+    where there is none."""
     with session.within(CATALOG_TIMEOUT_S):
         found: tuple[RunSummary, ...] = ()
         if ledger_version(session):
-            condition = sql.SQL("starts_with(r.run_id::text, {})").format(
-                sql.Literal(wanted.lower())
-            )
-            if wanted.isdecimal() and len(wanted) < 19:
+            if wanted == NEWEST:
+                found = _select_runs(session, sql.SQL("true"), 1)
+            elif wanted.isdecimal() and len(wanted) < 19:
                 by_number = sql.SQL("r.run_number = {}").format(sql.Literal(int(wanted)))
                 found = _select_runs(session, by_number, 1)
             if not found and len(wanted) >= SHORTEST_PREFIX:
-                found = _select_runs(session, condition, 2)
+                found = _runs_of_prefix(session, wanted.lower())
         if len(found) != 1:
             what = "more than one run begins with" if found else "there is no run"
             raise UsageError(f"{what} {wanted}", hint="`elconsole runs` lists them")
         return _with_tables(session, found)[0]
+
+
+def _runs_of_prefix(session: Session, prefix: str) -> tuple[RunSummary, ...]:
+    """Two of the runs whose ids begin so: as a range of ids, which an index finds."""
+    ends = [prefix + blank[len(prefix) :] for blank in (LEAST_ID, GREATEST_ID)]
+    try:
+        if [str(uuid.UUID(end)) for end in ends] != ends:
+            return ()
+    except ValueError:
+        return ()
+    condition = sql.SQL(
+        "r.run_id IN (SELECT run_id FROM elconsole.runs WHERE run_id BETWEEN {}::uuid AND {}::uuid"
+        " ORDER BY run_id LIMIT 2)"
+    ).format(*map(sql.Literal, ends))
+    return _select_runs(session, condition, 2)
 
 
 def read_newest(

@@ -20,6 +20,7 @@ MIGRATIONS = (
     "quality/counted",
     "ledger/table_run_notes",
     "ledger/comments",
+    "ledger/long_history",
 )
 
 
@@ -29,13 +30,21 @@ def ledger_version(
     """How many migrations the warehouse has had; 0 where elconsole never ran.
 
     To be asked before anything of the ledger, or of raw tables in `target_schema`, is touched:
-    raises TargetTaken where they belong to somebody else, or somebody laid a trap in them."""
+    raises TargetTaken where they belong to somebody else, or somebody laid a trap in them, and
+    ServerUnsupported where a newer elconsole made the ledger: what its tables mean, for readers
+    too, only that one knows."""
     if not has_ledger(session, target_schema, writes=writes):
         return 0
     row = session.execute(
         "SELECT coalesce(pg_catalog.max(version), 0) FROM elconsole.migrations"
     ).fetchone()
-    return int(row[0]) if row else 0
+    version = int(row[0]) if row else 0
+    if version > len(MIGRATIONS):
+        raise ServerUnsupported(
+            f"the warehouse's ledger has version {version}, this elconsole knows {len(MIGRATIONS)}",
+            hint="upgrade elconsole",
+        )
+    return version
 
 
 def prepare_warehouse(session: Session, target_schema: str, version: int | None = None) -> None:
@@ -45,12 +54,6 @@ def prepare_warehouse(session: Session, target_schema: str, version: int | None 
     with session.within(CATALOG_TIMEOUT_S):
         if version is None:
             version = ledger_version(session, target_schema, writes=True)
-        if version > len(MIGRATIONS):
-            raise ServerUnsupported(
-                f"the warehouse's ledger has version {version}, this elconsole knows"
-                f" {len(MIGRATIONS)}",
-                hint="upgrade elconsole",
-            )
         missing = _missing_schemas(session, target_schema)
         if version == len(MIGRATIONS) and not missing:
             return

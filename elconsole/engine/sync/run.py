@@ -26,7 +26,7 @@ from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import beside
 from elconsole.engine.connect.pool import Pools
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session, open_session
-from elconsole.engine.ledger import runs
+from elconsole.engine.ledger import retention, runs
 from elconsole.engine.ledger.names import can_spell
 from elconsole.engine.ledger.schema import ledger_version, prepare_warehouse
 from elconsole.engine.ledger.targets import assign_targets
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("elconsole.engine")
 CANCEL_GRACE_S = 1.0
 LEDGER_GRACE_S = 5.0
+PRUNING_S = 1.0
+"""The most that removing old runs may add to a sync."""
 
 
 class SyncRun:
@@ -110,8 +112,8 @@ class SyncRun:
             tasks = [task for task in planned if isinstance(task, TableTask)]
             work(self._context(number, found), recorder, tasks)
             detail = recorder.completed(stopped=self.stop.is_set())
-            if writer.finish(self._grace_s()):
-                self._finish(writer.session, detail.run)
+            if writer.finish(self._grace_s()) and self._finish(writer.session, detail.run):
+                self._prune(writer.session)
             return detail
         finally:
             writer.finish(0)
@@ -140,12 +142,27 @@ class SyncRun:
             identities={name: catalog.identity for name, catalog in found.catalogs.items()},
         )
 
-    def _finish(self, session: Session, run: RunSummary) -> None:
+    def _finish(self, session: Session, run: RunSummary) -> bool:
+        """Write the run's end; whether there are old runs to remove."""
+        ended = replace(run, finished_at=run.finished_at or _now())
         try:
             with session.within(self._grace_s()):
-                runs.finish_run(session, replace(run, finished_at=run.finished_at or _now()))
+                return runs.finish_run(session, ended, self.settings.keep_runs_seconds)
         except (psycopg.Error, ElconsoleError) as error:
-            LOG.warning("run %s: its end could not be written: %s", run.run_id, error)
+            LOG.warning("run %s: its end may not be written: %s", run.run_id, error)
+            return False
+
+    def _prune(self, session: Session) -> None:
+        """Remove some of the oldest runs; the next sync goes on where this one can't."""
+        if self.stop.is_set():
+            return
+        try:
+            with session.within(PRUNING_S):
+                removed = retention.remove_batch(session, self.settings.keep_runs_seconds)
+        except (psycopg.Error, ElconsoleError) as error:
+            LOG.warning("old runs could not be removed from the ledger: %s", error)
+        else:
+            LOG.info("%s runs older than keep_runs were removed from the ledger", removed)
 
     def _grace_s(self) -> float:
         return CANCEL_GRACE_S if self.stop.is_set() else LEDGER_GRACE_S

@@ -7,15 +7,15 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from elconsole.core.errors import UsageError
+from elconsole.core.errors import ServerUnsupported, UsageError
 from elconsole.core.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
-from elconsole.core.results import RunDetail, RunSummary, SyncRequest
+from elconsole.core.results import QualityRequest, RunDetail, RunSummary, SyncRequest
 from elconsole.engine.catalog import warehouse
 from elconsole.engine.catalog.warehouse import RawColumn
 from elconsole.engine.connect.session import Session
@@ -336,6 +336,37 @@ def test_a_ledger_from_a_newer_elconsole_is_left_alone(units: Link) -> None:
     assert error is not None
     assert error.hint == "upgrade elconsole"
     assert units.warehouse.scalar("SELECT count(*) FROM elconsole.runs") == 1
+
+
+READERS: dict[str, Callable[[PostgresEngine], object]] = {
+    "runs": lambda engine: engine.runs(),
+    "runs last": lambda engine: engine.run("last"),
+    "runs prune": lambda engine: engine.prune_runs(1.0),
+    "tables": lambda engine: engine.raw_tables(),
+    "quality": lambda engine: engine.quality(QualityRequest()),
+    "baselines": lambda engine: engine.freeze_baseline(),
+    "failed units": lambda engine: engine.failed_units("plant", "units", "all", ""),
+    "plan": lambda engine: engine.plan(SyncRequest()),
+    "schema": lambda engine: engine.schema(),
+    "reconcile": lambda engine: engine.reconcile((), stop=threading.Event()),
+    "advise": lambda engine: engine.advise(),
+    "watch": lambda engine: next(engine.watch(threading.Event())),
+}
+
+
+def test_a_ledger_from_a_newer_elconsole_is_not_read(units: Link) -> None:
+    units.synced()
+    units.warehouse.sql("INSERT INTO elconsole.migrations (version, name) VALUES (99, 'future')")
+    engine = units.engine()
+    for name, read in READERS.items():
+        with pytest.raises(
+            ServerUnsupported, match="the warehouse's ledger has version 99"
+        ) as told:
+            read(engine)
+        assert (told.value.hint, told.value.exit_code) == ("upgrade elconsole", 3), name
+    error = engine.check().connections[-1].error
+    assert error is not None
+    assert (error.kind, error.hint) == ("unsupported_server", "upgrade elconsole")
 
 
 def test_a_late_report_of_progress_does_not_reopen_a_table(units: Link) -> None:

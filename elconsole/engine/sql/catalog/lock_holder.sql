@@ -1,9 +1,12 @@
 -- The other run that works on a target, while its process lives.
 SELECT r.run_number, r.host, r.pid,
        extract(epoch FROM pg_catalog.clock_timestamp() - r.started_at)::int8
-  FROM elconsole.table_runs t
-  JOIN elconsole.runs r USING (run_id)
- WHERE t.run_id <> %s AND t.target_id = %s AND t.status IN ('pending', 'running')
+  FROM elconsole.runs r
+ CROSS JOIN LATERAL (
+         SELECT target_id, status, started_at FROM elconsole.table_runs WHERE run_id = r.run_id
+         OFFSET 0  -- reads the tables of living runs, not all that happened to the target
+       ) t
+ WHERE r.run_id <> %s AND t.target_id = %s AND t.status IN ('pending', 'running')
    AND r.status = 'running'
    AND EXISTS (
          SELECT FROM pg_catalog.pg_locks l

@@ -23,5 +23,6 @@ WITH dead AS (
          error_kind = %s, error_message = %s, error_hint = %s
     FROM dead
    WHERE t.run_id = dead.run_id AND t.status IN ('pending', 'running')
+     AND t.run_id = ANY (ARRAY(SELECT run_id FROM dead))  -- an index's, whatever the planner expects
 )
 SELECT pg_catalog.count(*) FROM dead
