@@ -16,6 +16,7 @@ from elconsole.cli.commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, VERSION
 from elconsole.cli.compose import CommandContext
 from elconsole.cli.grammar import Argument
 from elconsole.cli.parser import read_global_options
+from elconsole.config.patterns import argument
 from elconsole.core import errors
 from elconsole.report.streams import Output
 
@@ -103,7 +104,7 @@ def _names_in_warehouse(kind: str, engine: Engine, settings: Settings) -> Iterat
         return
     for table in engine.raw_tables():
         if table.source in settings.sources:
-            yield f"{table.source}.{table.table}"
+            yield argument(table.source, table.table, settings.sources)
 
 
 @contextmanager

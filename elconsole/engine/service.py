@@ -17,7 +17,7 @@ from elconsole.core.engine import StopFlag
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.events import Emit
 from elconsole.engine.catalog.source import SourceRelation
-from elconsole.engine.catalog.warehouse import WarehouseState, read_state
+from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
 from elconsole.engine.connect.server import Server
@@ -27,7 +27,8 @@ from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import Target, read_targets
 from elconsole.engine.plan.plan import plan_tables
 from elconsole.engine.plan.results import as_drift, as_planned_table
-from elconsole.engine.plan.survey import Survey, list_relations, select, survey
+from elconsole.engine.plan.survey import list_relations, select, survey
+from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed, unfed_tables
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
@@ -131,9 +132,7 @@ class PostgresEngine:
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
-        found, state = self._survey(request)
-        planned = plan_tables(self.settings, found, state, request)
-        unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
+        planned, unfed = self._planned(request)
         return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
 
     def sync(
@@ -224,18 +223,13 @@ class PostgresEngine:
         return quality_targets(self.settings, targets, schema)
 
     def schema(self) -> results.SchemaReport:
-        request = results.SyncRequest()
-        found, state = self._survey(request)
-        planned = plan_tables(self.settings, found, state, request)
-        unfed = surveyed_unfed(self.settings, found, state)
+        planned, unfed = self._planned(results.SyncRequest())
         return results.SchemaReport(tuple(map(as_drift, planned)), unfed)
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> results.ReconcileReport:
         from elconsole.engine.reconcile import reconcile_tables
 
-        request = results.SyncRequest(selection)
-        found, state = self._survey(request, stop)
-        planned = plan_tables(self.settings, found, state, request)
+        planned, _ = self._planned(results.SyncRequest(selection), stop)
         salt = self.settings.hash_salt
         return reconcile_tables(
             planned,
@@ -250,10 +244,7 @@ class PostgresEngine:
         from elconsole.advisors.everything import advise
         from elconsole.engine.facts import is_unreachable, read_facts
 
-        request = results.SyncRequest()
-        found, state = self._survey(request)
-        planned = plan_tables(self.settings, found, state, request)
-        unfed = surveyed_unfed(self.settings, found, state)
+        planned, unfed = self._planned(results.SyncRequest())
         silent = {one.source: one.error for one in planned if is_unreachable(one)}
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
@@ -265,15 +256,16 @@ class PostgresEngine:
             facts = read_facts(session, planned, sources, quality.tables, self.settings, now)
         return results.AdviceReport(advise(replace(facts, unfed=unfed)), unasked)
 
-    def _survey(
+    def _planned(
         self, request: results.SyncRequest, stop: StopFlag | None = None
-    ) -> tuple[Survey, WarehouseState]:
-        """What both sides of a request hold."""
+    ) -> tuple[list[TableTask | Refused], tuple[results.UnfedTable, ...]]:
+        """The tables of a request, and the unfed ones where it names everything."""
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
             state = read_state(session, self.settings.warehouse.target_schema)
-        return found, state
+        unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
+        return plan_tables(self.settings, found, state, request), unfed
 
     def close(self) -> None:
         self._pools.close()
