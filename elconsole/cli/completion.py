@@ -134,10 +134,10 @@ def _whole_parser() -> argparse.ArgumentParser:
 
 
 def _tell(parser: argparse.ArgumentParser, arguments: Iterable[Argument]) -> None:
-    for argument in arguments:
-        action: Any = argument.add_to(parser)
-        if argument.completed_by:
-            action.complete = _completer(argument.completed_by)
+    for one in arguments:
+        action: Any = one.add_to(parser)
+        if one.completed_by:
+            action.complete = _completer(one.completed_by)
 
 
 def _completer(kind: str) -> dict[str, Any]:
