@@ -180,9 +180,10 @@ END
 def _glob_grant(pattern: str, source: SourceSettings, single: list[str]) -> list[str]:
     """A whole schema in two lines where it is one; else a loop over the tables that match."""
     role = _role(source)
-    schema, _, rest = pattern.partition(".")
+    beginning, _, rest = pattern.partition(".")
+    schema = spelled(beginning)
     inside = any(table_matches(pattern, *split(table)) for table in single)
-    if schema and rest == "*" and not (is_glob(schema) or source.exclude or inside):
+    if schema and rest == "*" and not (source.exclude or inside):
         name = quote_identifier(schema)
         return [
             f"GRANT USAGE ON SCHEMA {name} TO {role};",

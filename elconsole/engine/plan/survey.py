@@ -18,7 +18,6 @@ from elconsole.engine.catalog.source import (
     read_relations,
     read_source,
 )
-from elconsole.engine.connect.answers import believed
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
@@ -111,11 +110,7 @@ def survey(
 
 def list_relations(pool: Pool) -> tuple[SourceRelation, ...]:
     """Every relation of a source; one round trip. Raises ElconsoleError."""
-    with (
-        pool.session() as session,
-        session.within(CATALOG_TIMEOUT_S),
-        believed(session.server.name),
-    ):
+    with pool.session() as session, session.within(CATALOG_TIMEOUT_S):
         return tuple(read_relations(session))
 
 
