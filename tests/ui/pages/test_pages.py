@@ -215,7 +215,7 @@ def test_an_unfed_table_is_told_below_those_that_are_fed() -> None:
     assert shown.title == "Schema · 2 not fed"
     name, _, word, _, _, words = shown.rows[-1].texts()
     assert (name, word) == ("caps.caps_production", "○ not fed")
-    assert "the source caps is no longer configured · last synced 3d ago" in words
+    assert "the source caps is no longer configured · last synced 3 d ago" in words
 
 
 def test_a_missing_table_that_settings_name_is_told_once() -> None:
