@@ -110,7 +110,7 @@ def _unfed_row(table: UnfedTable, sources: tuple[str, ...], now: datetime | None
     """A raw table that no sync fills any more."""
     name, word = safe(f"{table.source}.{table.table}", 120), "○ not fed"
     since = f" · last synced {ago(table.since, now)}" if now is not None else ""
-    words = f"leaves it as it is: {safe(table.reason)}{since}"
+    words = f"skips it: {safe(table.reason)}{since}"
     return Row(
         key=f"unfed/{table.target}",
         cells=(cell(name, "dim"), (), cell(word, "warn"), (), (), cell(words, "plain")),
