@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from elconsole.core.record import record
-from elconsole.core.results import QualityTable
+from elconsole.core.results import QualityTable, UnfedTable
 from elconsole.core.types import Mode, SchemaChange, Strategy
 
 LARGE_ROWS = 100_000
@@ -41,6 +41,10 @@ class TableFacts:
     source: str
     table: str
     target: str
+    argument: str
+    """What selects it on a command line, as a shell takes it."""
+    sql_name: str
+    """How SQL of its source names it."""
     mode: Mode
     strategy: Strategy
     primary_key: tuple[str, ...] = ()
@@ -80,6 +84,7 @@ class Facts:
     now: datetime
     tables: tuple[TableFacts, ...] = ()
     refused: tuple[RefusedTable, ...] = ()
+    unfed: tuple[UnfedTable, ...] = ()
     quality: tuple[QualityTable, ...] = ()
     workers: int = 4
     cores: int = 1

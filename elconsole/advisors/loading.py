@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import median
 
 from elconsole.advisors.facts import SLOW_S, Facts, TableFacts, is_large
-from elconsole.advisors.words import bare_name, quoted, quoted_target
+from elconsole.advisors.words import quoted, quoted_target
 from elconsole.core.results import Finding
 
 _FEW_CHANGES = 0.05
@@ -38,7 +38,7 @@ def _missing_cursor_index(table: TableFacts) -> Iterator[Finding]:
             "rows": table.rows,
             "extract_seconds": newest.extract_seconds if newest else None,
         },
-        command=f"CREATE INDEX CONCURRENTLY ON {bare_name(table)} ({quoted(table.cursor)})"
+        command=f"CREATE INDEX CONCURRENTLY ON {table.sql_name} ({quoted(table.cursor)})"
         f"  -- in {table.source}",
     )
 

@@ -79,7 +79,7 @@ def _unusual_load(table: TableFacts) -> Iterator[Finding]:
             finding=f"{name} of the last load are unusual: {value(newest):,.0f},"
             f" usually about {middle:,.0f}",
             evidence={"last": value(newest), "median": middle, "loads": len(usual)},
-            command=f"elconsole --headless reconcile {table.name}",
+            command=f"elconsole --headless reconcile {table.argument}",
         )
 
 

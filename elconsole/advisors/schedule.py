@@ -116,7 +116,7 @@ def _overdue(table: TableFacts, now: datetime) -> Iterator[Finding]:
             subject=table.name,
             finding=f"it used to be synced every {span(interval)} and was not for {span(age)}",
             evidence={"interval_seconds": interval, "age_seconds": age},
-            command=f"elconsole --headless sync {table.name}",
+            command=f"elconsole --headless sync {table.argument}",
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 
 from elconsole.advisors.facts import Facts
-from elconsole.core.results import Finding, QualityTable
+from elconsole.core.results import Finding, QualityTable, UnfedTable
 
 
 def schema_monitor(facts: Facts) -> Iterator[Finding]:
@@ -18,6 +19,7 @@ def schema_monitor(facts: Facts) -> Iterator[Finding]:
             evidence={"error": refused.kind},
             command=refused.hint or f"elconsole sync {refused.source} --dry-run",
         )
+    yield from map(_unfed, facts.unfed)
     yield from _missing_quality_columns(facts.quality)
     for table in facts.tables:
         if not table.drift:
@@ -25,7 +27,7 @@ def schema_monitor(facts: Facts) -> Iterator[Finding]:
         words = ", ".join(f"{change.column} {change.change}" for change in table.drift)
         blocking = [change for change in table.drift if change.change == "type_changed"]
         dropped = [change for change in table.drift if change.change == "dropped"]
-        command = f"elconsole --headless sync {table.name}"
+        command = f"elconsole --headless sync {table.argument}"
         if blocking or dropped:
             command += " --full"
         yield Finding(
@@ -43,6 +45,21 @@ def schema_monitor(facts: Facts) -> Iterator[Finding]:
             },
             command=command,
         )
+
+
+def _unfed(table: UnfedTable) -> Finding:
+    return Finding(
+        advisor="schema monitor",
+        subject=table.target,
+        finding=f"no sync fills it any more: {table.reason};"
+        " select it again, or drop it once nobody reads it",
+        evidence={
+            "source": table.source,
+            "table": table.table,
+            "since": table.since and table.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+        },
+        command="elconsole config",
+    )
 
 
 def _missing_quality_columns(tables: Sequence[QualityTable]) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from elconsole.advisors.facts import TableFacts
 from elconsole.core.results import Finding
 
 
@@ -14,10 +13,6 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{round(seconds / size)}{unit}"
     return f"{max(1, round(seconds))}s"
-
-
-def bare_name(table: TableFacts) -> str:
-    return ".".join(quoted(part) for part in table.table.split("."))
 
 
 def quoted_target(target: str) -> str:

@@ -16,6 +16,7 @@ from elconsole.cli.commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, VERSION
 from elconsole.cli.compose import CommandContext
 from elconsole.cli.grammar import Argument
 from elconsole.cli.parser import read_global_options
+from elconsole.config.patterns import argument
 from elconsole.core import errors
 from elconsole.report.streams import Output
 
@@ -105,7 +106,7 @@ def _names_in_warehouse(kind: str, engine: Engine, settings: Settings) -> Iterat
         return
     for table in engine.raw_tables():
         if table.source in settings.sources:
-            yield f"{table.source}.{table.table}"
+            yield argument(table.source, table.table, settings.sources)
 
 
 @contextmanager
@@ -135,10 +136,10 @@ def _whole_parser() -> argparse.ArgumentParser:
 
 
 def _tell(parser: argparse.ArgumentParser, arguments: Iterable[Argument]) -> None:
-    for argument in arguments:
-        action: Any = argument.add_to(parser)
-        if argument.completed_by:
-            action.complete = _completer(argument.completed_by)
+    for one in arguments:
+        action: Any = one.add_to(parser)
+        if one.completed_by:
+            action.complete = _completer(one.completed_by)
 
 
 def _completer(kind: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from elconsole.config.keys import Key, Problem, dotted
 from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
-from elconsole.config.patterns import is_glob
+from elconsole.config.patterns import spelled, split
 
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
@@ -49,10 +49,10 @@ def _unusable_tables(name: str, source: SourceSettings) -> Iterator[Problem]:
 
 
 def _cursor_for(key: str, source: SourceSettings) -> bool:
-    if is_glob(key):
+    name = spelled(key)
+    if name is None:
         return any(block.cursor for block in source.table.values())
-    schema, _, table = key.rpartition(".")
-    return bool(source.table_settings(schema, table if schema else key).cursor)
+    return bool(source.table_settings(*split(name)).cursor)
 
 
 def idle_settings(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,14 @@ from elconsole.config.models import (
     TableSettings,
     WarehouseSettings,
 )
-from elconsole.config.patterns import is_glob, table_matches
+from elconsole.config.patterns import (
+    is_glob,
+    quote,
+    regular_expression,
+    spelled,
+    split,
+    table_matches,
+)
 from elconsole.core.safe_text import clean_text
 
 LEDGER_SCHEMA = "elconsole"
@@ -65,11 +72,11 @@ def source_grants(name: str, source: SourceSettings) -> str:
     role = _role(source)
     lines = _head(f"Source {name}", source)
     lines.append(f"GRANT CONNECT ON DATABASE {_database(source)} TO {role};")
-    named = [pattern for pattern in source.tables if not is_glob(pattern)]
+    named = filter(None, map(spelled, source.tables))
     single = list(dict.fromkeys([*named, *_restricted(source)]))
-    lines += _schema_usage([_split(table)[0] for table in single], role)
+    lines += _schema_usage([split(table)[0] for table in single], role)
     for table in single:
-        schema, bare = _split(table)
+        schema, bare = split(table)
         if source.selects(schema, bare):
             lines += _table_grant(schema, bare, source.table_settings(schema, bare), role)
     globs = [pattern for pattern in source.tables if is_glob(pattern)]
@@ -119,21 +126,17 @@ def _database(connection: ConnectionSettings) -> str:
     return quote_identifier(parameters["dbname"]) if parameters.get("dbname") else ':"DBNAME"'
 
 
-def _split(table: str) -> tuple[str, str]:
-    schema, dot, bare = table.partition(".")
-    return (schema, bare) if dot else ("public", table)
-
-
 def _is_restricted(table: TableSettings) -> bool:
     return table.columns is not None or bool(table.exclude_columns)
 
 
 def _restricted(source: SourceSettings) -> list[str]:
     """Tables that a glob selects but of which settings name the columns."""
+    blocks = [(spelled(key), block) for key, block in source.table.items()]
     return [
-        key
-        for key, block in source.table.items()
-        if not is_glob(key) and _is_restricted(block) and source.selects(*_split(key))
+        name
+        for name, block in blocks
+        if name is not None and _is_restricted(block) and source.selects(*split(name))
     ]
 
 
@@ -177,15 +180,16 @@ END
 def _glob_grant(pattern: str, source: SourceSettings, single: list[str]) -> list[str]:
     """A whole schema in two lines where it is one; else a loop over the tables that match."""
     role = _role(source)
-    schema, _, rest = pattern.partition(".")
-    inside = any(table_matches(pattern, *_split(table)) for table in single)
-    if schema and rest == "*" and not (is_glob(schema) or source.exclude or inside):
+    beginning, _, rest = pattern.partition(".")
+    schema = spelled(beginning)
+    inside = any(table_matches(pattern, *split(table)) for table in single)
+    if schema and rest == "*" and not (source.exclude or inside):
         name = quote_identifier(schema)
         return [
             f"GRANT USAGE ON SCHEMA {name} TO {role};",
             f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role};",
         ]
-    left_out = [*source.exclude, *single]
+    left_out = [*source.exclude, *map(quote, single)]
     conditions = [_matches(pattern), *(f"NOT {_matches(other)}" for other in left_out)]
     body = f"""
 DECLARE found record;
@@ -208,32 +212,11 @@ END
 
 def _matches(pattern: str) -> str:
     """The SQL condition for `table_matches` on n.nspname and c.relname."""
-    qualified = "n.nspname || '.' || c.relname"
+    qualified, name = "n.nspname || '.' || c.relname", spelled(pattern)
+    if name is not None:
+        return f"{quote_literal(name)} IN (c.relname, {qualified})"
     subject = f"({qualified})" if "." in pattern else "c.relname"
-    condition = f"{subject} = {quote_literal(pattern)}"
-    if is_glob(pattern):
-        return f"{subject} ~ {quote_literal(_regular_expression(pattern))}"
-    return condition
-
-
-def _regular_expression(pattern: str) -> str:
-    """A glob as a PostgreSQL regular expression."""
-    parts, position = [], 0
-    while position < len(pattern):
-        character = pattern[position]
-        end = pattern.find("]", position + 2) if character == "[" else -1
-        if character == "*":
-            parts.append(".*")
-        elif character == "?":
-            parts.append(".")
-        elif end > 0:
-            inner = pattern[position + 1 : end].replace("\\", "\\\\")
-            parts.append(f"[{'^' + inner[1:] if inner[0] == '!' else inner}]")
-            position = end
-        else:
-            parts.append(re.sub(r"[^\w]", lambda m: "\\" + m[0], character))
-        position += 1
-    return f"^{''.join(parts)}$"
+    return f"{subject} ~ {quote_literal(regular_expression(pattern))}"
 
 
 def _do(body: str) -> str:

@@ -35,7 +35,7 @@ from elconsole.config.fields import (
     Whole,
     duration_seconds,
 )
-from elconsole.config.patterns import is_glob, table_matches
+from elconsole.config.patterns import is_glob, spelled, table_matches
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import Mode
 
@@ -213,13 +213,11 @@ class SourceSettings(ConnectionSettings):
         return _overlay_table(plant, merged)
 
     def _blocks(self, schema: str, table: str) -> list[TableSettings]:
-        globs = [
-            block
-            for key, block in self.table.items()
-            if is_glob(key) and table_matches(key, schema, table)
-        ]
-        exact = (table, f"{schema}.{table}")
-        return globs + [self.table[key] for key in exact if key in self.table and not is_glob(key)]
+        blocks = self.table.items()
+        found = [b for key, b in blocks if is_glob(key) and table_matches(key, schema, table)]
+        for name in (table, f"{schema}.{table}"):
+            found += [block for key, block in blocks if spelled(key) == name]
+        return found
 
     def selects(self, schema: str, table: str) -> bool:
         """Whether `tables` names this table and `exclude` does not."""

@@ -84,12 +84,30 @@ class RunSummary:
     tables_failed: int = 0
 
 
+@record(frozen=True, slots=True, kw_only=True)
+class UnfedTable:
+    """A raw table that no sync fills any more."""
+
+    target: str
+    source: str
+    table: str
+    """As it was called in reports when it was fed."""
+    since: datetime | None
+    """When it was last synced."""
+    reason: str
+
+
 @record(frozen=True, slots=True)
 class RunDetail:
     """A run and its tables: what `sync` returns, `run` reads and `watch` yields."""
 
     run: RunSummary
     tables: tuple[TableRun, ...]
+    unfed: tuple[UnfedTable, ...] | None = None
+    """Which raw tables a sync of everything found to be unfed; None where that isn't known:
+    the ledger does not keep it."""
+    unasked: tuple[str, ...] = ()
+    """Sources that could not be asked; their raw tables are in `unfed` neither way."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -115,6 +133,8 @@ class PlannedTable:
 @record(frozen=True, slots=True)
 class PlanReport:
     tables: tuple[PlannedTable, ...]
+    unfed: tuple[UnfedTable, ...] = ()
+    """In the plan of everything."""
 
 
 @record(frozen=True, slots=True)
@@ -166,6 +186,10 @@ class RawTable:
 class CheckReport:
     connections: tuple[ConnectionHealth, ...]
     tables: tuple[RawTable, ...]
+    unfed: tuple[UnfedTable, ...] | None = None
+    """None where the warehouse could not be asked."""
+    unasked: tuple[str, ...] = ()
+    """Sources that could not be asked; their raw tables are not called unfed."""
 
 
 @record(frozen=True, slots=True)
@@ -264,6 +288,7 @@ class TableDrift:
 @record(frozen=True, slots=True)
 class SchemaReport:
     tables: tuple[TableDrift, ...]
+    unfed: tuple[UnfedTable, ...] = ()
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
+from elconsole.advisors.words import quoted
+from elconsole.config.patterns import typed
 from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
 from elconsole.core.results import QualityTable
 from elconsole.engine.connect.pool import Pool
@@ -87,6 +89,8 @@ def _table_facts(
         source=task.source,
         table=task.label,
         target=task.target_text,
+        argument=typed(task.source, task.label),
+        sql_name=_sql_name(task),
         mode=task.mode,
         strategy=task.strategy,
         primary_key=task.primary_key,
@@ -99,6 +103,12 @@ def _table_facts(
         # Before the first load every column is new, which is no news.
         drift=task.changes if target and target.generation else (),
     )
+
+
+def _sql_name(task: TableTask) -> str:
+    relation = task.relation
+    bare = task.label == relation.name
+    return ".".join(map(quoted, [relation.name] if bare else [relation.schema, relation.name]))
 
 
 def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from elconsole.config.patterns import typed
 from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
@@ -151,7 +152,7 @@ def _compare(
     if task.watermark is None or task.parent is None:
         raise PlanError(
             f"{task.source}.{task.label} was never synced",
-            hint=f"`elconsole --headless sync {task.source}.{task.label}`",
+            hint=f"`elconsole --headless sync {typed(task.source, task.label)}`",
         )
     with (
         pools.warehouse.session(stop) as warehouse,

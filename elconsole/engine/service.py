@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,8 +14,9 @@ from psycopg.rows import class_row
 
 from elconsole.core import results
 from elconsole.core.engine import StopFlag
-from elconsole.core.errors import UsageError
+from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.events import Emit
+from elconsole.engine.catalog.source import SourceRelation
 from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
@@ -22,11 +24,12 @@ from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
-from elconsole.engine.ledger.targets import read_targets
+from elconsole.engine.ledger.targets import Target, read_targets
 from elconsole.engine.plan.plan import plan_tables
-from elconsole.engine.plan.results import as_planned_table
-from elconsole.engine.plan.survey import select, survey
+from elconsole.engine.plan.results import as_drift, as_planned_table
+from elconsole.engine.plan.survey import list_relations, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.plan.unfed import surveyed_unfed, unfed_tables
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets
@@ -82,10 +85,33 @@ class PostgresEngine:
         return self._probe_warehouse()
 
     def check(self) -> results.CheckReport:
-        probes = (partial(self._probe_role, connection) for connection in self.connections())
-        health = tuple(side_by_side(probes, "probe"))
-        reachable = health[-1].status != "down"
-        return results.CheckReport(health, self.raw_tables() if reachable else ())
+        looks = (partial(self._look, connection) for connection in self.connections())
+        *sources, (warehouse, _) = side_by_side(looks, "probe")
+        health = (*(one for one, _ in sources), warehouse)
+        if warehouse.status == "down":
+            return results.CheckReport(health, ())
+        held = {one.name: relations for one, relations in sources if relations is not None}
+        with self._warehouse() as session:
+            tables, targets = self._raw_tables(session), self._targets(session)
+        schema = self.settings.warehouse.target_schema
+        standing = {table.target.removeprefix(f"{schema}.") for table in tables}
+        unfed = unfed_tables(self.settings, targets, standing, held)
+        unasked = tuple(one.name for one, _ in sources if one.name not in held)
+        return results.CheckReport(health, tables, unfed, unasked)
+
+    def _look(
+        self, connection: results.ConnectionInfo
+    ) -> tuple[results.ConnectionHealth, Sequence[SourceRelation] | None]:
+        """A connection's probe, and all that it holds where it is a source that answers."""
+        health = self._probe_role(connection)
+        if connection.role == "warehouse" or health.status == "down":
+            return health, None
+        try:
+            return health, list_relations(self._pools.sources[connection.name])
+        except ElconsoleError as error:
+            words = error.message.removeprefix(f"{connection.name}: ")
+            reasons = (*health.reasons, f"its tables can't be listed: {words}")
+            return replace(health, status="degraded", reasons=reasons), None
 
     def _probe_role(self, connection: results.ConnectionInfo) -> results.ConnectionHealth:
         # A source may be called warehouse, too.
@@ -106,7 +132,8 @@ class PostgresEngine:
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
-        return results.PlanReport(tuple(as_planned_table(one) for one in self._planned(request)))
+        planned, unfed = self._planned(request)
+        return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
 
     def sync(
         self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag
@@ -146,12 +173,24 @@ class PostgresEngine:
             return remove_all(session, keep_s)
 
     def raw_tables(self) -> tuple[results.RawTable, ...]:
+        with self._warehouse() as session:
+            return self._raw_tables(session)
+
+    def _raw_tables(self, session: Session) -> tuple[results.RawTable, ...]:
         schema = self.settings.warehouse.target_schema
-        with self._warehouse() as session, session.within(CATALOG_TIMEOUT_S):
+        with session.within(CATALOG_TIMEOUT_S):
             if not ledger_version(session, schema):
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
+
+    def _targets(self, session: Session) -> tuple[Target, ...]:
+        """The ledger's targets of the target schema."""
+        schema = self.settings.warehouse.target_schema
+        with session.within(CATALOG_TIMEOUT_S):
+            if not ledger_version(session, schema):
+                return ()
+            return tuple(read_targets(session, schema).values())
 
     def quality(self, request: results.QualityRequest) -> results.QualityReport:
         self._check_known(request.sources)
@@ -191,24 +230,13 @@ class PostgresEngine:
         return quality_targets(self.settings, targets, schema)
 
     def schema(self) -> results.SchemaReport:
-        planned = self._planned(results.SyncRequest())
-        return results.SchemaReport(
-            tuple(
-                results.TableDrift(
-                    source=one.source,
-                    table=one.label,
-                    target=one.target if isinstance(one, Refused) else one.target_text,
-                    changes=() if isinstance(one, Refused) else one.changes,
-                    error=one.error.info() if isinstance(one, Refused) else None,
-                )
-                for one in planned
-            )
-        )
+        planned, unfed = self._planned(results.SyncRequest())
+        return results.SchemaReport(tuple(map(as_drift, planned)), unfed)
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> results.ReconcileReport:
         from elconsole.engine.reconcile import reconcile_tables
 
-        planned = self._planned(results.SyncRequest(selection), stop)
+        planned, _ = self._planned(results.SyncRequest(selection), stop)
         salt = self.settings.hash_salt
         return reconcile_tables(
             planned,
@@ -223,7 +251,7 @@ class PostgresEngine:
         from elconsole.advisors.everything import advise
         from elconsole.engine.facts import is_unreachable, read_facts
 
-        planned = self._planned(results.SyncRequest())
+        planned, unfed = self._planned(results.SyncRequest())
         silent = {one.source: one.error for one in planned if is_unreachable(one)}
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
@@ -233,16 +261,18 @@ class PostgresEngine:
             quality = read_quality(session, self._counted(session), results.QualityRequest(), now)
             sources = self._pools.sources
             facts = read_facts(session, planned, sources, quality.tables, self.settings, now)
-        return results.AdviceReport(advise(facts), unasked)
+        return results.AdviceReport(advise(replace(facts, unfed=unfed)), unasked)
 
     def _planned(
         self, request: results.SyncRequest, stop: StopFlag | None = None
-    ) -> list[TableTask | Refused]:
+    ) -> tuple[list[TableTask | Refused], tuple[results.UnfedTable, ...]]:
+        """The tables of a request, and the unfed ones where it names everything."""
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
             state = read_state(session, self.settings.warehouse.target_schema)
-        return plan_tables(self.settings, found, state, request)
+        unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
+        return plan_tables(self.settings, found, state, request), unfed
 
     def close(self) -> None:
         self._pools.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,7 +31,7 @@ from elconsole.core.safe_text import clean_text
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from elconsole.core.results import ConnectionHealth, QualityTable, TableRun
+    from elconsole.core.results import ConnectionHealth, QualityTable, TableRun, UnfedTable
 
 LOG = logging.getLogger("elconsole.metrics")
 
@@ -93,6 +93,9 @@ DEFINITIONS = (
         "Columns that differed from the raw table.",
         _TABLE,
     ),
+    Definition(
+        "elconsole_table_unfed", "gauge", "1 where no sync fills the raw table any more.", _TABLE
+    ),
     Definition("elconsole_syncs_total", "counter", "Runs that ended, by status.", ("status",)),
     Definition("elconsole_sync_running", "gauge", "1 while a run of this process lasts."),
     Definition("elconsole_sync_duration_seconds", "gauge", "Time the last run took."),
@@ -126,6 +129,7 @@ DEFINITIONS = (
 )
 
 _CONNECTION_METRICS = ("elconsole_connection_up", "elconsole_connection_latency_seconds")
+_UNFED_METRIC = "elconsole_table_unfed"
 _UNIT_METRICS = ("elconsole_units_inspected", "elconsole_pass_ratio", "elconsole_quality_signal")
 LARGEST_FILE_BYTES = 16 * 2**20
 """What an earlier process may have left: more tables than anybody has, parsed in seconds."""
@@ -218,8 +222,17 @@ class Metrics:
             return labels[:2] not in met and labels[0] not in silent
 
         for one in DEFINITIONS:
-            if one.labels[:2] == _TABLE and one.name not in _UNIT_METRICS:
+            if one.labels[:2] == _TABLE and one.name not in (*_UNIT_METRICS, _UNFED_METRIC):
                 self._forget(one.name, gone)
+
+    def observe_unfed(self, tables: Iterable[UnfedTable], *, unasked: Collection[str] = ()) -> None:
+        """Take all raw tables that are unfed, and forget those that no longer are. Those of
+        the sources `unasked` stay as they were."""
+        known = {_labels(table.source, table.table) for table in tables}
+        silent = {label for source in unasked for label in _labels(source)}
+        self._forget(_UNFED_METRIC, lambda table: table not in known and table[0] not in silent)
+        for table in known:
+            self._metric(_UNFED_METRIC, *table).set(1)
 
     def continue_file(self, path: Path) -> None:
         """Go on from what an earlier process wrote: counters keep counting, and tables that

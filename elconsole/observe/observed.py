@@ -60,8 +60,13 @@ class ObservedEngine:
         self._tell(detail, signals)
         if self._metrics is not None and not request.selection:
             self._metrics.forget_tables_but(detail.tables)
+            self._count_unfed(detail)
         self._write(stop)
         return detail
+
+    def _count_unfed(self, known: results.RunDetail | results.CheckReport) -> None:
+        if self._metrics is not None and known.unfed is not None:
+            self._metrics.observe_unfed(known.unfed, unasked=known.unasked)
 
     def _tell_failure(self, error: ElconsoleError) -> None:
         """A sync that could not even begin has failed too."""
@@ -103,6 +108,7 @@ class ObservedEngine:
         report = self._engine.check()
         if self._metrics is not None:
             self._metrics.observe_connections(report.connections, all_of_them=True)
+            self._count_unfed(report)
         return report
 
     def quality(self, request: results.QualityRequest) -> results.QualityReport:

@@ -21,6 +21,7 @@ from elconsole.core.results import (
     RunSummary,
     SchemaReport,
     TableRun,
+    UnfedTable,
 )
 from elconsole.core.types import ErrorInfo, SchemaChange
 
@@ -179,7 +180,12 @@ def check(report: CheckReport) -> Document:
             }
             for table in report.tables
         ],
+        "unfed": [_unfed(table) for table in report.unfed or ()],
     }
+
+
+def _unfed(table: UnfedTable) -> Document:
+    return {"target": table.target, "since": time(table.since), "reason": table.reason}
 
 
 def quality(report: QualityReport) -> Document:
@@ -244,7 +250,8 @@ def schema(report: SchemaReport) -> Document:
                 "error": error(table.error),
             }
             for table in report.tables
-        ]
+        ],
+        "unfed": [_unfed(table) for table in report.unfed],
     }
 
 

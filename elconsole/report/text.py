@@ -15,10 +15,12 @@ from elconsole.core.results import (
     ConnectionHealth,
     PlannedTable,
     PlanReport,
+    RawTable,
     RunDetail,
     RunSummary,
     SchemaReport,
     TableRun,
+    UnfedTable,
 )
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import ErrorInfo
@@ -259,7 +261,7 @@ def _plan_notes(planned: PlannedTable) -> list[str]:
 
 
 def check(report: CheckReport, now: datetime) -> str:
-    """Connections, then raw tables with their age at `now`."""
+    """Connections, then raw tables with their age at `now`, then those that are unfed."""
     connections = table(
         (
             Column("connection"),
@@ -281,9 +283,14 @@ def check(report: CheckReport, now: datetime) -> str:
             for health in report.connections
         ],
     )
-    if not report.tables:
-        return connections
-    tables = table(
+    blocks = [connections, _raw_tables(report.tables, now), *_unfed(report.unfed or ())]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _raw_tables(tables: Sequence[RawTable], now: datetime) -> str:
+    if not tables:
+        return ""
+    return table(
         (
             Column("table"),
             Column("source"),
@@ -301,10 +308,19 @@ def check(report: CheckReport, now: datetime) -> str:
                 moment(raw.last_synced_at),
                 _age(raw.last_synced_at, now),
             )
-            for raw in report.tables
+            for raw in tables
         ],
     )
-    return f"{connections}\n\n{tables}"
+
+
+def _unfed(tables: Sequence[UnfedTable]) -> list[str]:
+    """A line for each raw table that no sync fills any more, in one block or none."""
+    lines = [
+        f"{clean_text(unfed.target)}: not fed since {moment(unfed.since)}:"
+        f" {clean_text(unfed.reason)}"
+        for unfed in tables
+    ]
+    return ["\n".join(lines)] if lines else []
 
 
 def _remarks(health: ConnectionHealth) -> str:
@@ -320,7 +336,11 @@ def _age(then: datetime | None, now: datetime) -> str:
 
 
 def schema(report: SchemaReport) -> str:
-    """Drift, column by column."""
+    """Drift, column by column, then raw tables that are unfed."""
+    return "\n\n".join([_drift(report), *_unfed(report.unfed)])
+
+
+def _drift(report: SchemaReport) -> str:
     rows = [
         (
             drift.source,

@@ -39,6 +39,8 @@ def table(**facts: Any) -> TableFacts:
         "source": "bodies",
         "table": "bodies_production",
         "target": "raw.bodies_production",
+        "argument": "bodies.bodies_production",
+        "sql_name": "bodies_production",
         "mode": "full",
         "strategy": "full",
         "primary_key": ("id",),

@@ -25,7 +25,7 @@ from elconsole.core.results import (
 from elconsole.core.types import ErrorInfo
 from tests.cli.commandline import CommandLine
 from tests.fakes.engine import FakeEngine
-from tests.fakes.plans import WIDENED
+from tests.fakes.plans import UNFED, WIDENED
 from tests.fakes.plant import DENIED, down, failing, slow
 from tests.fakes.quality import PEN_QUALITY, quality_row
 
@@ -67,6 +67,15 @@ def test_check_exits_0_when_one_connection_is_slow() -> None:
     ended = CommandLine(FakeEngine(health={"springs": slow("springs")})).run("check")
     assert ended.code == 0
     assert "degraded" in ended.out
+
+
+@pytest.mark.parametrize("command", ["check", "schema"])
+def test_an_unfed_table_is_told_in_a_line_and_is_no_failure(command: str) -> None:
+    ended = CommandLine(FakeEngine(unfed=UNFED)).run(command)
+    assert ended.code == 0
+    said = "raw.caps_production: not fed since 2026-03-11 12:04:31Z: the source caps is no longer"
+    assert any(line.startswith(said) for line in ended.out.splitlines())
+    assert "not fed" not in CommandLine().run(command).out
 
 
 def test_quality_shows_rates_with_one_decimal() -> None:

@@ -35,6 +35,7 @@ from elconsole.core.results import (
     SyncRequest,
     TableDrift,
     TableRun,
+    UnfedTable,
     UnitsPage,
 )
 from elconsole.core.types import ErrorInfo, RunStatus
@@ -83,6 +84,7 @@ class FakeEngine:
     """None: what a sync of the tables would have left."""
     drifts: tuple[TableDrift, ...] | None = None
     reconciled: tuple[ReconciledTable, ...] | None = None
+    unfed: tuple[UnfedTable, ...] = ()
     findings: tuple[Finding, ...] = ()
     unasked: tuple[tuple[str, ErrorInfo], ...] = ()
     on_sync: PlaySync | None = None
@@ -129,7 +131,10 @@ class FakeEngine:
         self._io()
         health = tuple(self.probe(connection.name) for connection in self.connections())
         reached = self.health["warehouse"].status != "down"
-        return CheckReport(health, self.raw_tables() if reached else ())
+        if not reached:
+            return CheckReport(health, ())
+        unasked = tuple(one.name for one in health if one.status == "down")
+        return CheckReport(health, self.raw_tables(), self.unfed, unasked)
 
     def _selected(self, request: SyncRequest) -> tuple[FakeTable, ...]:
         if not request.selection:
@@ -149,7 +154,8 @@ class FakeEngine:
 
     def plan(self, request: SyncRequest) -> PlanReport:
         self._io()
-        return self.planned or PlanReport(tuple(map(_full_refresh, self._selected(request))))
+        planned = self.planned or PlanReport(tuple(map(_full_refresh, self._selected(request))))
+        return replace(planned, unfed=self.unfed)
 
     def sync(self, request: SyncRequest, *, emit: Emit, stop: StopFlag) -> RunDetail:
         self.requests.append(request)
@@ -164,7 +170,7 @@ class FakeEngine:
         run = self._ended(run, done)
         emit(completed(run, run.finished_at or run.started_at))
         self.history = (RunDetail(run, done), *self.history)
-        return self.history[0]
+        return self.history[0] if request.selection else replace(self.history[0], unfed=self.unfed)
 
     def _begun(self, request: SyncRequest, tables: int) -> RunSummary:
         newest = self.history[0].run.run_number if self.history else 0
@@ -281,12 +287,13 @@ class FakeEngine:
     def schema(self) -> SchemaReport:
         self._io()
         if self.drifts is not None:
-            return SchemaReport(self.drifts)
+            return SchemaReport(self.drifts, self.unfed)
         return SchemaReport(
             tuple(
                 TableDrift(source=table.source, table=table.table, target=table.target)
                 for table in self.tables
-            )
+            ),
+            self.unfed,
         )
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> ReconcileReport:

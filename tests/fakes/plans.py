@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elconsole.core.results import Finding, PlannedTable, PlanReport
+from elconsole.core.results import Finding, PlannedTable, PlanReport, UnfedTable
 from elconsole.core.types import ErrorInfo, SchemaChange
-from tests.fakes.plant import SOURCES
+from tests.fakes.plant import SOURCES, before
 
 CHANGES = {
     "bodies": (
@@ -42,6 +42,22 @@ PLAN_WITHOUT_DRIFT = PlanReport(
 )
 WIDENED = SchemaChange(
     "material", "widened", "character varying(80)", "character varying(50)", "altered in place"
+)
+UNFED = (
+    UnfedTable(
+        target="raw.bodies_2024",
+        source="bodies",
+        table="bodies_2024",
+        since=before(26 * 86400),
+        reason="settings exclude public.bodies_2024 of bodies (*_2024)",
+    ),
+    UnfedTable(
+        target="raw.caps_production",
+        source="caps",
+        table="caps_production",
+        since=before(3 * 86400),
+        reason="the source caps is no longer configured",
+    ),
 )
 ADVICE = Finding(
     advisor="load optimizer",

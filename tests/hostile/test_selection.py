@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
 import pytest
 
 from elconsole.config.models import SourceSettings
-from elconsole.config.patterns import argument, quote, table_matches
+from elconsole.config.patterns import argument, quote, regular_expression, table_matches
 from elconsole.engine.catalog.source import SourceRelation, choose
+from elconsole.report import text
+from tests.pairs import Pair
 
 
 def relation(oid: int, name: str, schema: str = "public") -> SourceRelation:
@@ -55,3 +60,48 @@ def test_the_argument_for_a_table_selects_that_table(name: str) -> None:
     assert source == "plant"
     assert table_matches(pattern, "public", name) or table_matches(pattern, "s", "t")
     assert not table_matches(pattern, "public", "other")
+
+
+@pytest.mark.integration
+def test_a_table_called_like_a_glob_leaves_no_other_unfed(pair: Pair) -> None:
+    pair.source.sql("CREATE TABLE orders (id int PRIMARY KEY)")
+    pair.configure(plant={"tables": ["*"]})
+    pair.run()
+    pair.source.sql('CREATE TABLE "*" (id int PRIMARY KEY)')
+    detail = pair.run()
+    assert {table.table for table in detail.tables} == {"orders", "*"}
+    assert detail.unfed == ()
+    assert [table.table for table in pair.run(selection="plant.[*]").tables] == ["*"]
+
+
+@pytest.mark.integration
+def test_a_table_that_its_owner_takes_away_is_told_in_one_clean_line(pair: Pair) -> None:
+    pair.source.sql('CREATE TABLE "a\x1b[31m\nraw.b: fed" (id int PRIMARY KEY)')
+    pair.configure(plant={"tables": ["*"]})
+    pair.run()
+    pair.source.sql('DROP TABLE "a\x1b[31m\nraw.b: fed"')
+    assert pair.engine is not None
+    report = pair.engine.check()
+    assert report.unfed is not None
+    assert len(report.unfed) == 1
+    (line,) = [
+        line for line in text.check(report, datetime.now(UTC)).split("\n") if "not fed" in line
+    ]
+    assert "\x1b" not in line
+    assert "any more: it was dropped or renamed" in line
+
+
+PATTERNS = ["*", "a?c", "[a-c]*", "[!a]b", "[!^]b", "[b-a]", "[!b-a]", "[]]", "[a-]", "a\\*", "a.*"]
+HELD = ["abc", "a.c", "bb", "^b", "]", "-", "a\\b", "a\nc", "é", "abc.d", ""]
+
+
+@pytest.mark.integration
+def test_grants_name_the_tables_that_the_selection_names(pair: Pair) -> None:
+    for pattern in PATTERNS:
+        found = pair.source.sql(
+            "SELECT name FROM unnest(%s::text[]) AS t (name) WHERE name ~ %s",
+            HELD,
+            regular_expression(pattern),
+        )
+        expected = [name for name in HELD if fnmatchcase(name, pattern)]
+        assert [name for (name,) in found] == expected, pattern

@@ -29,7 +29,13 @@ from elconsole.core.events import (
     SyncStarted,
     TableFailed,
 )
-from elconsole.core.results import ConnectionHealth, QualityRow, QualityTable, TableRun
+from elconsole.core.results import (
+    ConnectionHealth,
+    QualityRow,
+    QualityTable,
+    TableRun,
+    UnfedTable,
+)
 from elconsole.core.types import ErrorInfo, SchemaChange
 from elconsole.observe.metrics import DEFINITIONS, Metrics
 
@@ -325,3 +331,27 @@ def test_tables_of_a_source_that_does_not_answer_stay_and_it_recovers(tmp_path: 
     assert key(state, source="bodies", table="*") not in samples(metrics, file)
     metrics.forget_tables_but([met("refills", "units")])
     assert key(success, **LABELS) not in samples(metrics, file)
+
+
+def test_unfed_tables_are_known_until_they_are_fed_or_their_source_is_silent(
+    tmp_path: Path,
+) -> None:
+    def unfed(source: str) -> UnfedTable:
+        return UnfedTable(target="", source=source, table="units", since=AT, reason="…")
+
+    def told() -> set[str]:
+        found = samples(metrics, file)
+        return {
+            dict(labels)["source"]
+            for (name, labels), value in found.items()
+            if name == "elconsole_table_unfed" and value == 1
+        }
+
+    metrics, file = Metrics(), tmp_path / "m.prom"
+    metrics.observe_unfed([unfed("bodies"), unfed("caps")])
+    metrics.forget_tables_but([])
+    assert told() == {"bodies", "caps"}
+    metrics.observe_unfed([], unasked=("bodies",))
+    assert told() == {"bodies"}
+    metrics.observe_unfed([])
+    assert told() == set()

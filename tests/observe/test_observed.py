@@ -17,6 +17,8 @@ from elconsole.observe.metrics import Metrics
 from elconsole.observe.notify import Notifier
 from elconsole.observe.observed import ObservedEngine
 from tests.fakes.engine import FakeEngine
+from tests.fakes.plans import UNFED
+from tests.fakes.plant import down
 
 pytestmark = pytest.mark.unit
 
@@ -92,3 +94,27 @@ def test_a_table_that_left_the_settings_leaves_the_metrics(tmp_path: Path) -> No
     assert any(kept in line and "bodies" in line for line in file.read_text().splitlines())
     sync(engine, [])
     assert "bodies" not in file.read_text()
+
+
+def test_unfed_tables_are_counted_after_a_check_and_after_a_sync_of_everything(
+    tmp_path: Path,
+) -> None:
+    file, metrics = tmp_path / "elconsole.prom", Metrics()
+
+    def told(inner: FakeEngine, *selection: str, check: bool = False) -> int:
+        engine = ObservedEngine(inner, metrics=metrics)
+        if check:
+            engine.check()
+        else:
+            request = SyncRequest(selection)
+            engine.sync(request, emit=lambda event: None, stop=threading.Event())
+        metrics.write_file(file)
+        return file.read_text().count("elconsole_table_unfed{")
+
+    assert told(FakeEngine(unfed=UNFED), "refills") == 0
+    assert told(FakeEngine(unfed=UNFED)) == 2
+    assert told(FakeEngine(), "refills") == 2
+    assert told(FakeEngine(health={"warehouse": down("warehouse")}), check=True) == 2
+    assert told(FakeEngine(), check=True) == 0
+    assert told(FakeEngine(unfed=UNFED), check=True) == 2
+    assert told(FakeEngine()) == 0

@@ -21,7 +21,7 @@ from elconsole.core.results import (
 )
 from elconsole.report import documents
 from tests.fakes.engine import FakeEngine
-from tests.fakes.plans import WIDENED
+from tests.fakes.plans import UNFED, WIDENED
 from tests.fakes.plant import DENIED, WAREHOUSE_DOWN, down, failing
 from tests.fakes.quality import quality_row
 
@@ -108,6 +108,26 @@ def test_check_has_the_contract_s_keys() -> None:
         "healthy",
     ]
     assert {"target", "rows", "bytes", "last_synced_at"} <= content["tables"][0].keys()
+
+
+def test_check_and_schema_tell_which_tables_are_unfed() -> None:
+    engine = FakeEngine(unfed=UNFED)
+    expected = [
+        {
+            "target": "raw.bodies_2024",
+            "since": "2026-02-16T12:04:31Z",
+            "reason": "settings exclude public.bodies_2024 of bodies (*_2024)",
+        },
+        {
+            "target": "raw.caps_production",
+            "since": "2026-03-11T12:04:31Z",
+            "reason": "the source caps is no longer configured",
+        },
+    ]
+    assert parsed(documents.check(engine.check()))["unfed"] == expected
+    assert parsed(documents.schema(engine.schema()))["unfed"] == expected
+    unreached = FakeEngine(unfed=UNFED, health={"warehouse": down("warehouse")}).check()
+    assert parsed(documents.check(unreached))["unfed"] == []
 
 
 def test_quality_rates_are_fractions_and_periods_appear_only_when_asked() -> None:

@@ -17,7 +17,7 @@ from elconsole.ui.app.palette import commands
 from elconsole.ui.console.options import Welcome
 from elconsole.ui.dialogs.dialog import QuitDialog
 from tests.fakes.engine import FakeEngine, operated
-from tests.fakes.plans import PLAN_WITHOUT_DRIFT
+from tests.fakes.plans import PLAN_WITHOUT_DRIFT, UNFED
 from tests.fakes.plant import CONNECTIONS, LOST, before, down, slow
 from tests.fakes.quality import QUALITY
 from tests.fakes.runs import FAILED, RUNNING, history
@@ -218,6 +218,16 @@ def test_schema(snap_compare: Compare, size: tuple[int, int]) -> None:
 def test_schema_of_one_table(snap_compare: Compare) -> None:
     keys = ("4", "down", "enter")
     assert snap_compare(console(), terminal_size=NORMAL, run_before=after(*keys))
+
+
+def test_schema_of_unfed_tables(snap_compare: Compare) -> None:
+    app = console(operated(unfed=UNFED))
+    assert snap_compare(app, terminal_size=NORMAL, run_before=after("4"))
+
+
+def test_why_a_table_is_unfed(snap_compare: Compare) -> None:
+    app = console(operated(planned=PLAN_WITHOUT_DRIFT, unfed=UNFED))
+    assert snap_compare(app, terminal_size=NORMAL, run_before=after("4", "end", "enter"))
 
 
 def test_schema_without_drift(snap_compare: Compare) -> None:

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 import psycopg
 
-from elconsole.config.patterns import is_glob, table_matches
+from elconsole.config.patterns import spelled, table_matches
 from elconsole.core.errors import UnexpectedAnswer
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
@@ -120,8 +120,8 @@ class SourceCatalog:
     types: Mapping[int, TypeFacts]
     missing: tuple[str, ...] = ()
     """Names in settings that no relation bears."""
-    names: tuple[str, ...] = field(default=(), repr=False)
-    """Every relation's name, to suggest the nearest."""
+    everything: tuple[SourceRelation, ...] = field(default=(), repr=False)
+    """Every relation of the source, chosen or not."""
     identity: tuple[str, int] | None = None
     """System identifier and timeline of its cluster, where the role may read them."""
     money_unit: str | None = None
@@ -132,17 +132,17 @@ class SourceCatalog:
 def choose(
     relations: Sequence[SourceRelation], wanted: Iterable[str], excluded: Iterable[str]
 ) -> tuple[list[SourceRelation], list[str]]:
-    """The relations that the patterns name, and the plain names that none bears.
+    """The relations that the patterns name, and the names that none bears.
 
-    A plain name may name anything; a glob means base tables only."""
+    A name may name anything, in brackets too; a glob means base tables only."""
     chosen: dict[int, SourceRelation] = {}
     missing: list[str] = []
     for pattern in wanted:
-        glob = is_glob(pattern)
-        found = [r for r in relations if (r.is_base_table or not glob) and matches(r, pattern)]
+        name = spelled(pattern)
+        found = [r for r in relations if (r.is_base_table or name) and matches(r, pattern)]
         chosen.update((relation.oid, relation) for relation in found)
-        if not found and not glob:
-            missing.append(pattern)
+        if not found and name is not None:
+            missing.append(name)
     refused = list(excluded)
     kept = [r for r in chosen.values() if not any(matches(r, pattern) for pattern in refused)]
     return kept, list(dict.fromkeys(missing))
@@ -165,8 +165,8 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
         types = _complete(read_types(session, used), used)
         identity = read_identity(session)
         unit = read_money_unit(session) if MONEY_OIDS.intersection(types) else None
-    names = tuple(relation.qualified for relation in everything)
-    return SourceCatalog(tuple(chosen), columns, types, tuple(missing), names, identity, unit)
+    missed, held = tuple(missing), tuple(everything)
+    return SourceCatalog(tuple(chosen), columns, types, missed, held, identity, unit)
 
 
 def read_relations(session: Session, condition: str = "true") -> list[SourceRelation]:

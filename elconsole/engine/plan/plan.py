@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from elconsole.config.patterns import is_glob, table_matches
+from elconsole.config.patterns import spelled, split, table_matches
 from elconsole.core.errors import ElconsoleError
 from elconsole.core.record import record
 from elconsole.core.results import SyncRequest
@@ -109,12 +109,13 @@ class Refusals:
 
     def missing(self, catalog: SourceCatalog) -> list[Refused]:
         """A failed entry for each table that settings name and the source has not."""
-        patterns = self.one.patterns
-        names = [name for name in catalog.missing if not patterns or name in patterns]
+        named = set(map(spelled, self.one.patterns))
+        names = [name for name in catalog.missing if not named or name in named]
         keys = {self._key(name): name for name in names}
         labelled = _labelled(list(keys), (relation.name for relation in catalog.relations))
+        held = catalog.everything
         return [
-            self._refused(key, labelled[key], missing_table(self.one.name, name, catalog.names))
+            self._refused(key, labelled[key], missing_table(self.one.name, name, held))
             for key, name in keys.items()
         ]
 
@@ -130,14 +131,13 @@ class Refusals:
         found: dict[TableKey, None] = {}
         for pattern in self.one.patterns or self.one.settings.tables:
             matching = [key for key in known if table_matches(pattern, key[1], key[2])]
-            if not matching and not is_glob(pattern):
-                matching = [self._key(pattern)]
+            if not matching and (name := spelled(pattern)) is not None:
+                matching = [self._key(name)]
             found.update(dict.fromkeys(matching))
         return list(found)
 
     def _key(self, name: str) -> TableKey:
-        namespace, _, bare = name.rpartition(".")
-        return (self.one.name, namespace or "public", bare)
+        return (self.one.name, *split(name))
 
     def _refused(self, key: TableKey, label: str, error: ElconsoleError) -> Refused:
         settings = self.one.settings.table_settings(key[1], key[2])

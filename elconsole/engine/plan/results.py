@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elconsole.core.errors import Cancelled
-from elconsole.core.results import PlannedTable, TableRun
+from elconsole.core.results import PlannedTable, TableDrift, TableRun
 from elconsole.engine.plan.task import Refused, TableTask
 
 
@@ -28,6 +28,17 @@ def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
         schema_changes=planned.changes,
         notes=planned.notes,
         new=planned.parent is None,
+    )
+
+
+def as_drift(planned: TableTask | Refused) -> TableDrift:
+    known = as_planned_table(planned)
+    return TableDrift(
+        source=known.source,
+        table=known.table,
+        target=known.target,
+        changes=known.schema_changes,
+        error=known.error,
     )
 
 

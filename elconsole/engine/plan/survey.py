@@ -8,11 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from elconsole.config.keys import nearest
+from elconsole.config.patterns import read_argument, spelled
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
-from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches, read_source
+from elconsole.engine.catalog.source import (
+    SourceCatalog,
+    SourceRelation,
+    matches,
+    read_relations,
+    read_source,
+)
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.ledger.names import TableKey
 
 if TYPE_CHECKING:
@@ -59,7 +67,7 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
     patterns: dict[str, list[str]] = {}
     whole: set[str] = set()
     for argument in selection:
-        name, dot, table = argument.partition(".")
+        name, table = read_argument(argument, settings.sources)
         if name not in settings.sources:
             near = nearest(name, list(settings.sources))
             listed = ", ".join(settings.sources)
@@ -68,7 +76,7 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
                 hint=f"did you mean {near}?" if near else f"the sources are {listed}",
             )
         patterns.setdefault(name, []).extend([table] if table else [])
-        if not dot or not table:
+        if not table:
             whole.add(name)
     return tuple(
         Selected(name, settings.sources[name], () if name in whole else tuple(tables))
@@ -100,6 +108,12 @@ def survey(
     return Survey(selected, catalogs, failures, relations)
 
 
+def list_relations(pool: Pool) -> tuple[SourceRelation, ...]:
+    """Every relation of a source; one round trip. Raises ElconsoleError."""
+    with pool.session() as session, session.within(CATALOG_TIMEOUT_S):
+        return tuple(read_relations(session))
+
+
 def _guarded(
     pools: Mapping[str, Pool], stop: threading.Event | None
 ) -> Callable[[Selected], SourceCatalog | ElconsoleError]:
@@ -118,7 +132,7 @@ def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]
         return catalog.relations
     for pattern in one.patterns:
         named = any(matches(relation, pattern) for relation in catalog.relations)
-        if not named and pattern not in catalog.missing:
+        if not named and spelled(pattern) not in catalog.missing:
             known = [relation.name for relation in catalog.relations]
             near = nearest(pattern, known)
             raise UsageError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from elconsole.config.keys import nearest
+from elconsole.config.patterns import typed
 from elconsole.core.errors import (
     ConfigurationError,
     ElconsoleError,
@@ -58,10 +59,10 @@ RELATION_KINDS = {
 METADATA_COLUMNS = 4
 
 
-def missing_table(source: str, name: str, names: tuple[str, ...]) -> PlanError:
-    """The error for a name in settings that no relation bears."""
-    bare = {known.rpartition(".")[2]: known for known in names}
-    near = nearest(name, [*names, *bare])
+def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
+    """The error for a name in settings that none of the source's relations bears."""
+    names = [each for relation in known for each in (relation.qualified, relation.name)]
+    near = nearest(name, names)
     hint = f"did you mean {near}?" if near else "see `tables` in settings"
     return PlanError(f"{source} has no table {name} that its role can see", hint=hint)
 
@@ -300,7 +301,7 @@ def _incremental(task: TableTask) -> TableTask:
         return task.as_full(reason)
     drift = drift_of(task.columns, task.raw_columns, task.target, full=False)
     if drift and drift.severity == "conflict":
-        raise _conflict(where, drift)
+        raise _conflict(task, drift)
     if drift and drift.severity == "full_refresh":
         return task.as_full(drift.reason or "the schema changed")
     return replace(task, strategy=settings.strategy, drift=drift)
@@ -319,8 +320,9 @@ def _full_reason(task: TableTask) -> str | None:
     return None
 
 
-def _conflict(where: str, drift: Drift) -> ElconsoleError:
+def _conflict(task: TableTask, drift: Drift) -> ElconsoleError:
+    where, argument = f"{task.source}.{task.label}", typed(task.source, task.label)
     return SchemaConflict(
         f"{where}: {drift.reason}; the stored rows can't be kept",
-        hint=f"refresh it: `elconsole --headless sync {where} --full`",
+        hint=f"refresh it: `elconsole --headless sync {argument} --full`",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from elconsole.config.patterns import typed
 from elconsole.core.errors import TargetTaken, UsageError
 from elconsole.core.results import (
     Period,
@@ -259,7 +260,7 @@ def _problem(
         return ErrorInfo(
             "not_synced",
             f"{target.target} does not exist yet",
-            f"elconsole --headless sync {target.source}.{target.table}",
+            f"elconsole --headless sync {typed(target.source, target.table)}",
         )
     if target.definition.status not in columns:
         return _missing_column(target, target.definition.status, "status")

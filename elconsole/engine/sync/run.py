@@ -20,7 +20,7 @@ import psycopg
 
 from elconsole.core.errors import Cancelled, ElconsoleError, ServerError, UsageError
 from elconsole.core.events import Emit
-from elconsole.core.results import RunDetail, RunSummary, SyncRequest
+from elconsole.core.results import RunDetail, RunSummary, SyncRequest, UnfedTable
 from elconsole.core.types import ENDED
 from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import beside
@@ -34,6 +34,7 @@ from elconsole.engine.plan.plan import Refusals, plan_tables
 from elconsole.engine.plan.results import as_table_run
 from elconsole.engine.plan.survey import Selected, Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.plan.unfed import surveyed_unfed
 from elconsole.engine.sync.context import RunContext
 from elconsole.engine.sync.ledger_writer import LedgerWriter
 from elconsole.engine.sync.recorder import Recorder
@@ -70,6 +71,7 @@ class SyncRun:
         self.hooks = hooks
         self.schema = settings.warehouse.target_schema
         self.summary = _new_run(request)
+        self.unfed: tuple[UnfedTable, ...] | None = None
         self._emit = emit
 
     def run(self) -> RunDetail:
@@ -111,7 +113,8 @@ class SyncRun:
             _announce(recorder, planned)
             tasks = [task for task in planned if isinstance(task, TableTask)]
             work(self._context(number, found), recorder, tasks)
-            detail = recorder.completed(stopped=self.stop.is_set())
+            done = recorder.completed(stopped=self.stop.is_set())
+            detail = replace(done, unfed=self.unfed, unasked=tuple(found.failures))
             if writer.finish(self._grace_s()) and self._finish(writer.session, detail.run):
                 self._prune(writer.session)
             return detail
@@ -123,6 +126,8 @@ class SyncRun:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
         assign_targets(session, self.schema, keys)
         state = read_state(session, self.schema, is_prepared=True)
+        if not self.request.selection:
+            self.unfed = surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, self.request)
 
     def _recorder(self, planned: Sequence[TableTask | Refused]) -> Recorder:

@@ -185,7 +185,7 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
     """The world may have moved since the plan was made: make it anew for this table.
 
     Raises what stands in the way of the new plan."""
-    wanted = argument(task.source, task.relation.qualified)
+    wanted = argument(task.source, task.relation.qualified, context.settings.sources)
     found = survey(select(context.settings, [wanted]), context.pools.sources, context.stop)
     if found.failures:
         raise found.failures[task.source]

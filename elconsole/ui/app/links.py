@@ -13,6 +13,7 @@ from elconsole.ui.words.cells import (
     ErrorLink,
     Link,
     RunLink,
+    UnfedLink,
 )
 
 
@@ -39,3 +40,7 @@ def screen_for(link: Link) -> Screen[Any]:
             from elconsole.ui.dialogs.drift import DriftDialog
 
             return DriftDialog(plan)
+        case UnfedLink(table=table):
+            from elconsole.ui.dialogs.drift import UnfedDialog
+
+            return UnfedDialog(table)

@@ -10,6 +10,7 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 from textual.worker import Worker
 
+from elconsole.config.patterns import argument
 from elconsole.ui.pages.bars import PAGES
 from elconsole.ui.words.text import key_name, safe
 
@@ -78,7 +79,8 @@ def _writing(console: Console) -> Iterator[Named]:
             yield f"Sync {safe(name, 60)}", "This source only", f"sync_selection({name!r})"
     for table in console.state.raw_tables:
         name = f"{table.source}.{table.table}"
-        yield f"Sync {safe(name, 100)}", "This table only", f"sync_selection({name!r})"
+        chosen = argument(table.source, table.table, console.state.sources())
+        yield f"Sync {safe(name, 100)}", "This table only", f"sync_selection({chosen!r})"
     yield "Freeze the baseline", "Keep the present periods as reference", "freeze_baseline"
     if console.options.auto_sync_s:
         yield "Auto-sync on or off", "The interval of the settings", "toggle_auto_sync"

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import Static
 
+from elconsole.config.patterns import argument
 from elconsole.core.types import ErrorInfo
 from elconsole.ui.console.console import Console, console_of
 from elconsole.ui.state.model import ConsoleState
@@ -234,7 +235,7 @@ class RefreshDialog(Dialog):
             for item in tables
             if not self._target
             or item.source in self._target
-            or f"{item.source}.{item.table}" in self._target
+            or argument(item.source, item.table, self._state.sources()) in self._target
         }
 
     def _last(self, tables: int) -> str:

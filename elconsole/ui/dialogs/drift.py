@@ -1,13 +1,13 @@
-"""How one table's columns differ, in full."""
+"""How one table's columns differ, or why it is no longer filled, in full."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from elconsole.core.results import PlannedTable
+from elconsole.core.results import PlannedTable, UnfedTable
 from elconsole.ui.dialogs.dialog import Dialog, line
 from elconsole.ui.tables.schema import planned_words
-from elconsole.ui.words.text import safe, safe_lines
+from elconsole.ui.words.text import moment, safe, safe_lines
 
 
 class DriftDialog(Dialog):
@@ -40,3 +40,27 @@ class DriftDialog(Dialog):
                 ("\n  raw     ", "$dim"), (safe(change.target_type, 300), "$foreground"),
                 ("\n  then    ", "$dim"), (safe(change.action, 1000), "$foreground"),
             )  # fmt: skip
+
+
+class UnfedDialog(Dialog):
+    """A raw table that no sync fills any more."""
+
+    def __init__(self, table: UnfedTable) -> None:
+        super().__init__(classes="-warn")
+        self._table = table
+        self.title_words = f"○ {safe(table.target, 70)} is not fed"
+
+    def words(self) -> ComposeResult:
+        """From where, since when, why, and what can be done."""
+        table = self._table
+        yield line(
+            ("was filled from  ", "$dim"),
+            (safe(f"{table.source}.{table.table}", 200), "$foreground"),
+            ("\nlast synced      ", "$dim"),
+            (moment(table.since, self.console.now()), "$foreground"),
+        )
+        yield line(("\n▲ ", "$warning"), (safe_lines(table.reason), "$foreground"))
+        yield line(
+            ("  → ", "$accent"),
+            ("Select it again in the settings, or drop it once nobody reads it.", "$foreground"),
+        )

@@ -33,7 +33,6 @@ class LogEntry:
     error: ErrorInfo | None = None
     run_id: str = ""
 
-    @property
-    def source(self) -> str:
-        """The connection it is about, where it is about one."""
-        return self.subject.split(".", 1)[0]
+    def is_about(self, connection: str) -> bool:
+        """Whether it is about a connection or a table of it."""
+        return self.subject == connection or self.subject.startswith(f"{connection}.")

@@ -137,6 +137,10 @@ class ConsoleState:
     starting: bool = False
     """Between the key and the engine's first event."""
 
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources that are configured."""
+        return tuple(item.info.name for item in self.connections if item.info.role == "source")
+
     def shown_run(self) -> RunState | None:
         """The run the dashboard shows: the newest going on, else the newest."""
         return next((run for run in self.runs if run.running), self.runs[0] if self.runs else None)

@@ -86,7 +86,7 @@ def page(
     entries = [
         entry
         for entry in state.log
-        if LEVELS.index(entry.level) >= least and source in (None, entry.source)
+        if LEVELS.index(entry.level) >= least and (source is None or entry.is_about(source))
     ]
     rows = tuple(
         Row(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def panel(state: ConsoleState, now: datetime) -> Table:
     """The wide dashboard's panel."""
+    sources = state.sources()
     total = sum(item.bytes for item in state.raw_tables)
     sums = f"{len(state.raw_tables)} tables · {size(total)}" if state.raw_tables else ""
     return Table(
@@ -28,14 +29,14 @@ def panel(state: ConsoleState, now: datetime) -> Table:
             Column("generation", align="right", number=True, keep=4),
             Column("synced", align="right"),
         ),
-        rows=tuple(_row(item, now) for item in state.raw_tables),
+        rows=tuple(_row(item, sources, now) for item in state.raw_tables),
         title="Warehouse",
         note=unread_since(state, "tables") or sums,
         empty="No table was synced yet.",
     )
 
 
-def _row(item: RawTable, now: datetime) -> Row:
+def _row(item: RawTable, sources: tuple[str, ...], now: datetime) -> Row:
     synced = item.last_synced_at
     return Row(
         key=item.target,
@@ -55,5 +56,5 @@ def _row(item: RawTable, now: datetime) -> Row:
             item.generation,
             synced.timestamp() if synced else None,
         ),
-        selects=(argument(item.source, item.table),),
+        selects=(argument(item.source, item.table, sources),),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from elconsole.config.patterns import argument
-from elconsole.core.results import PlannedTable
+from elconsole.core.results import PlannedTable, UnfedTable
 from elconsole.core.types import SchemaChange
 from elconsole.ui.state.model import ConsoleState
 from elconsole.ui.tables.unread import unread_since
-from elconsole.ui.words.cells import Column, DriftLink, Row, Table, Tone, cell
-from elconsole.ui.words.text import NOTHING, clock, count_short, safe
+from elconsole.ui.words.cells import Column, DriftLink, Row, Table, Tone, UnfedLink, cell
+from elconsole.ui.words.text import NOTHING, ago, clock, count_short, safe
 from elconsole.ui.words.wording import error_line
 
 COLUMNS = (
@@ -28,9 +30,15 @@ def page(state: ConsoleState, *, comparing: bool = False) -> Table:
         empty = f"Can't be read:\n{safe(problem.message)}" if problem else "Comparing the columns…"
         return Table(COLUMNS, title="Schema", empty=empty)
     rows: list[Row] = []
+    sources = state.sources()
     for table in plan.tables:
-        rows.append(_table_row(table))
-        rows += [_change_row(table, change) for change in table.schema_changes]
+        selects = (argument(table.source, table.table, sources),)
+        rows.append(_table_row(table, selects))
+        rows += [_change_row(table, change, selects) for change in table.schema_changes]
+    # A missing table that settings name stands among the others already, with its error.
+    told = {table.target for table in plan.tables if table.error is not None}
+    unfed = [table for table in plan.unfed if table.target not in told]
+    rows += [_unfed_row(table, sources, state.plan_at) for table in unfed]
     changed = sum(bool(table.schema_changes) for table in plan.tables)
     new = sum(table.new for table in plan.tables)
     broken = sum(table.error is not None for table in plan.tables)
@@ -38,6 +46,7 @@ def page(state: ConsoleState, *, comparing: bool = False) -> Table:
         (changed, f"{changed} of {len(plan.tables)} differ"),
         (new, f"{new} new"),
         (broken, f"{broken} can't be synced"),
+        (len(unfed), f"{len(unfed)} not fed"),
     )
     said = [words for number, words in findings if number]
     title = " · ".join(["Schema", *(said or ["no drift"])])
@@ -53,7 +62,7 @@ def page(state: ConsoleState, *, comparing: bool = False) -> Table:
     )
 
 
-def _table_row(plan: PlannedTable) -> Row:
+def _table_row(plan: PlannedTable, selects: tuple[str, ...]) -> Row:
     word, tone = _drift(plan)
     name = safe(f"{plan.source}.{plan.table}", 120)
     words = planned_words(plan)
@@ -69,7 +78,7 @@ def _table_row(plan: PlannedTable) -> Row:
         ),
         values=(name, "", word, "", plan.target, words),
         opens=DriftLink(plan),
-        selects=(argument(plan.source, plan.table),),
+        selects=selects,
     )
 
 
@@ -97,7 +106,22 @@ def planned_words(plan: PlannedTable) -> str:
     return " · ".join([text, *(safe(note, 200) for note in plan.notes)])
 
 
-def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
+def _unfed_row(table: UnfedTable, sources: tuple[str, ...], now: datetime | None) -> Row:
+    """A raw table that no sync fills any more."""
+    name, word = safe(f"{table.source}.{table.table}", 120), "○ not fed"
+    since = f" · last synced {ago(table.since, now)}" if now is not None else ""
+    words = f"skips it: {safe(table.reason)}{since}"
+    return Row(
+        key=f"unfed/{table.target}",
+        cells=(cell(name, "dim"), (), cell(word, "warn"), (), (), cell(words, "plain")),
+        values=(name, "", word, "", table.target, words),
+        opens=UnfedLink(table),
+        # None would sync everything; this one says why it can't.
+        selects=(argument(table.source, table.table, sources),),
+    )
+
+
+def _change_row(plan: PlannedTable, change: SchemaChange, selects: tuple[str, ...]) -> Row:
     column, table = safe(change.column, 120), safe(f"{plan.source}.{plan.table}", 120)
     bad = change.change == "type_changed"
     return Row(
@@ -119,5 +143,5 @@ def _change_row(plan: PlannedTable, change: SchemaChange) -> Row:
             change.action,
         ),
         opens=DriftLink(plan),
-        selects=(argument(plan.source, plan.table),),
+        selects=selects,
     )

@@ -62,22 +62,24 @@ class KeptRows:
         self._kept: dict[int, tuple[TableProgress, Row]] = {}
         """By the identity of the progress, which is held here and so can be no other's."""
 
-    def of(self, run: RunState, now: datetime) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    def of(
+        self, run: RunState, now: datetime, sources: tuple[str, ...] = ()
+    ) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
         """Two groups of rows, one for each table and those of the whole run; what is not
         asked for again is forgotten."""
         if self._ended is not None and self._ended[0] is run:
             return self._ended[1:]
-        rows, footer = tuple(self._of(run, now)), tuple(_footer(run, now))
+        rows, footer = tuple(self._of(run, now, sources)), tuple(_footer(run, now))
         self._ended = None if run.running else (run, rows, footer)
         return rows, footer
 
-    def _of(self, run: RunState, now: datetime) -> Iterator[Row]:
+    def _of(self, run: RunState, now: datetime, sources: tuple[str, ...]) -> Iterator[Row]:
         before, self._kept = self._kept, {}
         run_id = run.run.run_id
         for item in _ordered(run):
             known = before.get(id(item))
             if known is None or item.table.status == "running":
-                known = item, _row(item, run_id, now)
+                known = item, _row(item, run_id, sources, now)
             self._kept[id(item)] = known
             yield known[1]
 
@@ -99,7 +101,7 @@ def table(
         )
     if run is None:
         return Table(COLUMNS, title="Sync", note=start_keys, empty=_nothing_yet(state, read_only))
-    rows, footer = (kept or KeptRows()).of(run, now)
+    rows, footer = (kept or KeptRows()).of(run, now, state.sources())
     footer = footer[: -1 if compact else None]
     rows = (*footer, *rows) if len(run.tables) > SORTED_FROM else (*rows, *footer)
     note = start_keys
@@ -150,7 +152,7 @@ def _ordered(run: RunState) -> tuple[TableProgress, ...]:
     return tuple(sorted(run.tables, key=lambda item: URGENCY.get(item.table.status, 4)))
 
 
-def _row(item: TableProgress, run_id: str, now: datetime) -> Row:
+def _row(item: TableProgress, run_id: str, sources: tuple[str, ...], now: datetime) -> Row:
     entry = item.table
     mark, tone = MARKS[entry.status]
     rows, rate, share = item.rows(), item.rate(now), item.share()
@@ -172,7 +174,7 @@ def _row(item: TableProgress, run_id: str, now: datetime) -> Row:
         trouble=entry.status if entry.status in ("failed", "locked") else "",
         values=(name, (share, entry.status), share, rows, estimated, rate, entry.bytes),
         opens=_link(entry, run_id),
-        selects=(argument(entry.source, entry.table),),
+        selects=(argument(entry.source, entry.table, sources),),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from elconsole.core.record import record
 
 if TYPE_CHECKING:  # the first frame needs none of them
-    from elconsole.core.results import PlannedTable, QualityRow, QualityTable
+    from elconsole.core.results import PlannedTable, QualityRow, QualityTable, UnfedTable
     from elconsole.core.types import ErrorInfo
 
 Tone = Literal["plain", "dim", "strong", "accent", "ok", "warn", "bad", "few", "head"]
@@ -93,7 +93,14 @@ class DriftLink:
     plan: PlannedTable
 
 
-Link = ConnectionLink | RunLink | ErrorLink | ChartLink | DriftLink
+@record(frozen=True, slots=True)
+class UnfedLink:
+    """Leads to why a raw table is no longer filled."""
+
+    table: UnfedTable
+
+
+Link = ConnectionLink | RunLink | ErrorLink | ChartLink | DriftLink | UnfedLink
 """What a row opens."""
 
 

@@ -34,9 +34,9 @@ def mode_text(mode: str) -> str:
 
 def said_of(subject: str, words: str) -> str:
     """An error's words without the name that stands before them on the screen already."""
-    for name in (subject, subject.split(".", 1)[0]):
-        if name:
-            words = words.removeprefix(f"{name}: ")
+    while subject:
+        words = words.removeprefix(f"{subject}: ")
+        subject = subject.rpartition(".")[0]
     return words
 
 

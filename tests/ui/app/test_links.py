@@ -12,7 +12,7 @@ from elconsole.ui.app.links import screen_for
 from elconsole.ui.app.palette import commands
 from elconsole.ui.dialogs.connection import ConnectionDialog
 from elconsole.ui.dialogs.dialog import ErrorDialog
-from elconsole.ui.dialogs.drift import DriftDialog
+from elconsole.ui.dialogs.drift import DriftDialog, UnfedDialog
 from elconsole.ui.pages.chart import ChartScreen
 from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.state.answers import logged
@@ -26,9 +26,10 @@ from elconsole.ui.words.cells import (
     ErrorLink,
     Link,
     RunLink,
+    UnfedLink,
 )
 from tests.fakes.engine import operated
-from tests.fakes.plans import PLAN
+from tests.fakes.plans import PLAN, UNFED
 from tests.fakes.plant import CONNECTIONS, LOST, NOW, RAW_TABLES
 from tests.fakes.quality import QUALITY
 from tests.fakes.runs import run_of, table_run
@@ -47,6 +48,7 @@ ODD = 'it\'s ("odd", \\n) ✓\n'
         (ErrorLink("bodies.b failed", LOST), ErrorDialog),
         (ChartLink(QUALITY.tables[0], QUALITY.tables[0].rows[0]), ChartScreen),
         (DriftLink(PLAN.tables[0]), DriftDialog),
+        (UnfedLink(UNFED[0]), UnfedDialog),
     ],
 )
 def test_every_link_leads_to_its_screen(link: Link, kind: type[Screen[object]]) -> None:

@@ -20,8 +20,8 @@ from elconsole.ui.tables import schema, sync
 from elconsole.ui.tables.quality import judgement
 from elconsole.ui.widgets.grid import Grid
 from tests.fakes.engine import operated
-from tests.fakes.plans import PLAN_WITHOUT_DRIFT
-from tests.fakes.plant import CONNECTIONS, NOW
+from tests.fakes.plans import PLAN_WITHOUT_DRIFT, UNFED
+from tests.fakes.plant import CONNECTIONS, DENIED, NOW, before
 from tests.fakes.quality import judged_row
 from tests.fakes.runs import FAILED, RUNNING, SUCCEEDED
 from tests.ui.piloting import SIZE, bar_words, console, head_words, press, settle
@@ -207,6 +207,25 @@ def test_a_table_without_a_raw_table_is_new_not_the_same() -> None:
     shown = schema.page(replace(started(CONNECTIONS), plan=PlanReport(tables)))
     assert {row.texts()[2] for row in shown.rows} == {"+ new"}
     assert shown.title == "Schema · 3 new"
+
+
+def test_an_unfed_table_is_told_below_those_that_are_fed() -> None:
+    plan = replace(PLAN_WITHOUT_DRIFT, unfed=UNFED)
+    shown = schema.page(replace(started(CONNECTIONS), plan=plan, plan_at=before(0)))
+    assert shown.title == "Schema · 2 not fed"
+    name, _, word, _, _, words = shown.rows[-1].texts()
+    assert (name, word) == ("caps.caps_production", "○ not fed")
+    assert "the source caps is no longer configured · last synced 3 d ago" in words
+
+
+def test_a_missing_table_that_settings_name_is_told_once() -> None:
+    (table, *_) = PLAN_WITHOUT_DRIFT.tables
+    missing = replace(table, error=DENIED)
+    gone = replace(UNFED[0], target=table.target)
+    plan = PlanReport((missing,), (gone,))
+    shown = schema.page(replace(started(CONNECTIONS), plan=plan, plan_at=before(0)))
+    assert len(shown.rows) == 1
+    assert shown.title == "Schema · 1 can't be synced"
 
 
 async def test_columns_say_of_which_table_they_are_once_sorted() -> None:
