@@ -14,6 +14,7 @@ from typing import Protocol
 import hypothesis
 import pytest
 
+from tests.effort import tries
 from tests.link import Link
 from tests.pairs import Pair
 from tests.postgres import (
@@ -27,7 +28,7 @@ from tests.postgres import (
 )
 
 # A shared machine pauses whenever it likes: how long an example takes says nothing.
-hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.register_profile("shared", deadline=None, max_examples=tries(50))
 hypothesis.settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

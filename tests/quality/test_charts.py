@@ -27,6 +27,7 @@ from elconsole.quality.charts import (
     unclipped_limits,
     wilson_interval,
 )
+from tests.effort import tries
 
 pytestmark = pytest.mark.unit
 
@@ -171,7 +172,7 @@ def _as_oracle_signals(
     return {(f"nelson_{run.rule}", tuple(range(run.first, run.last + 1))) for run in runs}
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(100))
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=80))
 def test_run_rules_equal_the_oracle_on_series_full_of_ties(rules: Any, values: list[int]) -> None:
     rates = [0.5 + value / 8 for value in values]

@@ -60,6 +60,7 @@ class Terminal:
     ) -> None:
         self._emulated = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._emulated)
+        self._painted: dict[int, str] = {}
         self._rest = b""
         self._news = threading.Condition()
         self.written = b""
@@ -165,7 +166,15 @@ class Terminal:
     def lines(self) -> list[str]:
         """The screen."""
         with self._news:
-            return list(self._emulated.display)
+            for row in self._emulated.dirty:
+                self._painted[row] = self._row(row)
+            self._emulated.dirty.clear()
+            return [self._painted.get(row, "") for row in range(self._emulated.lines)]
+
+    def _row(self, row: int) -> str:
+        """A line's text; the second cell of a wide character has none."""
+        painted = self._emulated.buffer[row]
+        return "".join(painted[column].data for column in range(self._emulated.columns))
 
     @property
     def text(self) -> str:

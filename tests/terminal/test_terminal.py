@@ -240,7 +240,7 @@ def test_the_mouse_alone_suffices(terminals: OpenConsole) -> None:
     terminal.click("pass")
     terminal.wait_for("pass▴")
     terminal.click("1 Dashboard")
-    terminal.wait_for("Connections")
+    terminal.wait_for("bodies", "healthy")
     terminal.click("bodies")
     terminal.wait_for("Sync bodies")
     terminal.click("bodies", times=2)
