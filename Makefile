@@ -15,8 +15,8 @@ setup: ## make .venv: the locked dependencies, and elconsole editable
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps -e .
 
-test: ## the tests, but for terminals and faults
-	$(BIN)/pytest -m "not terminal and not faults and not slow"
+test: ## the tests, but for terminals, faults and whatever takes long
+	$(BIN)/pytest -m "not (terminal or faults or slow or chance)"
 
 check: ## style, types and import contracts
 	$(BIN)/ruff check .

@@ -212,6 +212,7 @@ def test_a_warehouse_that_does_not_answer_is_given_up_soon(run_cli: RunCli, tmp_
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_a_real_ledger_names_its_tables_and_runs(
     factory: Factory, run_cli: RunCli, tmp_path: Path
 ) -> None:

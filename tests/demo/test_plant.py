@@ -235,6 +235,7 @@ def test_the_warehouse_keeps_its_content_between_runs(kept_data: Path) -> None:
             connection.execute("DROP SCHEMA kept CASCADE")
 
 
+@pytest.mark.slow
 def test_a_seeding_that_was_killed_is_redone(kept_data: Path) -> None:
     code = "from elconsole.demo.plant import open_plant\nwith open_plant(300_000): pass"
     folder = kept_data / "plant-300000"
@@ -385,6 +386,7 @@ def test_the_compose_file_mounts_files_that_exist() -> None:
     assert all((REPOSITORY / mount).is_file() for mount in mounts)
 
 
+@pytest.mark.slow
 def test_a_plant_of_another_edition_is_made_anew(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_a_killed_server_recovers_at_the_next_opening(make_server: MakeServer) -
     assert select(second, "SELECT answer FROM kept") == 42
 
 
+@pytest.mark.slow
 def test_a_server_whose_watcher_was_killed_gets_another(make_server: MakeServer) -> None:
     first = make_server()
     first.open()

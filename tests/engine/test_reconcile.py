@@ -98,6 +98,7 @@ def test_a_table_never_synced_is_an_error(springs: Factory) -> None:
     assert "never synced" in table.error.message
 
 
+@pytest.mark.slow
 def test_one_changed_cell_among_a_million_rows_is_named(pair: Pair) -> None:
     pair.source.sql(
         "CREATE TABLE t (id int PRIMARY KEY, v int);"

@@ -318,6 +318,7 @@ def rows_read(link: Link, command: Callable[[Link, PostgresEngine], object]) -> 
 
 
 @pytest.mark.parametrize("analyzed", [False, True])
+@pytest.mark.slow
 def test_no_command_reads_a_long_history_whole(history: Link, analyzed: bool) -> None:
     if analyzed:
         history.warehouse.sql("ANALYZE elconsole.runs, elconsole.table_runs")

@@ -168,6 +168,7 @@ def test_columns_named_like_the_metadata_are_refused_unless_excluded(link: Link)
     assert link.warehouse.sql("SELECT id FROM raw.copied") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_table_locked_even_against_readers_is_told_with_what_to_do(link: Link) -> None:
     link.source.sql("CREATE TABLE t (id int PRIMARY KEY)")
     engine = link.engine(retries=0, stall_timeout=30)

@@ -93,6 +93,7 @@ def test_a_users_primary_key_is_built_while_readers_go_on(link: Link) -> None:
     assert link.warehouse.scalar(f"{constraint} {LEAF}") == 1
 
 
+@pytest.mark.slow
 def test_a_reader_always_sees_one_whole_generation(link: Link) -> None:
     rows = 100_000
     link.source.sql(

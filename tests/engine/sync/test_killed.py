@@ -107,6 +107,7 @@ def test_a_client_killed_at_random_moments_leaves_whole_rows_and_no_traces(link:
             assert link.warehouse.sql("SELECT DISTINCT stamp FROM v") == [(stamp,)]
 
 
+@pytest.mark.slow
 def test_a_sync_right_after_a_kill_succeeds(link: Link) -> None:
     link.source.sql(
         "CREATE TABLE t (id integer PRIMARY KEY, name text);"
@@ -122,6 +123,7 @@ def test_a_sync_right_after_a_kill_succeeds(link: Link) -> None:
     assert {run.status for run in engine.runs()} == {"succeeded", "abandoned"}
 
 
+@pytest.mark.slow
 def test_peak_memory_does_not_grow_with_the_rows(link: Link) -> None:
     peaks = []
     for rows in (50_000, 1_000_000):

@@ -138,6 +138,7 @@ def test_the_ledger_is_told_of_any_number_of_tables_at_once(site: Site) -> None:
     assert trips[0] == trips[1]
 
 
+@pytest.mark.slow
 def test_four_hundred_columns_are_loaded_in_a_few_blocks_of_memory(site: Site) -> None:
     kinds = ("int", "text", "numeric(10,2)", "timestamptz")
     columns = ", ".join(f"c{n} {kinds[n % 4]}" for n in range(MANY_COLUMNS - 1))

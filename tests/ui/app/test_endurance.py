@@ -74,6 +74,7 @@ def _of_coverage(item: object) -> bool:
     return isinstance(item, MethodType) and type(item.__self__).__module__.startswith("coverage.")
 
 
+@pytest.mark.slow
 async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> None:
     engine = operated()
     app = console(engine, on_ready=None)
@@ -107,6 +108,7 @@ async def test_a_hundred_syncs_and_hours_of_probes_leave_nothing_behind() -> Non
         assert all(len(t.samples) <= SAMPLES_KEPT for r in app.state.runs for t in r.tables)
 
 
+@pytest.mark.slow
 async def test_the_log_forgets_its_oldest_lines() -> None:
     app = console()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -155,6 +155,7 @@ async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> No
         await until(pilot, lambda: app._exit)
 
 
+@pytest.mark.slow
 async def test_quit_during_a_run_waits_for_no_server_that_hears_nothing() -> None:
     sync = LongSync(deaf=True)
     app = console(operated(on_sync=sync))
