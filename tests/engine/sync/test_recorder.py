@@ -144,7 +144,7 @@ def test_the_events_of_a_sync_tell_its_result(pair: Pair) -> None:
     }
     pair.source.sql("ALTER TABLE t ADD COLUMN w int; INSERT INTO t VALUES (3, 'c', 4)")
     again = pair.run()
-    assert folded(pair.events) == again
+    assert folded(pair.events) == replace(again, unfed=None)
     changed = next(table for table in again.tables if table.table == "t")
     assert changed.schema_changes
     assert changed.rows_written
