@@ -67,14 +67,14 @@ class Limits:
 
 
 @record(frozen=True, slots=True)
-class RuleRun:
-    """A rule that fired over a run of points, both ends included."""
+class Streak:
+    """A rule that fired over points in a row, both ends included."""
 
     rule: int
     first: int
     last: int
     fired: int
-    """The point that completed the pattern; it and every later one of the run signal."""
+    """The point that completed the pattern; it and every later one of the streak signal."""
 
 
 def wilson_interval(passed: int, inspected: int, z: float = Z_95) -> tuple[float, float] | None:
@@ -228,10 +228,10 @@ def _special_cause(
     return farthest if abs(rates[farthest] - others.center) > far else None
 
 
-def nelson_runs(
+def nelson_streaks(
     rates: Sequence[float], limits: Sequence[Limits], center: float, rules: Sequence[int]
-) -> tuple[RuleRun, ...]:
-    """Every maximal run in which one of Nelson's rules 1 to 4 fires, by rule and place."""
+) -> tuple[Streak, ...]:
+    """Every maximal streak in which one of Nelson's rules 1 to 4 fires, by rule and place."""
     finders: dict[int, Callable[[], Iterator[tuple[int, int]]]] = {
         1: lambda: _beyond(rates, limits),
         2: lambda: _one_side(rates, center),
@@ -240,7 +240,7 @@ def nelson_runs(
     }
     lengths = {1: 1, 2: 9, 3: 6, 4: 14}
     return tuple(
-        RuleRun(rule, first, last, first + lengths[rule] - 1)
+        Streak(rule, first, last, first + lengths[rule] - 1)
         for rule in rules
         for first, last in sorted(finders[rule]())
         if last - first + 1 >= lengths[rule]
@@ -278,7 +278,7 @@ def _sign(value: float) -> int:
 
 
 def _equal_runs(values: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last index of every maximal run of equal values."""
+    """First and last index of every maximal row of equal values."""
     first = 0
     for index in range(1, len(values) + 1):
         if index == len(values) or values[index] != values[first]:

@@ -15,10 +15,10 @@ from elconsole.core.results import QualityRow
 from elconsole.quality.charts import (
     Limits,
     Reference,
-    RuleRun,
+    Streak,
     control_limits,
     estimate_reference,
-    nelson_runs,
+    nelson_streaks,
     sufficient,
     wilson_interval,
 )
@@ -62,7 +62,7 @@ class _Judgement:
 
     judged: Judged
     limits: Limits | None = None
-    runs: tuple[RuleRun, ...] = ()
+    streaks: tuple[Streak, ...] = ()
 
 
 def summary_row(
@@ -76,7 +76,7 @@ def summary_row(
 
     Limits are those of the newest judged period. `signal` names the newest period beyond its
     limits among the last 30 complete ones, else a pattern that the newest judged period
-    continues: a run that ended is history. `labels` are the periods of the whole table, so
+    continues: a streak that ended is history. `labels` are the periods of the whole table, so
     that a period without a unit of this value is a gap in the trend.
     """
     rows = period_rows(counts, labels=labels, frozen=frozen, rules=rules)
@@ -125,7 +125,7 @@ def period_rows(
     previous: float | None = None
     for place, (count, judgement) in enumerate(zip(counts, judgements, strict=True)):
         row = _counted(count.value, count.period, [count])
-        signal = _signal_words(row, judgement, counts) if judgement.runs else None
+        signal = _signal_words(row, judgement, counts) if judgement.streaks else None
         if place in aside and signal:
             signal += ", set aside from the reference"
         trend = _trend(rates, labels, places[count.period])
@@ -188,12 +188,12 @@ def _judge(
     places = [i for i, judgement in enumerate(judgements) if judgement.judged == "in_control"]
     rates = [counts[i].passed / counts[i].inspected for i in places]
     limits = [limit for i in places if (limit := judgements[i].limits) is not None]
-    for run in nelson_runs(rates, limits, reference.center, rules):
-        named = replace(run, first=places[run.first], last=places[run.last])
-        for point in range(run.fired, run.last + 1):
+    for streak in nelson_streaks(rates, limits, reference.center, rules):
+        named = replace(streak, first=places[streak.first], last=places[streak.last])
+        for point in range(streak.fired, streak.last + 1):
             place = places[point]
             judgement = judgements[place]
-            judgements[place] = _Judgement("signal", judgement.limits, (*judgement.runs, named))
+            judgements[place] = _Judgement("signal", judgement.limits, (*judgement.streaks, named))
     return judgements
 
 
@@ -227,32 +227,32 @@ def _judged_row(
         ucl=limits.upper if limits else None,
         chart=reference.chart if reference and limits else None,
         judged=judgement.judged,
-        rules=tuple(run.rule for run in judgement.runs),
+        rules=tuple(streak.rule for streak in judgement.streaks),
         signal=signal,
-        signal_period=row.period if judgement.runs else None,
-        signal_pass_rate=rate if judgement.runs else None,
-        signal_since=counts[_first_run(judgement).first].period if judgement.runs else None,
+        signal_period=row.period if judgement.streaks else None,
+        signal_pass_rate=rate if judgement.streaks else None,
+        signal_since=counts[_first_streak(judgement).first].period if judgement.streaks else None,
         change_previous=change,
         change_baseline=rate - reference.center if rate is not None and reference else None,
         trend=trend,
     )
 
 
-def _first_run(judgement: _Judgement) -> RuleRun:
-    """The run of the lowest rule: the one that a signal is named by."""
-    return min(judgement.runs, key=lambda run: run.rule)
+def _first_streak(judgement: _Judgement) -> Streak:
+    """The streak of the lowest rule: the one that a signal is named by."""
+    return min(judgement.streaks, key=lambda streak: streak.rule)
 
 
 def _signal_words(row: QualityRow, judgement: _Judgement, counts: Sequence[PeriodCount]) -> str:
     """`rule 1 beyond a control limit on 2026-03-04 (88.1 % outside 93.0–97.0 %); …`."""
     words = []
-    for run in judgement.runs:
-        text = f"rule {run.rule}: {RULE_WORDS[run.rule]} on {row.period}"
-        if run.rule == 1 and judgement.limits and row.pass_rate is not None:
+    for streak in judgement.streaks:
+        text = f"rule {streak.rule}: {RULE_WORDS[streak.rule]} on {row.period}"
+        if streak.rule == 1 and judgement.limits and row.pass_rate is not None:
             lower, upper = judgement.limits.lower, judgement.limits.upper
             text += f" ({row.pass_rate:.1%}, limits {lower:.1%} to {upper:.1%})"
-        elif run.rule != 1:
-            text += f", since {counts[run.first].period}"
+        elif streak.rule != 1:
+            text += f", since {counts[streak.first].period}"
         words.append(text)
     return "; ".join(words)
 

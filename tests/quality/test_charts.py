@@ -21,7 +21,7 @@ from elconsole.quality.charts import (
     control_limits,
     estimate_reference,
     laney_sigma_z,
-    nelson_runs,
+    nelson_streaks,
     sigma_z_error,
     sufficient,
     unclipped_limits,
@@ -168,8 +168,10 @@ def _as_oracle_signals(
 ) -> set[tuple[str, tuple[int, ...]]]:
     rates = [passed / inspected for passed, inspected in counts]
     limits = [control_limits(inspected, reference) for _, inspected in counts]
-    runs = nelson_runs(rates, limits, reference.center, (1, 2, 3, 4))
-    return {(f"nelson_{run.rule}", tuple(range(run.first, run.last + 1))) for run in runs}
+    streaks = nelson_streaks(rates, limits, reference.center, (1, 2, 3, 4))
+    return {
+        (f"nelson_{streak.rule}", tuple(range(streak.first, streak.last + 1))) for streak in streaks
+    }
 
 
 @settings(max_examples=tries(100))
@@ -180,8 +182,8 @@ def test_run_rules_equal_the_oracle_on_series_full_of_ties(rules: Any, values: l
     centred = importlib.import_module("numpy").array(rates) - 0.5
     for rule in (2, 3, 4):
         ours = [
-            tuple(range(run.first, run.last + 1))
-            for run in nelson_runs(rates, limits, 0.5, (rule,))
+            tuple(range(streak.first, streak.last + 1))
+            for streak in nelson_streaks(rates, limits, 0.5, (rule,))
         ]
         assert sorted(ours) == sorted(rules[f"nelson_{rule}"].fn(centred))
 
@@ -211,24 +213,24 @@ def test_rules_are_the_same_when_passed_and_failed_swap_names(
 
 def test_each_rule_fires_at_the_point_that_completes_it() -> None:
     wide = Limits(0.0, 1.0)
-    nine = nelson_runs([0.6] * 10, [wide] * 10, 0.5, (2,))
-    six = nelson_runs([0.1, 0.2, 0.3, 0.4, 0.45, 0.6, 0.7], [wide] * 7, 0.5, (3,))
-    fourteen = nelson_runs([0.4, 0.6] * 7, [wide] * 14, 0.5, (4,))
-    assert [(run.first, run.fired, run.last) for run in nine] == [(0, 8, 9)]
-    assert [(run.first, run.fired, run.last) for run in six] == [(0, 5, 6)]
-    assert [(run.first, run.fired, run.last) for run in fourteen] == [(0, 13, 13)]
+    nine = nelson_streaks([0.6] * 10, [wide] * 10, 0.5, (2,))
+    six = nelson_streaks([0.1, 0.2, 0.3, 0.4, 0.45, 0.6, 0.7], [wide] * 7, 0.5, (3,))
+    fourteen = nelson_streaks([0.4, 0.6] * 7, [wide] * 14, 0.5, (4,))
+    assert [(streak.first, streak.fired, streak.last) for streak in nine] == [(0, 8, 9)]
+    assert [(streak.first, streak.fired, streak.last) for streak in six] == [(0, 5, 6)]
+    assert [(streak.first, streak.fired, streak.last) for streak in fourteen] == [(0, 13, 13)]
 
 
 def test_one_point_fewer_fires_no_rule() -> None:
     wide = Limits(0.0, 1.0)
-    assert nelson_runs([0.6] * 8, [wide] * 8, 0.5, (2,)) == ()
-    assert nelson_runs([0.1, 0.2, 0.3, 0.4, 0.45], [wide] * 5, 0.5, (3,)) == ()
-    assert nelson_runs(([0.4, 0.6] * 7)[:13], [wide] * 13, 0.5, (4,)) == ()
+    assert nelson_streaks([0.6] * 8, [wide] * 8, 0.5, (2,)) == ()
+    assert nelson_streaks([0.1, 0.2, 0.3, 0.4, 0.45], [wide] * 5, 0.5, (3,)) == ()
+    assert nelson_streaks(([0.4, 0.6] * 7)[:13], [wide] * 13, 0.5, (4,)) == ()
 
 
 def test_a_point_on_the_limit_is_not_beyond_it() -> None:
-    assert nelson_runs([0.9], [Limits(0.9, 1.0)], 0.95, (1,)) == ()
-    assert nelson_runs([0.89], [Limits(0.9, 1.0)], 0.95, (1,)) != ()
+    assert nelson_streaks([0.9], [Limits(0.9, 1.0)], 0.95, (1,)) == ()
+    assert nelson_streaks([0.89], [Limits(0.9, 1.0)], 0.95, (1,)) != ()
 
 
 def test_fewer_than_five_expected_failures_are_not_enough() -> None:
@@ -262,8 +264,8 @@ def _overdispersed(seed: int, spread: float = 0.015) -> list[int]:
 
 def _beyond(passed: list[int], reference: Reference) -> list[int]:
     limits = [control_limits(2000, reference)] * len(passed)
-    runs = nelson_runs([good / 2000 for good in passed], limits, reference.center, (1,))
-    return [run.first for run in runs]
+    streaks = nelson_streaks([good / 2000 for good in passed], limits, reference.center, (1,))
+    return [streak.first for streak in streaks]
 
 
 def test_overdispersed_data_alarm_the_p_chart_and_not_the_laney_chart() -> None:
@@ -312,8 +314,8 @@ def test_one_bad_day_neither_widens_its_limits_nor_drags_the_centre(place: int) 
     assert reference.center == pytest.approx(0.9502, abs=0.001)
     limits = [control_limits(10_000, reference)] * 7
     rates = [good / 10_000 for good in passed]
-    runs = nelson_runs(rates, limits, reference.center, (1, 2, 3, 4))
-    assert [(run.rule, run.first) for run in runs] == [(1, place)]
+    streaks = nelson_streaks(rates, limits, reference.center, (1, 2, 3, 4))
+    assert [(streak.rule, streak.first) for streak in streaks] == [(1, place)]
 
 
 def test_a_day_little_beyond_its_limits_stays_in_the_reference() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 
 RANGE_PAGES = 8192
-"""64 MB of a table with pages of 8 kB: a minute even at one megabyte a second."""
+"""64 MB of a table with blocks of 8 kB: a minute even at one megabyte a second."""
 MOST_RANGES = 65536
 """Larger tables, of 4 TB, have larger ranges."""
 FIRST_VERSION = 140000

@@ -165,8 +165,8 @@ def _upsert(
 ) -> str:
     """Write the staged rows by primary key; selects how many were inserted and updated.
 
-    Few rows are looked up first: what a row was is then read beside what it becomes, page by
-    page, and one that is the same is not even locked. For many that would cost more than the
+    Few rows are looked up first: what a row was is then read beside what it becomes, block
+    by block, and one that is the same is not even locked. For many that would cost more than the
     needless locks. The CTEs' columns have names of their own, whatever the table's are."""
     units = [identifier(name) for name in counting.read] if counting else []
     steps = []
