@@ -7,7 +7,8 @@ from itertools import pairwise
 from statistics import median
 
 from elconsole.advisors.facts import SLOW_S, Facts, TableFacts, is_large
-from elconsole.advisors.words import quoted, quoted_target
+from elconsole.advisors.words import quoted_target
+from elconsole.core.quoting import readable_identifier
 from elconsole.core.results import Finding
 
 _FEW_CHANGES = 0.05
@@ -38,7 +39,8 @@ def _missing_cursor_index(table: TableFacts) -> Iterator[Finding]:
             "rows": table.rows,
             "extract_seconds": newest.extract_seconds if newest else None,
         },
-        command=f"CREATE INDEX CONCURRENTLY ON {table.sql_name} ({quoted(table.cursor)})"
+        command=f"CREATE INDEX CONCURRENTLY ON {table.sql_name}"
+        f" ({readable_identifier(table.cursor)})"
         f"  -- in {table.source}",
     )
 
@@ -119,7 +121,7 @@ def _raw_index(table: TableFacts) -> Iterator[Finding]:
             f" a small index on {table.time_column} serves queries for recent rows",
             evidence={"scans": scans, "rows": table.rows},
             command=f"CREATE INDEX ON {quoted_target(table.target)}"
-            f" USING brin ({quoted(table.time_column)})  -- in the warehouse",
+            f" USING brin ({readable_identifier(table.time_column)})  -- in the warehouse",
         )
 
 

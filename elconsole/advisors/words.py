@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from elconsole.core.quoting import readable_identifier
 from elconsole.core.results import Finding
 
 
@@ -17,12 +18,7 @@ def span(seconds: float) -> str:
 
 def quoted_target(target: str) -> str:
     schema, _, name = target.partition(".")
-    return f"{quoted(schema)}.{quoted(name)}"
-
-
-def quoted(name: str) -> str:
-    plain = name.isascii() and name.isidentifier() and name == name.lower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    return f"{readable_identifier(schema)}.{readable_identifier(name)}"
 
 
 def evidence_words(finding: Finding) -> str:

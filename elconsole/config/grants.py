@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from elconsole.config.models import (
     ConnectionSettings,
     Settings,
@@ -19,45 +17,11 @@ from elconsole.config.patterns import (
     split,
     table_matches,
 )
+from elconsole.core.quoting import literal, readable_identifier
 from elconsole.core.safe_text import clean_text
 
 LEDGER_SCHEMA = "elconsole"
 STORAGE_SCHEMA = "elconsole_storage"
-
-_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
-# Every word that quote_ident() of PostgreSQL 13 to 18 quotes: all but the unreserved.
-_WORDS = """
-all analyse analyze and any array as asc asymmetric authorization between bigint binary bit
-boolean both case cast char character check coalesce collate collation column concurrently
-constraint create cross current_catalog current_date current_role current_schema current_time
-current_timestamp current_user dec decimal default deferrable desc distinct do else end except
-exists extract false fetch float for foreign freeze from full greatest grant group grouping
-having ilike in initially inner inout int integer intersect interval into is isnull join json
-json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar
-json_serialize json_table json_value lateral leading least left like limit localtime
-localtimestamp merge_action national natural nchar none normalize not notnull null nullif
-numeric offset on only or order out outer overlaps overlay placing position precision primary
-real references returning right row select session_user setof similar smallint some substring
-symmetric system_user table tablesample then time timestamp to trailing treat trim true union
-unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat
-xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
-"""
-_KEYWORDS = frozenset(_WORDS.split())
-
-
-def quote_identifier(name: str) -> str:
-    """A name as SQL writes it, in quotes where it needs them. ValueError for NUL or nothing."""
-    if not name or "\0" in name:
-        raise ValueError("an SQL name is not empty and has no NUL character")
-    if _SIMPLE.fullmatch(name) and name not in _KEYWORDS:
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quote_literal(text: str) -> str:
-    """A text as an SQL constant, whatever `standard_conforming_strings` says."""
-    quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
-    return f"E{quoted}" if "\\" in text else quoted
 
 
 def grants_sql(settings: Settings) -> str:
@@ -97,7 +61,7 @@ def warehouse_grants(warehouse: WarehouseSettings) -> str:
         "-- to make them beforehand, leave CREATE out of the line above and run:",
     ]
     for schema in schemas:
-        name = _comment(quote_identifier(schema))
+        name = _comment(readable_identifier(schema))
         lines.append(f"--   CREATE SCHEMA {name} AUTHORIZATION {_comment(role)};")
     return "\n".join(lines) + "\n"
 
@@ -117,13 +81,13 @@ def _comment(text: str) -> str:
 
 
 def _role(connection: ConnectionSettings) -> str:
-    return quote_identifier(connection.connection_parameters().get("user") or "elconsole")
+    return readable_identifier(connection.connection_parameters().get("user") or "elconsole")
 
 
 def _database(connection: ConnectionSettings) -> str:
     parameters = connection.connection_parameters()
     # Without a name, psql's variable for the database it is connected to.
-    return quote_identifier(parameters["dbname"]) if parameters.get("dbname") else ':"DBNAME"'
+    return readable_identifier(parameters["dbname"]) if parameters.get("dbname") else ':"DBNAME"'
 
 
 def _is_restricted(table: TableSettings) -> bool:
@@ -142,36 +106,36 @@ def _restricted(source: SourceSettings) -> list[str]:
 
 def _schema_usage(schemas: list[str], role: str) -> list[str]:
     return [
-        f"GRANT USAGE ON SCHEMA {quote_identifier(schema)} TO {role};"
+        f"GRANT USAGE ON SCHEMA {readable_identifier(schema)} TO {role};"
         for schema in dict.fromkeys(schemas)
     ]
 
 
 def _table_grant(schema: str, table: str, settings: TableSettings, role: str) -> list[str]:
-    target = f"{quote_identifier(schema)}.{quote_identifier(table)}"
+    target = f"{readable_identifier(schema)}.{readable_identifier(table)}"
     if settings.exclude_columns:
         return _all_but(target, settings, role)
     if settings.columns is None:
         return [f"GRANT SELECT ON TABLE {target} TO {role};"]
     needed = [*settings.columns, *(settings.primary_key or ())]
     needed += [settings.cursor] if settings.cursor else []
-    columns = [quote_identifier(column) for column in dict.fromkeys(needed)]
+    columns = [readable_identifier(column) for column in dict.fromkeys(needed)]
     columns.append("xmin")
     return [f"GRANT SELECT ({', '.join(columns)}) ON TABLE {target} TO {role};"]
 
 
 def _all_but(target: str, settings: TableSettings, role: str) -> list[str]:
     """Only the server knows the other columns: ask it, and grant these."""
-    excluded = ", ".join(quote_literal(column) for column in settings.exclude_columns)
+    excluded = ", ".join(literal(column) for column in settings.exclude_columns)
     body = f"""
 DECLARE columns text;
 BEGIN
   SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns
     FROM pg_catalog.pg_attribute
-   WHERE attrelid = {quote_literal(target)}::regclass
+   WHERE attrelid = {literal(target)}::regclass
      AND attnum > 0 AND NOT attisdropped AND attname NOT IN ({excluded});
-  EXECUTE format({quote_literal("GRANT SELECT (%s, xmin) ON TABLE %s TO %s")},
-                 columns, {quote_literal(target)}, {quote_literal(role)});
+  EXECUTE format({literal("GRANT SELECT (%s, xmin) ON TABLE %s TO %s")},
+                 columns, {literal(target)}, {literal(role)});
 END
 """  # noqa: S608
     return [_do(body)]
@@ -184,7 +148,7 @@ def _glob_grant(pattern: str, source: SourceSettings, single: list[str]) -> list
     schema = spelled(beginning)
     inside = any(table_matches(pattern, *split(table)) for table in single)
     if schema and rest == "*" and not (source.exclude or inside):
-        name = quote_identifier(schema)
+        name = readable_identifier(schema)
         return [
             f"GRANT USAGE ON SCHEMA {name} TO {role};",
             f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role};",
@@ -201,9 +165,9 @@ BEGIN
        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
        AND {(chr(10) + "       AND ").join(conditions)}
   LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', found.nspname, {quote_literal(role)});
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', found.nspname, {literal(role)});
     EXECUTE format('GRANT SELECT ON TABLE %I.%I TO %s',
-                   found.nspname, found.relname, {quote_literal(role)});
+                   found.nspname, found.relname, {literal(role)});
   END LOOP;
 END
 """  # noqa: S608
@@ -214,9 +178,9 @@ def _matches(pattern: str) -> str:
     """The SQL condition for `table_matches` on n.nspname and c.relname."""
     qualified, name = "n.nspname || '.' || c.relname", spelled(pattern)
     if name is not None:
-        return f"{quote_literal(name)} IN (c.relname, {qualified})"
+        return f"{literal(name)} IN (c.relname, {qualified})"
     subject = f"({qualified})" if "." in pattern else "c.relname"
-    return f"{subject} ~ {quote_literal(regular_expression(pattern))}"
+    return f"{subject} ~ {literal(regular_expression(pattern))}"
 
 
 def _do(body: str) -> str:

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
-from elconsole.advisors.words import quoted
 from elconsole.config.patterns import typed
 from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
+from elconsole.core.quoting import readable_identifier
 from elconsole.core.results import QualityTable
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.plan.task import Refused, TableTask
@@ -108,7 +108,9 @@ def _table_facts(
 def _sql_name(task: TableTask) -> str:
     relation = task.relation
     bare = task.label == relation.name
-    return ".".join(map(quoted, [relation.name] if bare else [relation.schema, relation.name]))
+    return ".".join(
+        map(readable_identifier, [relation.name] if bare else [relation.schema, relation.name])
+    )
 
 
 def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from elconsole.config.patterns import typed
 from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
+from elconsole.core.quoting import identifier, qualified
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
 from elconsole.engine.connect.answers import NotBelieved, truth, values_of, whole
@@ -24,7 +25,6 @@ from elconsole.engine.extract import rows as reading
 from elconsole.engine.extract.snapshot import begin_snapshot
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import Refused, TableTask
-from elconsole.engine.sql.quoting import identifier, qualified
 
 if TYPE_CHECKING:
     from elconsole.engine.connect.pool import Pools

@@ -11,6 +11,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol
 
+from elconsole.core.quoting import identifier, literal
 from elconsole.core.record import record
 from elconsole.plugins.types import QueryOnly
 
@@ -98,12 +99,12 @@ def measure(wanted: ChecksWanted, table: CheckedTable, rows: QueryOnly) -> Measu
     """Count what the wanted checks compare, in one scan."""
     parts = ["count(*)", "NULL::timestamptz", "NULL::bigint"]
     if wanted.freshness and table.time:
-        parts[1] = f"max({_quoted(table.time)})::timestamptz"
+        parts[1] = f"max({identifier(table.time)})::timestamptz"
     if wanted.pass_rate_shift and table.status:
-        accepted = ", ".join(_literal(value) for value in table.passed)
-        parts[2] = f"count(*) FILTER (WHERE {_quoted(table.status)}::text IN ({accepted}))"
+        accepted = ", ".join(literal(value) for value in table.passed)
+        parts[2] = f"count(*) FILTER (WHERE {identifier(table.status)}::text IN ({accepted}))"
     columns = table.columns if wanted.null_jump else ()
-    parts += [f"count(*) - count({_quoted(column)})" for column in columns]
+    parts += [f"count(*) - count({identifier(column)})" for column in columns]
     [row] = rows.query(f"SELECT {', '.join(parts)} FROM {rows.table}")  # noqa: S608
     return Measures(
         rows=row[0],
@@ -172,7 +173,7 @@ def _stale(wanted: ChecksWanted, table: CheckedTable, after: Measures, now: date
 
 
 def _duplicates(table: CheckedTable, rows: QueryOnly) -> list[str]:
-    key = ", ".join(_quoted(column) for column in table.primary_key)
+    key = ", ".join(identifier(column) for column in table.primary_key)
     found = rows.query(
         f"SELECT {key} FROM {rows.table} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
     )
@@ -184,8 +185,8 @@ def _unaccepted(
 ) -> list[str]:
     if column not in table.columns:
         return [f'there is no column "{column}", whose accepted values settings name']
-    name = _quoted(column)
-    accepted = ", ".join(_literal(value) for value in values)
+    name = identifier(column)
+    accepted = ", ".join(literal(value) for value in values)
     found = rows.query(
         f"SELECT DISTINCT {name}::text FROM {rows.table}"  # noqa: S608
         f" WHERE {name}::text NOT IN ({accepted}) LIMIT {_EXAMPLES}"
@@ -198,11 +199,3 @@ def _unaccepted(
 
 def _shown(row: tuple[Any, ...]) -> str:
     return ", ".join(str(value)[:100] for value in row)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -11,12 +11,11 @@ from pydantic import SecretStr
 
 from elconsole.config.grants import (
     grants_sql,
-    quote_identifier,
-    quote_literal,
     source_grants,
     warehouse_grants,
 )
 from elconsole.config.load import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.core.quoting import literal, readable_identifier
 
 pytestmark = pytest.mark.unit
 
@@ -124,19 +123,19 @@ def test_names_come_from_the_dsn_too() -> None:
     ],
 )
 def test_identifiers_are_quoted_where_they_must(name: str, quoted: str) -> None:
-    assert quote_identifier(name) == quoted
+    assert readable_identifier(name) == quoted
 
 
 @pytest.mark.parametrize("name", ["", "a\0b"])
 def test_what_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="SQL name"):
-        quote_identifier(name)
+        readable_identifier(name)
 
 
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text))
 @example(".")
 def test_a_quoted_identifier_reads_back_as_the_name(name: str) -> None:
-    quoted = quote_identifier(name)
+    quoted = readable_identifier(name)
     if quoted.startswith('"'):
         assert quoted[1:-1].replace('""', '"') == name
         assert not re.search(r'(?<!")"(?!")', quoted[1:-1].replace('""', ""))
@@ -145,8 +144,8 @@ def test_a_quoted_identifier_reads_back_as_the_name(name: str) -> None:
 
 
 def test_literals_are_safe_with_backslashes() -> None:
-    assert quote_literal("o'k") == "'o''k'"
-    assert quote_literal("\\'") == "E'\\\\'''"
+    assert literal("o'k") == "'o''k'"
+    assert literal("\\'") == "E'\\\\'''"
 
 
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text))

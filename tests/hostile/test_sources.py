@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from elconsole import engine
+from elconsole.core.quoting import literal
 from elconsole.core.results import ConnectionHealth
 from elconsole.demo.cluster import SUPERUSER
-from elconsole.engine.sql.quoting import literal
 from elconsole.report import documents, text
 from tests.conftest import MakeLink, MakeRole
 from tests.hostile.refusing import refusing_options

@@ -13,8 +13,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from elconsole.core.quoting import literal
 from elconsole.engine.connect.server import COMMON_SETTINGS, ROLE_SETTINGS, Server
-from elconsole.engine.sql.quoting import literal
 
 if TYPE_CHECKING:
     import psycopg

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from elconsole.core.quoting import identifier
 from elconsole.engine.connect.answers import truth, values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.ranges import page_conditions
@@ -19,7 +20,6 @@ from elconsole.engine.plan.cursors import (
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import copy_format, text_of
-from elconsole.engine.sql.quoting import identifier
 
 XID_MODULUS = 2**32
 

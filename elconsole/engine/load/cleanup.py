@@ -9,12 +9,12 @@ from dataclasses import replace
 import psycopg
 
 from elconsole.core.errors import ElconsoleError
+from elconsole.core.quoting import qualified
 from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.quality.daily import COUNTS_BYTES, store_daily_counts
-from elconsole.engine.sql.quoting import qualified
 
 ANALYZE_SHARE = 0.1
 LOG = logging.getLogger("elconsole.engine")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from elconsole.core.errors import PlanError
+from elconsole.core.quoting import identifier, qualified
 from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.rows import key_columns
@@ -18,7 +19,6 @@ from elconsole.engine.publish import storage
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
 from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
-from elconsole.engine.sql.quoting import identifier, qualified
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"

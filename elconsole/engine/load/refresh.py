@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from elconsole.core.quoting import qualified
 from elconsole.core.record import record
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.pump import Openings, Rows, Transferred
@@ -24,7 +25,6 @@ from elconsole.engine.publish import adopt, storage
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.sql.names import STORAGE_SCHEMA
-from elconsole.engine.sql.quoting import qualified
 
 
 def may_begin_at_once(context: LoadContext) -> bool:

@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 from elconsole.core.errors import PlanError
+from elconsole.core.quoting import identifier, literal
 from elconsole.core.record import record
 from elconsole.engine.connect.answers import NotBelieved, words
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.sql.quoting import identifier, literal
 
 TIME_TYPES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 INTEGER_MINIMA = {21: -(2**15), 23: -(2**31), 20: -(2**63)}

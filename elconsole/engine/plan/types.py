@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from elconsole.core.errors import PlanError
+from elconsole.core.quoting import identifier, qualified
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceColumn, TypeFacts
 from elconsole.engine.plan.modifiers import with_modifier
-from elconsole.engine.sql.quoting import identifier, qualified
 
 NO_PORTABLE_BINARY = frozenset(
     {

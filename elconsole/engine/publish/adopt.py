@@ -10,10 +10,10 @@ from __future__ import annotations
 from psycopg import sql
 
 from elconsole.core.errors import TargetTaken
+from elconsole.core.quoting import qualified
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.sql.names import STORAGE_SCHEMA
-from elconsole.engine.sql.quoting import qualified
 from elconsole.engine.sql.statements import statement
 
 NAMED = 5

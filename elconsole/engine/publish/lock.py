@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 
 from elconsole.core.errors import ElconsoleError, TableLocked, TransientFault
+from elconsole.core.quoting import literal, qualified
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import holder_of
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish.storage import leftovers_query
 from elconsole.engine.sql.names import RUN_LOCK_CLASS, TABLE_LOCK_CLASS
-from elconsole.engine.sql.quoting import literal, qualified
 from elconsole.engine.sql.statements import statement
 
 DEAD_HOLDER_WAIT_S = 3.0

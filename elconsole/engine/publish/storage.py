@@ -17,12 +17,13 @@ import psycopg
 from psycopg import sql
 
 from elconsole.core.errors import SchemaConflict
+from elconsole.core.quoting import identifier, literal, qualified
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
 from elconsole.engine.sql.names import STORAGE_SCHEMA
-from elconsole.engine.sql.quoting import constant, identifier, literal, qualified
+from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 
 PARTITION_KEY = "_airbyte_generation_id"

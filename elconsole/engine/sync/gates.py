@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from elconsole.core.errors import CheckFailed, Vetoed
+from elconsole.core.quoting import qualified
 from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.sql.quoting import qualified
 from elconsole.engine.sync.context import RunContext
 from elconsole.plugins.checks import CheckedTable, ChecksWanted, any_wanted, run_checks
 from elconsole.plugins.types import HookResult, HookTask

@@ -5,8 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from elconsole.config.grants import quote_identifier, source_grants, warehouse_grants
+from elconsole.config.grants import source_grants, warehouse_grants
 from elconsole.config.load import SourceSettings, TableSettings, WarehouseSettings
+from elconsole.core.quoting import readable_identifier
 from tests.conftest import MakeDatabase, MakeRole
 from tests.postgres import Database
 
@@ -153,5 +154,5 @@ def test_schemas_made_beforehand_need_no_right_to_create(
 def test_words_are_quoted_as_the_server_quotes_them(database: Database) -> None:
     words = database.sql("SELECT word, quote_ident(word) FROM pg_get_keywords()")
     assert len(words) > 400
-    different = [word for word, quoted in words if quote_identifier(word) != quoted]
+    different = [word for word, quoted in words if readable_identifier(word) != quoted]
     assert different == []

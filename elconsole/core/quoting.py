@@ -1,0 +1,55 @@
+"""Names and texts as SQL, whatever connection they go to.
+
+psycopg, asked without a connection, escapes by what libpq last heard from any server, which
+a source may change between two of its calls."""
+
+from __future__ import annotations
+
+import re
+
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+# Every word that quote_ident() of PostgreSQL 13 to 18 quotes: all but the unreserved.
+_WORDS = """
+all analyse analyze and any array as asc asymmetric authorization between bigint binary bit
+boolean both case cast char character check coalesce collate collation column concurrently
+constraint create cross current_catalog current_date current_role current_schema current_time
+current_timestamp current_user dec decimal default deferrable desc distinct do else end except
+exists extract false fetch float for foreign freeze from full greatest grant group grouping
+having ilike in initially inner inout int integer intersect interval into is isnull join json
+json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar
+json_serialize json_table json_value lateral leading least left like limit localtime
+localtimestamp merge_action national natural nchar none normalize not notnull null nullif
+numeric offset on only or order out outer overlaps overlay placing position precision primary
+real references returning right row select session_user setof similar smallint some substring
+symmetric system_user table tablesample then time timestamp to trailing treat trim true union
+unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat
+xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+"""
+_KEYWORDS = frozenset(_WORDS.split())
+
+
+def identifier(name: str) -> str:
+    """A name in quotes. ValueError for NUL or nothing."""
+    if not name or "\0" in name:
+        raise ValueError("an SQL name is not empty and has no NUL character")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def readable_identifier(name: str) -> str:
+    """A name as SQL writes it, in quotes where it needs them. ValueError for NUL or nothing."""
+    if _SIMPLE.fullmatch(name) and name not in _KEYWORDS:
+        return name
+    return identifier(name)
+
+
+def qualified(schema: str, name: str) -> str:
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def literal(text: str) -> str:
+    """A text as a constant without a type, whatever `standard_conforming_strings` says;
+    ValueError for a NUL, which would end the statement."""
+    if "\0" in text:
+        raise ValueError("an SQL text has no NUL character")
+    quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
+    return f"E{quoted}" if "\\" in text else quoted
