@@ -225,7 +225,7 @@ def test_a_large_table_that_hardly_grows_should_be_incremental() -> None:
 def test_a_raw_table_that_readers_scan_is_offered_an_index() -> None:
     read = table(rows=2_000_000, raw_scans=500, time_column="timestamp")
     assert only(found(read)).command == (
-        "CREATE INDEX ON raw.bodies_production USING brin (timestamp)  -- in the warehouse"
+        'CREATE INDEX ON raw.bodies_production USING brin ("timestamp")  -- in the warehouse'
     )
     assert found(replace(read, time_indexed=True)) == []
     assert found(replace(read, raw_scans=30)) == []
