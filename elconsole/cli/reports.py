@@ -44,7 +44,7 @@ def on_engine(key: str) -> Callable[[Work[P]], Callable[Concatenate[CommandConte
 
 @on_engine("connections")
 def check(engine: Engine, output: Output, *, as_json: bool) -> int:
-    """3 when something does not answer; degraded still answers."""
+    """3 when something does not answer, 1 when a selected table can't be synced."""
     report = engine.check()
     for health in report.connections:
         if health.error is not None:
@@ -53,8 +53,9 @@ def check(engine: Engine, output: Output, *, as_json: bool) -> int:
         output.result(documents.document(documents.check(report)))
     else:
         output.result(text.check(report, datetime.now(UTC)))
-    down = any(health.status == "down" for health in report.connections)
-    return errors.EXIT_UNREACHABLE if down else errors.EXIT_OK
+    if any(health.status == "down" for health in report.connections):
+        return errors.EXIT_UNREACHABLE
+    return errors.EXIT_FAILED if report.problems else errors.EXIT_OK
 
 
 def quality(

@@ -159,6 +159,8 @@ class ConnectionHealth:
     server_version: str | None = None
     reasons: tuple[str, ...] = ()
     """Why it is degraded."""
+    lacks: tuple[str, ...] = ()
+    """Those of the reasons that keep tables from being synced."""
     warnings: tuple[str, ...] = ()
     """What its role has and does not need; nothing that keeps it from working."""
     error: ErrorInfo | None = None
@@ -183,9 +185,22 @@ class RawTable:
 
 
 @record(frozen=True, slots=True)
+class Problem:
+    """Why a selected table, or all of a connection's, can't be synced."""
+
+    error: ErrorInfo
+    source: str | None = None
+    """None where it is the warehouse's."""
+    table: str | None = None
+    """None where it befalls more than one."""
+
+
+@record(frozen=True, slots=True)
 class CheckReport:
     connections: tuple[ConnectionHealth, ...]
     tables: tuple[RawTable, ...]
+    problems: tuple[Problem, ...] = ()
+    """Of the connections that answer."""
     unfed: tuple[UnfedTable, ...] | None = None
     """None where the warehouse could not be asked."""
     unasked: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,9 +14,8 @@ from psycopg.rows import class_row
 
 from elconsole.core import results
 from elconsole.core.engine import StopFlag
-from elconsole.core.errors import ElconsoleError, UsageError
+from elconsole.core.errors import UsageError
 from elconsole.core.events import Emit
-from elconsole.engine.catalog.source import SourceRelation
 from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
@@ -24,12 +23,13 @@ from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
-from elconsole.engine.ledger.targets import Target, read_targets
+from elconsole.engine.ledger.targets import read_targets
 from elconsole.engine.plan.plan import plan_tables
+from elconsole.engine.plan.problems import lacking, refused
 from elconsole.engine.plan.results import as_drift, as_planned_table
-from elconsole.engine.plan.survey import list_relations, select, survey
+from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
-from elconsole.engine.plan.unfed import surveyed_unfed, unfed_tables
+from elconsole.engine.plan.unfed import surveyed_unfed
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 WAREHOUSE = "warehouse"
 LEDGER_SESSIONS = 4
+NOTHING = Survey((), {}, {})
 
 
 class PostgresEngine:
@@ -85,33 +86,24 @@ class PostgresEngine:
         return self._probe_warehouse()
 
     def check(self) -> results.CheckReport:
-        looks = (partial(self._look, connection) for connection in self.connections())
-        *sources, (warehouse, _) = side_by_side(looks, "probe")
-        health = (*(one for one, _ in sources), warehouse)
-        if warehouse.status == "down":
+        probes = (partial(self._probe_role, connection) for connection in self.connections())
+        health = tuple(side_by_side(probes, "probe"))
+        if health[-1].status == "down":
             return results.CheckReport(health, ())
-        held = {one.name: relations for one, relations in sources if relations is not None}
+        silent = {one.name for one in health[:-1] if one.status == "down"}
+        asked = tuple(name for name in self.settings.sources if name not in silent)
+        found = survey(select(self.settings, asked), self._pools.sources) if asked else NOTHING
         with self._warehouse() as session:
-            tables, targets = self._raw_tables(session), self._targets(session)
-        schema = self.settings.warehouse.target_schema
-        standing = {table.target.removeprefix(f"{schema}.") for table in tables}
-        unfed = unfed_tables(self.settings, targets, standing, held)
-        unasked = tuple(one.name for one, _ in sources if one.name not in held)
-        return results.CheckReport(health, tables, unfed, unasked)
-
-    def _look(
-        self, connection: results.ConnectionInfo
-    ) -> tuple[results.ConnectionHealth, Sequence[SourceRelation] | None]:
-        """A connection's probe, and all that it holds where it is a source that answers."""
-        health = self._probe_role(connection)
-        if connection.role == "warehouse" or health.status == "down":
-            return health, None
-        try:
-            return health, list_relations(self._pools.sources[connection.name])
-        except ElconsoleError as error:
-            words = error.message.removeprefix(f"{connection.name}: ")
-            reasons = (*health.reasons, f"its tables can't be listed: {words}")
-            return replace(health, status="degraded", reasons=reasons), None
+            tables = self._raw_tables(session)
+            state = read_state(session, self.settings.warehouse.target_schema)
+        planned = plan_tables(self.settings, found, state, results.SyncRequest())
+        return results.CheckReport(
+            health,
+            tables,
+            (*lacking(health), *refused(planned)),
+            surveyed_unfed(self.settings, found, state),
+            tuple(sorted(silent.union(found.failures))),
+        )
 
     def _probe_role(self, connection: results.ConnectionInfo) -> results.ConnectionHealth:
         # A source may be called warehouse, too.
@@ -183,14 +175,6 @@ class PostgresEngine:
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
-
-    def _targets(self, session: Session) -> tuple[Target, ...]:
-        """The ledger's targets of the target schema."""
-        schema = self.settings.warehouse.target_schema
-        with session.within(CATALOG_TIMEOUT_S):
-            if not ledger_version(session, schema):
-                return ()
-            return tuple(read_targets(session, schema).values())
 
     def quality(self, request: results.QualityRequest) -> results.QualityReport:
         self._check_known(request.sources)

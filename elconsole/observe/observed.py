@@ -6,6 +6,7 @@ Whatever fails here is logged and changes no sync's result.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -93,10 +94,18 @@ class ObservedEngine:
         if self._metrics is None or self._metrics_file is None:
             return
         if not stop.is_set():
+            self._probe_all(self._metrics)
             with suppress(ElconsoleError):
-                self.check()
                 self.quality(results.QualityRequest())
         self._metrics.write_file(self._metrics_file)
+
+    def _probe_all(self, metrics: Metrics) -> None:
+        """Side by side: one that hangs delays no other."""
+        names = [connection.name for connection in self.connections()]
+        with ThreadPoolExecutor(len(names)) as pool:
+            metrics.observe_connections(
+                tuple(pool.map(self._engine.probe, names)), all_of_them=True
+            )
 
     def probe(self, name: str) -> results.ConnectionHealth:
         health = self._engine.probe(name)

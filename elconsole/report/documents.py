@@ -13,6 +13,7 @@ from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     PlanReport,
+    Problem,
     QualityReport,
     QualityRow,
     QualityTable,
@@ -180,7 +181,18 @@ def check(report: CheckReport) -> Document:
             }
             for table in report.tables
         ],
+        "problems": [_problem(problem) for problem in report.problems],
         "unfed": [_unfed(table) for table in report.unfed or ()],
+    }
+
+
+def _problem(problem: Problem) -> Document:
+    return {
+        "source": problem.source,
+        "table": problem.table,
+        "kind": problem.error.kind,
+        "message": problem.error.message,
+        "hint": problem.error.hint,
     }
 
 

@@ -15,6 +15,7 @@ from elconsole.core.results import (
     ConnectionHealth,
     PlannedTable,
     PlanReport,
+    Problem,
     RawTable,
     RunDetail,
     RunSummary,
@@ -283,7 +284,8 @@ def check(report: CheckReport, now: datetime) -> str:
             for health in report.connections
         ],
     )
-    blocks = [connections, _raw_tables(report.tables, now), *_unfed(report.unfed or ())]
+    blocks = [connections, _raw_tables(report.tables, now)]
+    blocks += [*_problems(report.problems), *_unfed(report.unfed or ())]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -311,6 +313,16 @@ def _raw_tables(tables: Sequence[RawTable], now: datetime) -> str:
             for raw in tables
         ],
     )
+
+
+def _problems(problems: Sequence[Problem]) -> list[str]:
+    """Each problem with its next step, in one block or none."""
+    lines = []
+    for problem in problems:
+        place = f"{problem.source}.{problem.table}: " if problem.table else ""
+        hint = f"; {problem.error.hint}" if problem.error.hint else ""
+        lines.append(clean_text(f"{place}can't be synced: {problem.error.message}{hint}"))
+    return ["\n".join(lines)] if lines else []
 
 
 def _unfed(tables: Sequence[UnfedTable]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import replace
@@ -16,6 +17,7 @@ from elconsole.core.errors import (
 )
 from elconsole.core.results import (
     Finding,
+    Problem,
     QualityReport,
     QualityRequest,
     ReconciledTable,
@@ -67,6 +69,24 @@ def test_check_exits_0_when_one_connection_is_slow() -> None:
     ended = CommandLine(FakeEngine(health={"springs": slow("springs")})).run("check")
     assert ended.code == 0
     assert "degraded" in ended.out
+
+
+def test_check_exits_1_when_a_table_cannot_be_synced() -> None:
+    error = ErrorInfo("plan", "bodies has no table tops", "did you mean caps?")
+    engine = FakeEngine(problems=(Problem(error, "bodies", "tops"),))
+    ended = CommandLine(engine).run("check")
+    assert ended.code == 1
+    said = "bodies.tops: can't be synced: bodies has no table tops; did you mean caps?"
+    assert said in ended.out.splitlines()
+    assert json.loads(CommandLine(engine).run("check --json").out)["problems"] == [
+        {
+            "source": "bodies",
+            "table": "tops",
+            "kind": "plan",
+            "message": "bodies has no table tops",
+            "hint": "did you mean caps?",
+        }
+    ]
 
 
 @pytest.mark.parametrize("command", ["check", "schema"])

@@ -23,6 +23,7 @@ from elconsole.core.results import (
     Finding,
     PlannedTable,
     PlanReport,
+    Problem,
     QualityReport,
     QualityRequest,
     QualityTable,
@@ -85,6 +86,7 @@ class FakeEngine:
     drifts: tuple[TableDrift, ...] | None = None
     reconciled: tuple[ReconciledTable, ...] | None = None
     unfed: tuple[UnfedTable, ...] = ()
+    problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     unasked: tuple[tuple[str, ErrorInfo], ...] = ()
     on_sync: PlaySync | None = None
@@ -134,7 +136,9 @@ class FakeEngine:
         if not reached:
             return CheckReport(health, ())
         unasked = tuple(one.name for one in health if one.status == "down")
-        return CheckReport(health, self.raw_tables(), self.unfed, unasked)
+        return CheckReport(
+            health, self.raw_tables(), problems=self.problems, unfed=self.unfed, unasked=unasked
+        )
 
     def _selected(self, request: SyncRequest) -> tuple[FakeTable, ...]:
         if not request.selection:

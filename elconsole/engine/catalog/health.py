@@ -13,7 +13,14 @@ from elconsole.core.results import ConnectionHealth
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import Role
 from elconsole.engine.catalog.source import choose, read_relations
-from elconsole.engine.connect.answers import NotBelieved, checked_row
+from elconsole.engine.connect.answers import (
+    NotBelieved,
+    checked_row,
+    several,
+    truth,
+    values_of,
+    words,
+)
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import Session
 from elconsole.engine.ledger.schema import ledger_version
@@ -87,7 +94,8 @@ def _ask(
         reasons.append(f"slow: {latency_ms:.0f} ms")
     if vitals.is_standby and vitals.lag_s is not None and vitals.lag_s > STANDBY_LAG_S:
         reasons.append(f"standby {vitals.lag_s:.0f} s behind")
-    reasons += missing_privileges(session)
+    lacks = missing_privileges(session)
+    reasons += lacks
     role: Literal["primary", "standby"] = "standby" if vitals.is_standby else "primary"
     return ConnectionHealth(
         name=server.name,
@@ -97,6 +105,7 @@ def _ask(
         latency_ms=round(latency_ms, 3),
         server_version=clean_text(vitals.version, VERSION_CELLS),
         reasons=tuple(reasons),
+        lacks=tuple(lacks),
         warnings=tuple(_warnings(vitals, server.role)),
         database_bytes=vitals.bytes,
         oldest_transaction_seconds=vitals.oldest_transaction_s,
@@ -129,15 +138,18 @@ def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str
 
 
 def not_usable(session: Session, target_schema: str) -> list[str]:
-    """What the warehouse's role lacks: the schemas that it may not create (in). Raises
-    what `ledger_version` raises where it may not be used at all."""
+    """What the warehouse's role lacks: that it may write at all, and the schemas that it may
+    not create (in). Raises what `ledger_version` raises where it may not be used at all."""
     ledger_version(session, target_schema)
     row = session.execute(
-        "SELECT pg_catalog.array_agg(name) FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
+        "SELECT pg_catalog.pg_is_in_recovery(),"
+        " pg_catalog.array_agg(name) FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
         " WHERE CASE WHEN pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL"
         " THEN NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
         " ELSE NOT pg_catalog.has_schema_privilege(name, 'CREATE') END",
         [[LEDGER_SCHEMA, STORAGE_SCHEMA, target_schema]],
     ).fetchone()
-    names = row[0] if row else None
-    return [f"may not create in schema {', '.join(names)}"] if names else []
+    is_standby, names = values_of(row, 2)
+    if truth(is_standby):
+        return ["takes no rows: it is a standby"]
+    return [f"may not create in schema {', '.join(map(words, several(names)))}"] if names else []

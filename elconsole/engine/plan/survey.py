@@ -15,12 +15,10 @@ from elconsole.engine.catalog.source import (
     SourceCatalog,
     SourceRelation,
     matches,
-    read_relations,
     read_source,
 )
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
-from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.ledger.names import TableKey
 
 if TYPE_CHECKING:
@@ -106,12 +104,6 @@ def survey(
         one.name: _chosen(one, catalogs[one.name]) for one in selected if one.name in catalogs
     }
     return Survey(selected, catalogs, failures, relations)
-
-
-def list_relations(pool: Pool) -> tuple[SourceRelation, ...]:
-    """Every relation of a source; one round trip. Raises ElconsoleError."""
-    with pool.session() as session, session.within(CATALOG_TIMEOUT_S):
-        return tuple(read_relations(session))
 
 
 def _guarded(

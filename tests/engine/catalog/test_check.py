@@ -38,6 +38,43 @@ def test_a_table_that_may_not_be_read_is_named(shop: Link) -> None:
     assert (found.status, found.reasons) == ("degraded", ("may not read public.prices",))
 
 
+def test_a_table_that_cannot_be_synced_is_a_problem(shop: Link) -> None:
+    shop.engine()
+    shop.grants_wanted = False
+    shop.tables[shop.name] = ["orders", "ordres", "prices"]
+    shop.source.sql(f'REVOKE SELECT ON prices FROM "{shop.roles[shop.name]}"')
+    problems = shop.engine().check().problems
+    assert {(one.source, one.table) for one in problems} == {
+        (shop.name, None),
+        (shop.name, "ordres"),
+    }
+    by_table = {one.table: one.error for one in problems}
+    assert "may not read public.prices" in by_table[None].message
+    assert "ordres" in by_table["ordres"].message
+    assert all(error.hint for error in by_table.values())
+
+
+def test_a_warehouse_that_takes_no_tables_is_a_problem(shop: Link) -> None:
+    shop.engine()
+    shop.grants_wanted = False
+    name, role = shop.warehouse.name, shop.roles["warehouse"]
+    shop.warehouse.sql(f'REVOKE CREATE ON DATABASE "{name}" FROM "{role}"')
+    (problem,) = shop.engine().check().problems
+    assert (problem.source, problem.table, problem.error.kind) == (None, None, "permission")
+    assert "may not create in schema elconsole" in problem.error.message
+
+
+def test_a_source_that_is_down_hides_no_problem_of_the_others(shop: Link) -> None:
+    shop.engine()
+    shop.grants_wanted = False
+    shop.tables[shop.name] = ["ordres"]
+    sources = shop.values()["sources"]
+    away = {**sources[shop.name], "dbname": "nowhere"}
+    report = shop.engine(sources={"away": away, **sources}).check()
+    assert [one.table for one in report.problems] == ["ordres"]
+    assert report.unasked == ("away",)
+
+
 def test_a_column_that_may_be_read_is_enough(shop: Link) -> None:
     shop.engine()
     shop.grants_wanted = False
