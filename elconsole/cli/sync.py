@@ -27,21 +27,13 @@ def sync(
     request = SyncRequest(tuple(selection), full=full, adopt=adopt)
     if dry_run:
         return _show_plan(context, request, as_json=as_json)
-    _require_sense(context, as_json=as_json)
-    if context.options.headless:
+    if context.options.read_only:
+        raise UsageError("--read-only allows no sync", hint="--dry-run shows the plan")
+    if context.options.headless or as_json:
         return _sync_headless(context, request, as_json=as_json)
     from elconsole.cli.console import open_console
 
     return open_console(context, request)
-
-
-def _require_sense(context: CommandContext, *, as_json: bool) -> None:
-    """Raise UsageError where the options contradict each other."""
-    if context.options.read_only:
-        raise UsageError("--read-only allows no sync", hint="--dry-run shows the plan")
-    if as_json and not context.options.headless:
-        hint = "the dashboard prints nothing: add --headless"
-        raise UsageError("--json needs --headless", hint=hint)
 
 
 def _show_plan(context: CommandContext, request: SyncRequest, *, as_json: bool) -> int:

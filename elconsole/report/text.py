@@ -5,6 +5,7 @@ Text of databases and servers is data: cells lose control characters and line br
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -96,11 +97,15 @@ def summary(detail: RunDetail) -> str:
     """A run in one line."""
     run = detail.run
     name = "sync" if run.run_number is None else f"run {run.run_number}"
-    done = sum(table_run.status == "succeeded" for table_run in detail.tables)
+    ends = Counter(table_run.status for table_run in detail.tables)
+    if run.status == "failed":
+        failed = len(detail.tables) - ends["succeeded"]
+        said = f"{failed} of {len(detail.tables)} tables failed, {ends['succeeded']} succeeded; "
+    else:
+        said = f"{ends['succeeded']} of {len(detail.tables)} tables, "
     return (
-        f"{name} {run.status}: {done} of {len(detail.tables)} tables, "
-        f"{rows_exact(run.rows_written)} rows, {bytes_size(run.bytes)} "
-        f"in {seconds(run.duration_seconds)}"
+        f"{name} {run.status}: {said}{rows_exact(run.rows_written)} rows,"
+        f" {bytes_size(run.bytes)} in {seconds(run.duration_seconds)}"
     )
 
 

@@ -154,7 +154,7 @@ def test_a_mistake_is_named_with_the_way_out(line: str, message: str, hint: str)
 
 @pytest.mark.parametrize(
     "words",
-    ["-qv check", "sync --headless -c", "nonsense", "check --nonsense", "sync --json",
+    ["-qv check", "sync --headless -c", "nonsense", "check --nonsense",
      "--read-only --headless sync", "--read-only quality --freeze-baseline",
      "quality --period year", "--demo-rows 0 check", "--log-format xml check"],
 )  # fmt: skip

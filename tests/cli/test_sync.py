@@ -25,11 +25,18 @@ def test_a_headless_sync_prints_the_table_and_ends_with_0() -> None:
     assert "\x1b" not in ended.out + ended.err
 
 
-@pytest.mark.parametrize("words", ["--headless sync --json", "sync --json --headless -v"])
+@pytest.mark.parametrize(
+    "words", ["--headless sync --json", "sync --json --headless -v", "sync --json"]
+)
 def test_sync_json_is_one_document(words: str) -> None:
     ended = CommandLine().run(words)
     assert ended.code == 0
     assert ended.json()["records_loaded"] == 350
+
+
+def test_a_failed_run_counts_what_failed() -> None:
+    ended = CommandLine(FakeEngine(failing("springs", DENIED))).run("--headless sync")
+    assert " failed: 1 of 3 tables failed, 2 succeeded; 200 rows" in ended.err
 
 
 def test_sync_passes_its_request_on() -> None:
