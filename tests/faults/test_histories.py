@@ -93,6 +93,7 @@ class History:
         except (
             psycopg.errors.LockNotAvailable,
             psycopg.errors.InFailedSqlTransaction,
+            psycopg.errors.InvalidSavepointSpecification,
             psycopg.errors.UniqueViolation,
             psycopg.errors.UndefinedColumn,
         ):

@@ -14,6 +14,7 @@ from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
 from textual.events import Event, Key
+from textual.screen import Screen
 from textual.timer import Timer
 
 from elconsole.ui.console import themes
@@ -141,6 +142,11 @@ class Console(App[str]):
     def _fatal_error(self) -> None:
         """End without Textual's traceback, which prints the values of variables."""
         self._close_messages_no_wait()
+
+
+def has_widgets(screen: Screen[Any]) -> bool:
+    """Whether a page's or dialog's widgets are there: composed, and none removed yet."""
+    return screen.is_mounted and bool(screen.display)
 
 
 def console_of(node: DOMNode) -> Console:

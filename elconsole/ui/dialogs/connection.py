@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from elconsole.ui.console.console import has_widgets
 from elconsole.ui.dialogs.dialog import Dialog, Foot
 from elconsole.ui.tables.connections import standing
 from elconsole.ui.words.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
@@ -42,7 +43,7 @@ class ConnectionDialog(Dialog):
 
     def paint(self) -> None:
         """Show what the newest probe told."""
-        if not self.is_mounted:
+        if not has_widgets(self):
             return
         told = self._told()
         static = self.query_one(".words Static", Static)

@@ -10,6 +10,7 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 
 from elconsole.core.types import ErrorInfo
+from elconsole.ui.console.console import has_widgets
 from elconsole.ui.pages.page import PageScreen
 
 
@@ -31,7 +32,7 @@ class DetailScreen(PageScreen):
     def deliver(self, key: str, value: Any, error: ErrorInfo | None) -> None:
         """Take an answer, if it is this screen's."""
         owner, _, question = key.partition("/")
-        if owner == str(self._number) and self.is_mounted:
+        if owner == str(self._number) and has_widgets(self):
             if error is not None:
                 self.refused(question, error)
             else:

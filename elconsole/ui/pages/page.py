@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from elconsole.ui.console.console import Console, console_of
+from elconsole.ui.console.console import Console, console_of, has_widgets
 from elconsole.ui.pages.bars import KeyBar, TopBar
 from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.lines import Lines
@@ -74,7 +74,7 @@ class PageScreen(Screen[None]):
 
     def paint(self) -> None:
         """Redraw bars and page from the state; costs nothing where nothing changed."""
-        if not self.is_mounted:
+        if not has_widgets(self):
             return
         console = self.console
         self.query_one(TopBar).paint(console.shown_state, console.shown_now())
@@ -87,7 +87,7 @@ class PageScreen(Screen[None]):
 
     def paint_clock(self) -> None:
         """Redraw the top bar alone."""
-        if self.is_mounted:
+        if has_widgets(self):
             self.query_one(TopBar).paint(self.console.shown_state, self.console.shown_now())
 
     def on_descendant_focus(self) -> None:
@@ -102,7 +102,7 @@ class PageScreen(Screen[None]):
         self._keys_changed()
 
     def _keys_changed(self) -> None:
-        if self.is_current and self.is_mounted:
+        if self.is_current and has_widgets(self):
             self._paint_keys()
 
     def _paint_keys(self) -> None:

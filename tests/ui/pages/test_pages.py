@@ -14,6 +14,7 @@ from elconsole.core.results import PlanReport, RunDetail, SyncRequest
 from elconsole.ui.app.app import ConsoleApp
 from elconsole.ui.app.palette import commands
 from elconsole.ui.pages.log import LogScreen
+from elconsole.ui.pages.run import RunScreen
 from elconsole.ui.state import runs
 from elconsole.ui.state.model import started
 from elconsole.ui.tables import schema, sync
@@ -279,3 +280,18 @@ async def test_failed_units_have_the_whole_width_of_a_slim_terminal() -> None:
         await press(pilot, "2", "down", "enter")
         assert not app.screen.query_one("#defects").display
         assert app.screen.query_one("#units").size.width > 45
+
+
+async def test_a_page_that_is_closed_before_it_is_painted_is_not_painted() -> None:
+    app = console()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "enter")
+        await settle(pilot)
+        page = app.screen
+        assert isinstance(page, RunScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        page.paint()
+        page.paint_clock()
+        assert app.current_mode == "runs"
