@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -94,6 +95,11 @@ class Palette(CommandPalette):
     def run_worker(self, *args: Any, **options: Any) -> Worker[Any]:
         """Start the search."""
         return super().run_worker(*args, **{**options, "exit_on_error": False})
+
+    def _action_command_list(self, action: str) -> None:
+        # Textual's list knows no pages of what it has not laid out yet.
+        with suppress(KeyError, IndexError):
+            super()._action_command_list(action)
 
 
 class ConsoleCommands(Provider):

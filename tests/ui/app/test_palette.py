@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from textual.command import CommandList
 
-from elconsole.ui.app.palette import MOVES, commands
+from elconsole.ui.app.palette import MOVES, Palette, commands
 from elconsole.ui.widgets.grid import Grid
 from tests.fakes.plant import SOURCES
 from tests.ui.piloting import SIZE, console, press, settle, titles
@@ -81,3 +82,20 @@ async def test_the_filter_opens_from_the_palette_ready_to_type() -> None:
         await app.workers.wait_for_complete()
         await press(pilot, "enter", *"metal")
         assert app.screen.query_one("#quality", Grid).needle == "metal"
+
+
+async def test_a_page_down_before_the_list_is_laid_out_ends_nothing() -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+p")
+        await settle(pilot)
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        listed = palette.query_one(CommandList)
+        listed.clear_options()
+        listed.add_options(["one", "two"])
+        listed.highlighted = 0
+        palette._action_command_list("page_down")
+        await settle(pilot)
+        assert app.is_running
