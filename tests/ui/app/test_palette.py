@@ -93,6 +93,8 @@ async def test_a_page_down_before_the_list_is_laid_out_ends_nothing() -> None:
         palette = app.screen
         assert isinstance(palette, Palette)
         listed = palette.query_one(CommandList)
+        listed.display = False
+        await settle(pilot)
         listed.clear_options()
         listed.add_options(["one", "two"])
         listed.highlighted = 0
