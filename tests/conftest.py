@@ -28,7 +28,7 @@ from tests.postgres import (
 )
 
 # A shared machine pauses whenever it likes: how long an example takes says nothing.
-hypothesis.settings.register_profile("shared", deadline=None, max_examples=tries(50))
+hypothesis.settings.register_profile("shared", deadline=None, max_examples=tries(25))
 hypothesis.settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

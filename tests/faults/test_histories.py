@@ -19,9 +19,9 @@ from tests.effort import tries
 from tests.faults.conftest import is_publishing
 from tests.pairs import Pair
 
-pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(100 + 4 * tries(25))]
+pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(100 + 4 * tries(10))]
 
-HISTORIES = tries(25)
+HISTORIES = tries(10)
 """Of each strategy."""
 STEPS = 8
 KEYS = 8

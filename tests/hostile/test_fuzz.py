@@ -21,7 +21,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(3 * 86_400)]
 
 SEED = os.environ.get("ELCONSOLE_FUZZ_SEED", "12")
-MESSAGES = tries(500)
+MESSAGES = tries(200)
 """Of both sides together."""
 ROWS = 500
 SHARES = (0.02, 0.1, 0.5)

@@ -174,7 +174,7 @@ def _as_oracle_signals(
     }
 
 
-@settings(max_examples=tries(100))
+@settings(max_examples=tries(50))
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=80))
 def test_run_rules_equal_the_oracle_on_series_full_of_ties(rules: Any, values: list[int]) -> None:
     rates = [0.5 + value / 8 for value in values]

@@ -103,7 +103,7 @@ def counted_here(pair: Pair) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.chance
-@pytest.mark.parametrize("seed", range(tries(3)))
+@pytest.mark.parametrize("seed", range(tries(2)))
 def test_the_counts_of_any_history_equal_a_scan(pair: Pair, seed: int) -> None:
     choose = random.Random(seed)
     pair.source.sql(UNITS)

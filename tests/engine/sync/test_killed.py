@@ -18,7 +18,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.integration
 
 ROWS = 20_000
-KILLS = tries(10)
+KILLS = tries(5)
 
 LOADING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
