@@ -13,10 +13,11 @@ def lacking(connections: Iterable[ConnectionHealth]) -> Iterator[Problem]:
     """What connections that answer lack."""
     for health in connections:
         source = health.name if health.role == "source" else None
-        grants = f"`elconsole grants` prints what the role of {health.name} needs"
+        hint = f"`elconsole grants` prints what the role of {health.name} needs"
+        if source is None and health.replication_role == "standby":
+            hint = "name its primary in [warehouse]"
         for words in health.lacks:
-            error = ErrorInfo("permission", f"{health.name}: {words}", grants)
-            yield Problem(error, source)
+            yield Problem(ErrorInfo("permission", f"{health.name}: {words}", hint), source)
 
 
 def refused(planned: Iterable[TableTask | Refused]) -> Iterator[Problem]:
