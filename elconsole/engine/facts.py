@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, LiteralString, TypeGuard
 
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.config.patterns import typed
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from elconsole.config.models import Settings
 
 SOURCE_TIMEOUT_S = 10.0
+NEWEST_FIRST: LiteralString = "SET LOCAL enable_bitmapscan = off"
+"""Statistics that know no table's share expect five loads of it, and would sort all of them."""
 
 
 def read_facts(
@@ -115,7 +117,10 @@ def _sql_name(task: TableTask) -> str:
 
 def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:
     found: dict[int, list[PastLoad]] = {}
-    for row in warehouse.execute(statement("advice/loads")).fetchall():
+    with warehouse.transaction():
+        warehouse.execute(NEWEST_FIRST)
+        rows = warehouse.execute(statement("advice/loads")).fetchall()
+    for row in rows:
         found.setdefault(row[0], []).append(
             PastLoad(
                 finished_at=row[1],

@@ -317,11 +317,15 @@ def rows_read(link: Link, command: Callable[[Link, PostgresEngine], object]) -> 
     return after[0] - before[0], after[1] - before[1]
 
 
-@pytest.mark.parametrize("analyzed", [False, True])
 @pytest.mark.slow
-def test_no_command_reads_a_long_history_whole(history: Link, analyzed: bool) -> None:
-    if analyzed:
-        history.warehouse.sql("ANALYZE elconsole.runs, elconsole.table_runs")
-    read = {name: rows_read(history, command) for name, command in COMMANDS.items()}
-    greedy = {name: n for name, n in read.items() if n[0] or n[1] > MOST_ROWS_READ}
+def test_no_command_reads_a_long_history_whole(history: Link) -> None:
+    """Whatever autovacuum has done of it; a vacuum alone counts rows and knows no values."""
+    greedy = {}
+    for done in ("", "VACUUM", "VACUUM ANALYZE"):
+        if done:
+            history.warehouse.sql(f"{done} elconsole.runs, elconsole.table_runs")
+        for name, command in COMMANDS.items():
+            scans, rows = rows_read(history, command)
+            if scans or rows > MOST_ROWS_READ:
+                greedy[done, name] = scans, rows
     assert greedy == {}
