@@ -91,6 +91,7 @@ def test_a_closed_pipe_is_quiet_and_changes_no_exit_code(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [["check"], ["quality", "--json"], ["--headless", "sync"]])
+@pytest.mark.slow
 def test_a_full_disk_under_stdout_is_an_error(
     environ: dict[str, str], tmp_path: Path, words: list[str]
 ) -> None:

@@ -146,6 +146,7 @@ def test_units_are_numbered_in_the_order_they_were_made(plant: Plant, source: st
     assert rows == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_seed_makes_the_same_rows_every_time(make_database: MakeDatabase) -> None:
     for source in SOURCES:
         sums = []
@@ -295,6 +296,7 @@ def test_root_with_a_private_home_keeps_it_private(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs as a normal user here")
+@pytest.mark.slow
 def test_root_can_give_the_plant_to_a_normal_user(session_folder: Path) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = shutil.which(version, path="/usr/bin:/usr/local/bin")

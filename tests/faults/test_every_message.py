@@ -1,8 +1,9 @@
-"""A table's sync that loses a connection at each of its messages in turn, before or after the
-answer."""
+"""A table's sync that loses a connection at its messages in turn, before or after the answer: at
+each with some effort, else at every fifth."""
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -15,11 +16,14 @@ from elconsole.core.events import TableStarted
 from elconsole.core.results import TableRun
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import pump as transfer
+from tests.effort import EFFORT
 from tests.faults.conftest import only
 from tests.pairs import Pair
 from tests.waiting import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(300)]
+
+STRIDE = max(1, round(5 / EFFORT))
 
 QUALITY = {"status": "v", "passed": ["ok"], "time": "at", "by": ["line"]}
 SCENARIOS: dict[str, tuple[dict[str, Any], str]] = {
@@ -147,7 +151,7 @@ def test_a_connection_lost_at_any_message_loses_nothing(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, scenario: str, answered: bool
 ) -> None:
     change = prepare(pair, scenario)
-    number, struck = 1, True
+    number, struck = random.randint(1, STRIDE), True
     while struck:
         pair.source.sql(change)
         before = pair.raw("id, v")
@@ -155,7 +159,7 @@ def test_a_connection_lost_at_any_message_loses_nothing(
             armed = strike(pair, patch, number, answered)
             table = only(pair.run().tables)
         assert_whole(pair, before, table, number)
-        number, struck = number + 1, armed.struck
+        number, struck = number + STRIDE, armed.struck
     assert number > 6
 
 
@@ -164,7 +168,7 @@ def test_a_sync_stopped_at_any_message_loses_nothing(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, scenario: str
 ) -> None:
     change = prepare(pair, scenario)
-    number, struck = 1, True
+    number, struck = random.randint(1, STRIDE), True
     while struck:
         pair.source.sql(change)
         before = pair.raw("id, v")
@@ -177,7 +181,7 @@ def test_a_sync_stopped_at_any_message_loses_nothing(
         assert detail.run.status in ("cancelled", "succeeded")
         assert only(detail.tables).status in ("cancelled", "succeeded")
         assert_whole(pair, before, only(detail.tables), number)
-        number += 1
+        number += STRIDE
     assert number > 6
 
 

@@ -129,6 +129,7 @@ def test_p_chart_limits_equal_montgomerys_exercise() -> None:
 
 
 @given(periods)
+@pytest.mark.slow
 def test_p_chart_equals_the_oracle(shewhart: ModuleType, counts: list[tuple[int, int]]) -> None:
     passed, inspected = [c[0] for c in counts], [c[1] for c in counts]
     center = sum(passed) / sum(inspected)

@@ -26,7 +26,14 @@ from tests.ui.piloting import console, press, settle, until, with_latencies
 pytestmark = pytest.mark.ui
 
 SMALL, NORMAL, LARGE = (80, 24), (120, 40), (200, 60)
-SIZES = pytest.mark.parametrize("size", [SMALL, NORMAL, LARGE], ids=["80x24", "120x40", "200x60"])
+SIZES = pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(SMALL, id="80x24"),
+        pytest.param(NORMAL, id="120x40", marks=pytest.mark.slow),
+        pytest.param(LARGE, id="200x60", marks=pytest.mark.slow),
+    ],
+)
 Compare = Callable[..., bool]
 ON_METAL = ("2", *["down"] * 10)
 """Keys to the row of the material that is out of control."""

@@ -163,6 +163,7 @@ def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: 
     assert (closed.run, by_table(closed)["units"]) == (dead, table)
 
 
+@pytest.mark.slow
 def test_a_closed_dead_run_keeps_what_it_did(units: Link) -> None:
     units.synced()
     engine = units.engine()
@@ -179,6 +180,7 @@ def test_a_closed_dead_run_keeps_what_it_did(units: Link) -> None:
     assert closed.finished_at == max(ended)
 
 
+@pytest.mark.slow
 def test_the_second_sync_of_a_table_is_locked_and_names_the_first(units: Link) -> None:
     units.synced()
     engine = units.engine()

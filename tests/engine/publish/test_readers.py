@@ -215,6 +215,7 @@ def test_a_vacuum_of_the_old_rows_long_texts_delays_no_refresh(published: Link) 
     assert warehouse.sql(STORED) == [(True,)]
 
 
+@pytest.mark.slow
 def test_autovacuum_on_the_old_rows_yields_to_the_refresh(published: Link) -> None:
     warehouse = published.warehouse
     warehouse.sql(

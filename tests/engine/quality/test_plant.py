@@ -85,6 +85,7 @@ def test_the_healthy_plant_raises_no_signal(engine: PostgresEngine) -> None:
         assert [row.signal for table in tables for row in table.rows if row.signal] == []
 
 
+@pytest.mark.slow
 def test_no_advisor_finds_anything_on_the_healthy_plant(engine: PostgresEngine) -> None:
     for _ in range(7):
         assert advise(facts_of(engine)) == ()
