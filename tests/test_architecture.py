@@ -66,6 +66,7 @@ def test_help_of_a_command_imports_nothing_heavy() -> None:
     assert not imported_by("import elconsole.cli.main as cli; cli.main()", "sync", "-h") & HEAVY
 
 
+@pytest.mark.slow
 def test_a_headless_sync_imports_no_console() -> None:
     engine = "elconsole.engine.service"
     modules = ["elconsole.cli.main", "elconsole.headless.sync", "elconsole.config.load"]
@@ -100,6 +101,7 @@ def names_imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@pytest.mark.slow
 def test_no_import_circle_between_files() -> None:
     files = modules()
     # A package holds no import: whoever imports from it needs the module that he names.

@@ -11,6 +11,7 @@ from tests.postgres import Factory, PostgresServer
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.slow
 def test_databases_have_the_encoding_asked_for(make_database: MakeDatabase) -> None:
     database = make_database("latin", encoding="LATIN1")
     assert database.scalar("SHOW server_encoding") == "LATIN1"

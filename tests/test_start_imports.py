@@ -79,6 +79,7 @@ def imported_by_a_sync(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_headless_sync_imports_few_modules(imported_by_a_sync: set[str]) -> None:
     assert len(imported_by_a_sync) <= SYNC_MODULES_MAX, sorted(imported_by_a_sync)
 

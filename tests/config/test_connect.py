@@ -48,6 +48,7 @@ def warehouse(folder: Path, **values: str) -> ConnectionSettings:
     return load_settings(environ=environ, cwd=folder).settings.warehouse
 
 
+@pytest.mark.slow
 def test_a_password_from_the_environment_connects(address: dict[str, str], tmp_path: Path) -> None:
     assert current_user(warehouse(tmp_path, **address, password=PASSWORD)) == address["user"]
 

@@ -53,6 +53,7 @@ def names_read() -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_every_setting_is_read_somewhere() -> None:
     read = names_read()
     unread = [

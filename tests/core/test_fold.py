@@ -207,6 +207,7 @@ def told(events: list[Event]) -> RunDetail:
 
 
 @given(scripts=SCRIPTS, data=st.data())
+@pytest.mark.slow
 def test_the_events_of_a_run_tell_its_result(scripts: list[Script], data: st.DataObject) -> None:
     events = shuffled(data, scripts)
     end = BEGAN + timedelta(seconds=len(events))

@@ -69,6 +69,7 @@ def counts(plant: Plant, source: str, dimension: str) -> dict[str, tuple[int, in
     return {str(value): (units, passed) for value, units, passed in rows}
 
 
+@pytest.mark.slow
 def test_refills_have_the_documented_numbers(plant: Plant) -> None:
     assert counts(plant, "refills", "line_id") == {
         "LINE-REFILLS-001": (56, 53),
@@ -268,6 +269,7 @@ def test_a_seeding_that_fails_names_the_log(monkeypatch: pytest.MonkeyPatch) -> 
     assert caught.value.sqlstate == "42703"
 
 
+@pytest.mark.slow
 def test_nothing_outside_its_folder_changes(home: Path) -> None:
     watched = [Path("/etc/passwd"), Path("/etc/group"), home.parent, home / "work"]
     home.chmod(0o711)
@@ -282,6 +284,7 @@ def test_nothing_outside_its_folder_changes(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs as a normal user here")
+@pytest.mark.slow
 def test_root_with_a_private_home_keeps_it_private(
     home: Path, session_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +350,7 @@ def test_a_live_plant_produces_until_it_is_stopped(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.slow
 def test_the_compose_scripts_make_a_source_as_the_default_settings_expect(
     server: PostgresServer, make_database: MakeDatabase, make_role: MakeRole, source: str
 ) -> None:

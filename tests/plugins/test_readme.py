@@ -55,6 +55,7 @@ def example(modules: Path) -> None:
 
 
 @pytest.mark.usefixtures("example")
+@pytest.mark.slow
 def test_it_lets_healthy_tables_pass_and_tells_of_signals(
     make_factory: MakeFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +100,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("how", BAD)
+@pytest.mark.slow
 def test_one_that_misbehaves_fails_its_own_table_by_name_and_no_other(
     how: str, modules: Path, make_factory: MakeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

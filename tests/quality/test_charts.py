@@ -146,6 +146,7 @@ def test_p_chart_equals_the_oracle(shewhart: ModuleType, counts: list[tuple[int,
 
 
 @given(periods)
+@pytest.mark.slow
 def test_laney_chart_equals_the_oracle(shewhart: ModuleType, counts: list[tuple[int, int]]) -> None:
     passed, inspected = [c[0] for c in counts], [c[1] for c in counts]
     center = sum(passed) / sum(inspected)
@@ -288,6 +289,7 @@ def test_a_shift_planted_in_overdispersed_data_is_found_at_its_period() -> None:
     assert _beyond(passed, reference) == [17]
 
 
+@pytest.mark.slow
 def test_overdispersion_is_nearly_always_recognised_and_rarely_imagined() -> None:
     sizes = [2000] * 25
     found = imagined = 0

@@ -74,6 +74,7 @@ def test_dashboard_of_the_demo_plant(snap_compare: Compare) -> None:
 
 
 @SIZES
+@pytest.mark.slow
 def test_dashboard_with_a_source_down_and_a_failed_run(
     snap_compare: Compare, size: tuple[int, int]
 ) -> None:
@@ -126,6 +127,7 @@ def test_dashboard_of_a_read_only_console_has_no_key_that_writes(snap_compare: C
     assert snap_compare(app, terminal_size=NORMAL, run_before=after())
 
 
+@pytest.mark.slow
 def test_dashboard_with_auto_sync_paused_by_space(snap_compare: Compare) -> None:
     app = console(auto_sync_s=300.0)
     assert snap_compare(app, terminal_size=NORMAL, run_before=after("space"))
@@ -137,6 +139,7 @@ def test_dashboard_in_the_light_theme(snap_compare: Compare) -> None:
     assert snap_compare(app, terminal_size=NORMAL, run_before=after("down"))
 
 
+@pytest.mark.slow
 def test_dashboard_without_colours(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(console(running()), terminal_size=NORMAL, run_before=after("down"))
@@ -149,6 +152,7 @@ def test_dashboard_with_the_terminals_own_colours(snap_compare: Compare) -> None
 
 
 @pytest.mark.parametrize("size", [(58, 20), (120, 14)], ids=["58x20", "120x14"])
+@pytest.mark.slow
 def test_one_line_where_there_is_no_room(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(console(running()), terminal_size=size, run_before=after())
 
@@ -185,6 +189,7 @@ def test_quality_sorted_by_the_rate(snap_compare: Compare) -> None:
     assert snap_compare(console(), terminal_size=NORMAL, run_before=after("2", "o", "o", "o", "o"))
 
 
+@pytest.mark.slow
 def test_quality_filtered(snap_compare: Compare) -> None:
     assert snap_compare(
         console(), terminal_size=NORMAL, run_before=after("2", "slash", "m", "e", "t")
@@ -198,6 +203,7 @@ def test_quality_filtered_without_a_match(snap_compare: Compare) -> None:
 
 
 @SIZES
+@pytest.mark.slow
 def test_control_chart(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(console(), terminal_size=size, run_before=after(*ON_METAL, "enter"))
 
@@ -222,6 +228,7 @@ def test_schema(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(console(), terminal_size=size, run_before=after("4"))
 
 
+@pytest.mark.slow
 def test_schema_of_one_table(snap_compare: Compare) -> None:
     keys = ("4", "down", "enter")
     assert snap_compare(console(), terminal_size=NORMAL, run_before=after(*keys))
@@ -232,6 +239,7 @@ def test_schema_of_unfed_tables(snap_compare: Compare) -> None:
     assert snap_compare(app, terminal_size=NORMAL, run_before=after("4"))
 
 
+@pytest.mark.slow
 def test_why_a_table_is_unfed(snap_compare: Compare) -> None:
     app = console(operated(planned=PLAN_WITHOUT_DRIFT, unfed=UNFED))
     assert snap_compare(app, terminal_size=NORMAL, run_before=after("4", "end", "enter"))
@@ -247,12 +255,14 @@ def test_log(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(console(running()), terminal_size=size, run_before=after("5"))
 
 
+@pytest.mark.slow
 def test_log_of_warnings(snap_compare: Compare) -> None:
     app = console(running())
     assert snap_compare(app, terminal_size=NORMAL, run_before=after("5", "l", "space"))
 
 
 @pytest.mark.parametrize("size", [SMALL, NORMAL], ids=["80x24", "120x40"])
+@pytest.mark.slow
 def test_help(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(console(), terminal_size=size, run_before=after("2", "question_mark"))
 
@@ -262,11 +272,13 @@ def test_full_refresh_asks(snap_compare: Compare, size: tuple[int, int]) -> None
     assert snap_compare(console(), terminal_size=size, run_before=after("f"))
 
 
+@pytest.mark.slow
 def test_error_in_full(snap_compare: Compare) -> None:
     keys = ("3", "down", "enter", "down", "enter")
     assert snap_compare(console(), terminal_size=NORMAL, run_before=after(*keys))
 
 
+@pytest.mark.slow
 def test_connection_in_full(snap_compare: Compare) -> None:
     app = console(operated(health={"refills": slow("refills")}))
     assert snap_compare(app, terminal_size=NORMAL, run_before=after("down", "enter"))
@@ -277,6 +289,7 @@ def test_connection_that_is_down_in_full(snap_compare: Compare) -> None:
     assert snap_compare(app, terminal_size=SMALL, run_before=after("down", "enter"))
 
 
+@pytest.mark.slow
 def test_quitting_during_a_sync_asks(snap_compare: Compare) -> None:
     async def run_before(pilot: Pilot[Any]) -> None:
         await settle(pilot)
@@ -286,6 +299,7 @@ def test_quitting_during_a_sync_asks(snap_compare: Compare) -> None:
     assert snap_compare(console(), terminal_size=NORMAL, run_before=run_before)
 
 
+@pytest.mark.slow
 def test_export_asks_for_the_format(
     snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +343,7 @@ def welcome() -> ConsoleApp:
 
 
 @pytest.mark.parametrize("size", [SMALL, NORMAL], ids=["80x24", "120x40"])
+@pytest.mark.slow
 def test_welcome(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(welcome(), terminal_size=size, run_before=after())
 

@@ -99,6 +99,7 @@ def test_a_session_that_came_back_in_a_transaction_is_lent_again_with_its_locks(
         pool.putconn(session)
 
 
+@pytest.mark.slow
 def test_after_a_restart_it_waits_and_opens_as_many_as_there_were(database: Database) -> None:
     """A server's end is seen session by session, each time with a longer pause."""
     with pooled(database.params) as pool:

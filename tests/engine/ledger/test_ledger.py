@@ -117,6 +117,7 @@ def test_events_tell_the_run_in_order(units: Link) -> None:
     assert {event.run_id for event in units.events} == {detail.run.run_id}
 
 
+@pytest.mark.slow
 def test_rows_are_live_while_a_run_lasts_and_a_notification_follows(units: Link) -> None:
     units.synced()
     engine = units.engine()
@@ -134,6 +135,7 @@ def test_rows_are_live_while_a_run_lasts_and_a_notification_follows(units: Link)
     assert set(heard) == {run.run_id}
 
 
+@pytest.mark.slow
 def test_a_dead_run_shows_as_abandoned_at_once_and_is_closed_by_the_next(units: Link) -> None:
     units.synced()
     engine = units.engine()
@@ -207,6 +209,7 @@ def test_two_syncs_of_different_tables_run_side_by_side(units: Link) -> None:
         assert engine.run("2").run.status == "running"
 
 
+@pytest.mark.slow
 def test_watch_sees_the_run_of_another_process(units: Link) -> None:
     first = units.synced()
     stop = threading.Event()
@@ -226,6 +229,7 @@ def test_watch_sees_the_run_of_another_process(units: Link) -> None:
     assert statuses[-1] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_watch_reads_an_ended_run_no_more_and_goes_back_where_the_newest_is_deleted(
     units: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +300,7 @@ def test_a_cancelled_sync_leaves_the_old_rows_and_says_so(units: Link) -> None:
     assert units.warehouse.scalar("SELECT max(_airbyte_generation_id) FROM raw.units") == 1
 
 
+@pytest.mark.slow
 def test_first_use_by_many_at_once_makes_one_ledger(units: Link) -> None:
     engines = [units.engine() for _ in range(4)]
     details: list[RunDetail] = []

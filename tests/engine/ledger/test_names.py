@@ -48,6 +48,7 @@ def raw_value(link: Link, target: str, column: str, schema: str = "raw") -> obje
     return rows[0][0] if rows else None
 
 
+@pytest.mark.slow
 def test_odd_names_of_schemas_tables_and_columns_arrive(link: Link) -> None:
     for number, name in enumerate(ODD_NAMES):
         make_table(link, name, name, name, number)
@@ -58,6 +59,7 @@ def test_odd_names_of_schemas_tables_and_columns_arrive(link: Link) -> None:
         assert raw_value(link, name, name) == number
 
 
+@pytest.mark.slow
 def test_odd_names_can_be_selected_one_by_one(link: Link) -> None:
     for number, name in enumerate(ODD_NAMES):
         make_table(link, "public", name, name, number)

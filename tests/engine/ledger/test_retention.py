@@ -164,6 +164,7 @@ def test_a_warehouse_without_a_ledger_has_no_runs_to_remove(link: Link) -> None:
     assert link.warehouse.scalar("SELECT to_regnamespace('elconsole')") is None
 
 
+@pytest.mark.slow
 def test_what_holds_the_removal_up_delays_no_sync(
     plant: Link, caplog: pytest.LogCaptureFixture
 ) -> None:

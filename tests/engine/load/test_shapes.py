@@ -44,6 +44,7 @@ def test_columns_come_and_go_to_none_and_back(link: Link) -> None:
     assert link.warehouse.sql("SELECT b::text FROM raw.t") == [("2.5",)]
 
 
+@pytest.mark.slow
 def test_wide_tables_arrive_and_too_wide_ones_are_refused_alone(link: Link) -> None:
     for name, width in (("wide", 500), ("widest", 1596), ("too_wide", 1597), ("fullest", 1600)):
         columns = ", ".join(f"c{n} int" for n in range(width))
@@ -60,6 +61,7 @@ def test_wide_tables_arrive_and_too_wide_ones_are_refused_alone(link: Link) -> N
 
 
 @pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.slow
 def test_statements_longer_than_a_sockets_buffer_are_sent(link: Link, mode: str) -> None:
     columns = ", ".join(f'"{"é" * 28}{n:05d}" int' for n in range(1590))
     link.source.sql(f"CREATE TABLE t (id int PRIMARY KEY, {columns}); INSERT INTO t VALUES (1)")

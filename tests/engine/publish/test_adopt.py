@@ -39,6 +39,7 @@ def plain_table(factory: Factory) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_table_of_someone_else_is_left_alone(springs: Factory) -> None:
     plain_table(springs)
     table = sync(springs, SyncRequest()).tables[0]

@@ -165,6 +165,7 @@ def test_a_view_on_a_dropped_column_is_named_and_the_old_rows_stand(published: L
     assert published.warehouse.scalar("SELECT count(*) FROM raw.t") == 0
 
 
+@pytest.mark.slow
 def test_a_view_on_the_storage_itself_does_not_stop_the_next_refresh(published: Link) -> None:
     published.warehouse.sql(f"CREATE VIEW public.v AS SELECT id FROM {leaf(published)}")
     for _ in range(2):

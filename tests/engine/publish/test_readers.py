@@ -173,6 +173,7 @@ def test_an_older_snapshot_never_sees_an_empty_table(published: Link) -> None:
         assert old.execute("SELECT count(*) FROM raw.t WHERE id = 5").fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_a_reader_in_the_way_is_named_and_others_go_on(published: Link) -> None:
     with published.warehouse.connect(application_name="a report") as holder:
         holder.execute("BEGIN; SELECT count(*) FROM raw.t")

@@ -118,6 +118,7 @@ def test_settings_that_no_longer_fit_a_source_are_advised_on(plant: Factory) -> 
     assert finding.command is not None
 
 
+@pytest.mark.slow
 def test_the_index_of_a_cursor_is_seen(plant: Factory) -> None:
     engine = open_engine(plant, mode="incremental", strategy="cursor", cursor="timestamp")
     assert _bodies_cursor(engine) is False
@@ -130,6 +131,7 @@ def _bodies_cursor(engine: PostgresEngine) -> bool | None:
     return next(t.cursor_indexed for t in facts_of(engine).tables if t.source == "bodies")
 
 
+@pytest.mark.slow
 def test_the_demos_bad_day_is_raised_once_as_an_event(make_factory: MakeFactory) -> None:
     engine = open_engine(make_factory(rows=20_000, sources=("bodies",)))
     report = engine.quality(QualityRequest(by="line_id"))

@@ -163,6 +163,7 @@ def test_periods_add_up_to_the_whole(
         assert len({(row.value, row.period) for row in table.rows}) == len(table.rows)
 
 
+@pytest.mark.slow
 def test_labels_of_periods_are_utc_starts_and_names(
     connection: psycopg.Connection[Any], database: Database
 ) -> None:
@@ -384,6 +385,7 @@ def test_failed_units_come_newest_first_and_say_when_there_are_more(
     assert failed_units(connection, TARGET, "line_id", "absent", 5).rows == ()
 
 
+@pytest.mark.slow
 def test_a_frozen_baseline_judges_what_comes_later(
     connection: psycopg.Connection[Any], database: Database
 ) -> None:

@@ -90,6 +90,7 @@ def site(
         yield Site(source, wire, values)
 
 
+@pytest.mark.slow
 def test_a_first_load_makes_few_round_trips_a_table(site: Site) -> None:
     few = site.trips(FEW_TABLES, "full")
     # The first tables are refreshed now, and the others loaded for the first time.
@@ -102,6 +103,7 @@ def test_a_refresh_makes_few_round_trips_a_table(site: Site) -> None:
     assert site.trips_per_table("full") <= REFRESH_TRIPS_MAX
 
 
+@pytest.mark.slow
 def test_an_idle_incremental_sync_makes_few_round_trips_a_table(site: Site) -> None:
     site.trips(MANY_TABLES, "incremental")
     assert site.trips_per_table("incremental") <= INCREMENTAL_TRIPS_MAX

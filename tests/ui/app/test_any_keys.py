@@ -62,6 +62,7 @@ async def test_no_order_of_keys_clicks_and_sizes_breaks_it(seed: int) -> None:
         assert len(app.screen_stack) == 1
 
 
+@pytest.mark.slow
 async def test_the_palette_clicked_away_twice_takes_no_page_with_it() -> None:
     engine = operated()
     app = console(engine)

@@ -40,6 +40,7 @@ async def test_auto_sync_starts_when_its_time_has_come_and_again_after_that() ->
             assert engine.requests == [SyncRequest()] * number
 
 
+@pytest.mark.slow
 async def test_auto_sync_rests_while_the_screen_is_frozen_or_it_is_switched_off() -> None:
     clock, engine = Clock(), operated()
     app = console(engine, clock=clock, auto_sync_s=300.0)
@@ -79,6 +80,7 @@ async def test_an_automatic_sync_that_can_not_start_takes_no_keys() -> None:
         assert [entry.error is not None for entry in logged] == [True, True]
 
 
+@pytest.mark.slow
 async def test_no_second_error_is_stacked_upon_the_first() -> None:
     engine = operated(on_sync=no_warehouse)
     app = console(engine)

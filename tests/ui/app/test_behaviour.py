@@ -22,6 +22,7 @@ pytestmark = pytest.mark.ui
     ("key", "mode"),
     [("1", "dashboard"), ("2", "quality"), ("3", "runs"), ("4", "schema"), ("5", "log")],
 )
+@pytest.mark.slow
 async def test_number_keys_open_the_pages(key: str, mode: str) -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -30,6 +31,7 @@ async def test_number_keys_open_the_pages(key: str, mode: str) -> None:
         assert app.current_mode == mode
 
 
+@pytest.mark.slow
 async def test_a_click_on_a_page_name_opens_it() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -54,6 +56,7 @@ def health_of(app: ConsoleApp, name: str) -> str | None:
     return item.health.status if item.health is not None else None
 
 
+@pytest.mark.slow
 async def test_enter_opens_a_run_and_esc_leaves_it() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -75,6 +78,7 @@ async def test_a_failed_table_opens_its_error_from_the_dashboard() -> None:
         assert shown.error == LOST
 
 
+@pytest.mark.slow
 async def test_space_freezes_the_screen_but_not_the_work() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -103,6 +107,7 @@ async def test_advice_that_does_not_fit_is_read_on_by_the_arrow_keys() -> None:
         assert app.screen.query_one("#advice", Lines).scroll_offset.y > 3
 
 
+@pytest.mark.slow
 async def test_a_dialog_that_is_told_twice_to_close_closes_once() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:

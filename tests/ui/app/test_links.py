@@ -84,6 +84,7 @@ def test_a_table_of_the_sync_panel_leads_to_its_error_else_to_its_run() -> None:
     assert rows[0].selects == ("bodies.bodies_production",)
 
 
+@pytest.mark.slow
 async def test_a_row_that_leads_nowhere_says_so() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:

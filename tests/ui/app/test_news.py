@@ -66,6 +66,7 @@ def health_of(app: ConsoleApp, name: str) -> str | None:
     return item.health.status if item.health is not None else None
 
 
+@pytest.mark.slow
 async def test_an_opened_run_shows_how_it_ended() -> None:
     engine = operated(watched=(RUNNING,))
     app = console(engine)
@@ -143,6 +144,7 @@ async def test_a_console_started_without_its_warehouse_turns_green_by_itself(
 WELCOME = Welcome(searched=(), write_configuration=lambda: None, open_demo=lambda: 0)  # type: ignore[arg-type,return-value]
 
 
+@pytest.mark.slow
 async def test_a_connection_of_the_default_plant_that_goes_down_is_told() -> None:
     engine = operated()
     app = console(engine, welcome=WELCOME)
@@ -190,6 +192,7 @@ class SlowChart(FakeEngine):
         return super().quality(request)
 
 
+@pytest.mark.slow
 async def test_a_chart_of_other_periods_shows_no_old_ones() -> None:
     engine = SlowChart()
     engine.shifts = threading.Event()
@@ -263,6 +266,7 @@ async def test_a_connection_that_comes_back_turns_healthy_by_itself() -> None:
         await until(pilot, lambda: health_of(app, "springs") == "healthy")
 
 
+@pytest.mark.slow
 async def test_no_connection_seems_silent_only_because_the_screen_is_frozen() -> None:
     now = [NOW]
     app = console(clock=lambda: now[0])

@@ -16,6 +16,7 @@ from tests.ui.piloting import console, press, settle
 pytestmark = pytest.mark.ui
 
 
+@pytest.mark.slow
 async def test_a_failed_row_out_of_sight_is_counted_in_the_title() -> None:
     app = console(operated(watched=(wide_run(30, failed={20, 25}),)))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -41,6 +41,7 @@ async def test_a_read_only_palette_writes_nothing() -> None:
         (("5",), {"Filter", "Level", "Source", "Follow", "Copy row"}),
     ],
 )
+@pytest.mark.slow
 async def test_every_key_of_a_page_is_in_the_palette(
     keys: tuple[str, ...], expected: set[str]
 ) -> None:
@@ -74,6 +75,7 @@ async def test_the_palette_does_what_the_key_of_the_table_below_does() -> None:
         assert sort.descending
 
 
+@pytest.mark.slow
 async def test_the_filter_opens_from_the_palette_ready_to_type() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.ui
 
 
 @pytest.mark.parametrize("key", ["s", "escape"])
+@pytest.mark.slow
 async def test_staying_takes_back_that_the_console_closes_with_the_sync(key: str) -> None:
     sync = LongSync()
     app = console(operated(on_sync=sync))
@@ -31,6 +32,7 @@ async def test_staying_takes_back_that_the_console_closes_with_the_sync(key: str
 
 
 @pytest.mark.parametrize("answer", [("w",), ()])
+@pytest.mark.slow
 async def test_a_console_about_to_close_stays_open_where_its_sync_fails(
     answer: tuple[str, ...],
 ) -> None:
@@ -88,6 +90,7 @@ async def test_a_failed_sync_that_was_started_by_key_is_no_failure_of_the_consol
         assert app.syncing.requested_exit_code() == 0
 
 
+@pytest.mark.slow
 async def test_a_failed_sync_closes_the_console_where_it_was_to_be_cancelled() -> None:
     sync = LongSync(deaf=True, ends="failed")
     app = console(operated(on_sync=sync))
@@ -113,6 +116,7 @@ async def test_quit_is_immediate_while_nothing_runs() -> None:
         assert app._exit
 
 
+@pytest.mark.slow
 async def test_quit_during_a_sync_asks_and_stay_stays() -> None:
     sync = LongSync()
     app = console(operated(on_sync=sync))
@@ -143,6 +147,7 @@ async def test_keep_watching_quits_when_the_sync_has_ended() -> None:
         await until(pilot, lambda: app._exit)
 
 
+@pytest.mark.slow
 async def test_a_sync_that_ends_while_quitting_asks_answers_the_question() -> None:
     sync = LongSync()
     app = console(operated(on_sync=sync))

@@ -68,6 +68,7 @@ async def test_welcome_opens_the_demo_plant() -> None:
     assert app.return_value == DEMO_CHOSEN
 
 
+@pytest.mark.slow
 async def test_welcome_says_why_no_file_was_written() -> None:
     def refuse() -> Path:
         raise ConfigurationError("elconsole.toml exists already")

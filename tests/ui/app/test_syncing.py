@@ -73,6 +73,7 @@ async def test_x_cancels_by_flag_and_interrupt() -> None:
         assert engine.interrupts == 1
 
 
+@pytest.mark.slow
 async def test_a_full_refresh_asks_first_and_esc_reads_nothing() -> None:
     engine = operated()
     app = console(engine)

@@ -45,6 +45,7 @@ async def asked(state: dict[str, Any], target: tuple[str, ...] = ()) -> str:
         return words_of(app.screen)
 
 
+@pytest.mark.slow
 async def test_a_full_refresh_counts_tables_that_were_never_synced() -> None:
     words = await asked({"plan": PLAN, "raw_tables": RAW_TABLES[:2]})
     assert "tables      3\n" in words
@@ -64,6 +65,7 @@ async def test_without_a_plan_a_full_refresh_counts_what_was_synced_and_says_so(
     assert "3 synced so far" in await asked({})
 
 
+@pytest.mark.slow
 async def test_the_time_of_a_full_refresh_is_told_by_one_of_as_many_tables() -> None:
     assert "7.4 s for 3,000,000 rows" in await asked({"plan": PLAN})
     one = replace(SUCCEEDED.run, tables_total=1, duration_seconds=0.2, rows_written=9)
@@ -96,6 +98,7 @@ async def test_one_click_on_an_answer_answers() -> None:
         assert answers == ["stay"]
 
 
+@pytest.mark.slow
 async def test_a_double_click_on_an_answer_opens_nothing_below() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:

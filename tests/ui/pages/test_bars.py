@@ -20,6 +20,7 @@ pytestmark = pytest.mark.ui
 
 @pytest.mark.parametrize("width", [140, 120, 100, 80, 60])
 @pytest.mark.parametrize("kinds", [{}, {"demo": True, "read_only": True}])
+@pytest.mark.slow
 async def test_the_top_bar_always_names_the_page_in_front(
     width: int, kinds: dict[str, Any]
 ) -> None:
@@ -62,6 +63,7 @@ async def test_a_page_that_gets_its_rows_names_the_first_of_them() -> None:
 # Keys that have nothing to do
 
 
+@pytest.mark.slow
 async def test_enter_is_not_offered_where_there_is_no_row() -> None:
     app = console(operated(history=(), watched=()))
     async with app.run_test(size=SIZE) as pilot:
@@ -72,6 +74,7 @@ async def test_enter_is_not_offered_where_there_is_no_row() -> None:
         assert "enter" in bar_words(app)
 
 
+@pytest.mark.slow
 async def test_a_table_that_succeeded_says_that_there_is_no_more_to_see() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:

@@ -76,6 +76,7 @@ async def test_moving_in_a_frozen_log_leaves_it_frozen() -> None:
 # Old answers
 
 
+@pytest.mark.slow
 async def test_a_comparison_that_fails_later_marks_the_shown_one_as_old() -> None:
     now = [NOW]
     engine = operated(planned=PLAN_WITHOUT_DRIFT)
@@ -118,6 +119,7 @@ async def test_a_comparison_under_way_says_so() -> None:
 @pytest.mark.parametrize(
     ("key", "name"), [("1", "first"), ("2", "quality"), ("3", "runs"), ("1", "raw")]
 )
+@pytest.mark.slow
 async def test_every_table_says_when_what_it_shows_is_old(key: str, name: str) -> None:
     engine = operated()
     app = console(engine)
@@ -252,6 +254,7 @@ def test_a_rate_of_many_units_and_no_failure_is_not_called_too_few_units() -> No
 # Keys and clicks
 
 
+@pytest.mark.slow
 async def test_slash_goes_back_into_an_open_filter() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -282,6 +285,7 @@ async def test_failed_units_have_the_whole_width_of_a_slim_terminal() -> None:
         assert app.screen.query_one("#units").size.width > 45
 
 
+@pytest.mark.slow
 async def test_a_page_that_is_closed_before_it_is_painted_is_not_painted() -> None:
     app = console()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -16,6 +16,7 @@ from tests.ui.piloting import SIZE, console, grid, press, settle
 pytestmark = pytest.mark.ui
 
 
+@pytest.mark.slow
 async def test_slash_filters_and_esc_goes_back_step_by_step() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -67,6 +68,7 @@ async def test_a_click_on_a_header_sorts_and_a_second_turns_the_order() -> None:
         assert [row.values[1] for row in table.rows] == sorted(units, reverse=True)
 
 
+@pytest.mark.slow
 async def test_the_cursor_stays_on_its_row_when_the_order_changes() -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
@@ -90,6 +92,7 @@ async def test_c_copies_the_row() -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.slow
 async def test_e_exports_the_rows_as_shown(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +112,10 @@ async def test_e_exports_the_rows_as_shown(
         assert text.splitlines()[1].startswith("metal,31,4,")
 
 
-async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line() -> None:
+async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from elconsole.ui.pages.runs import RunsScreen
     from elconsole.ui.words.cells import Column, Row, Table, cell
 
     drawn: list[int] = []
@@ -123,6 +129,8 @@ async def test_ten_thousand_rows_are_measured_by_a_few_and_drawn_by_the_line() -
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         await press(pilot, "3")
+        # The page's own rows would come with the next second.
+        monkeypatch.setattr(RunsScreen, "paint_page", lambda _page: None)
         table = grid(app, "runs")
         table.show(Table((Column("n"), Column("drawn", drawn=draw)), rows))
         await pilot.pause()
