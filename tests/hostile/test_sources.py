@@ -473,7 +473,6 @@ SYNTAX = frozenset(
 arrays is such a word too."""
 
 
-@pytest.mark.slow
 def test_every_function_and_catalog_is_named_with_its_schema(server: PostgresServer) -> None:
     functions = server.admin.sql("SELECT DISTINCT proname::text FROM pg_proc")
     names = "|".join(re.escape(name) for (name,) in functions if name not in SYNTAX)
