@@ -198,7 +198,9 @@ def _remarks(source: SourceSettings, single: list[str], globs: list[str]) -> lis
     if globs:
         remarks.append("-- Tables made later need these lines again, or their owner's")
         remarks.append("-- ALTER DEFAULT PRIVILEGES.")
-    if any(is_glob(key) and _is_restricted(block) for key, block in source.table.items()):
+    if source.exclude_columns or any(
+        is_glob(key) and _is_restricted(block) for key, block in source.table.items()
+    ):
         remarks.append("-- Columns selected by a glob are not told apart here: the role may read")
         remarks.append("-- those tables whole, unless the settings name them one by one.")
     if any(block.where and _is_restricted(block) for block in source.table.values()):

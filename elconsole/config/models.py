@@ -193,6 +193,10 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     table_timeout: TimeLimit | None = None
     """Default of this source's tables, over the general one."""
+    exclude_columns: Names = ()
+    """Columns never to copy, whatever its tables say: `table.column`, globs on both sides."""
+    hash_columns: Names = ()
+    """Columns of this source copied as salted SHA-256: `table.column`, globs on both sides."""
     table: dict[Text, TableSettings] = Field(default_factory=dict)
     """Per table: a name, a schema-qualified name, or a glob."""
 
@@ -215,9 +219,13 @@ class SourceSettings(ConnectionSettings):
     def _blocks(self, schema: str, table: str) -> list[TableSettings]:
         blocks = self.table.items()
         found = [b for key, b in blocks if is_glob(key) and table_matches(key, schema, table)]
-        for name in (table, f"{schema}.{table}"):
-            found += [block for key, block in blocks if spelled(key) == name]
-        return found
+        return found + self.own_blocks(schema, table)
+
+    def own_blocks(self, schema: str, table: str) -> list[TableSettings]:
+        """The blocks that name this table and no other, the later over the earlier."""
+        blocks = self.table.items()
+        names = (table, f"{schema}.{table}")
+        return [block for name in names for key, block in blocks if spelled(key) == name]
 
     def selects(self, schema: str, table: str) -> bool:
         """Whether `tables` names this table and `exclude` does not."""
@@ -287,6 +295,10 @@ class Settings(_Model):
     """Retries of transient failures, per table."""
     degraded_ms: Seconds = 250.0
     """Milliseconds of latency from which a connection counts as degraded."""
+    exclude_columns: Names = ()
+    """Columns never to copy, of any source: `table.column`, globs on both sides (`*.email`)."""
+    hash_columns: Names = ()
+    """Columns of any source copied as salted SHA-256: `table.column`, globs on both sides."""
     hash_salt: Secret | None = None
     """Secret that goes into `hash_columns`."""
     lock_wait: Seconds = 30.0

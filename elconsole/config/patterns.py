@@ -67,6 +67,13 @@ def table_matches(pattern: str, schema: str, table: str) -> bool:
     return fnmatchcase(qualified if "." in pattern else table, pattern)
 
 
+def column_matches(pattern: str, schema: str, table: str, column: str) -> bool:
+    """Whether a `table.column` pattern names this column: globs on both sides of the last dot,
+    the left one read as a table's."""
+    of_tables, dot, of_columns = pattern.rpartition(".")
+    return bool(dot) and fnmatchcase(column, of_columns) and table_matches(of_tables, schema, table)
+
+
 def split(name: str) -> tuple[str, str]:
     """Schema and table of a name as settings write it; `public` where it names no schema.
 

@@ -36,6 +36,8 @@ TEMPLATE = """\
 #degraded_ms = 250             # latency from which a connection counts as degraded
 #lock_wait = 30                # seconds that publishing waits for readers of a table
 #keep_runs = "400 days"        # older runs are removed, some at each sync's end
+#exclude_columns = ["*.email"] # never copied from any source: table.column, globs on both sides
+#hash_columns = ["*.phone"]    # copied as salted SHA-256
 #hash_salt = "a long secret"   # goes into hash_columns
 
 # The database that receives the rows. Passwords are better kept in ~/.pgpass, in a
@@ -65,6 +67,8 @@ TEMPLATE = """\
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
+#exclude_columns = ["*_production.operator_id"]   # never copied
+#hash_columns = ["*.batch_id"] # copied as salted SHA-256
 
 # One table. A key may be a glob; one with a dot needs quotes: "public.orders", "sales.*".
 #[sources.refills.table.refills_production]

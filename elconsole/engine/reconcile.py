@@ -19,6 +19,7 @@ from elconsole.core.errors import Cancelled, ElconsoleError, PlanError
 from elconsole.core.quoting import identifier, qualified
 from elconsole.core.record import record
 from elconsole.core.results import ReconciledTable, ReconcileReport
+from elconsole.engine.catalog.source import relation_clause
 from elconsole.engine.connect.answers import NotBelieved, truth, values_of, whole
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import rows as reading
@@ -207,7 +208,7 @@ def _source_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
     return Side(
         session,
         stall_timeout_s,
-        reading.from_clause(task),
+        relation_clause(task.relation),
         tuple(column.expression for column in columns),
         tuple(by_name[name].expression for name in task.primary_key),
         reading.where_clause(task),

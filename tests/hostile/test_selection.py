@@ -22,7 +22,7 @@ RELATIONS = [relation(1, "orders"), relation(2, "*"), relation(3, "[ab]"), relat
 
 
 def names(*wanted: str, excluded: tuple[str, ...] = ()) -> set[str]:
-    return {found.name for found in choose(RELATIONS, wanted, excluded)[0]}
+    return {found.name for found in choose(RELATIONS, wanted, excluded).relations}
 
 
 def test_a_table_called_like_a_glob_does_not_become_the_selection() -> None:

@@ -129,7 +129,7 @@ def _warnings(vitals: Vitals, role: Role) -> Iterator[str]:
 
 def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str]) -> list[str]:
     """What a source's role lacks: the tables among those selected that it may not read."""
-    chosen, _ = choose(read_relations(session, UNREADABLE), wanted, excluded)
+    chosen = choose(read_relations(session, UNREADABLE), wanted, excluded).relations
     if not chosen:
         return []
     named = ", ".join(relation.qualified for relation in chosen[:MOST_NAMED])

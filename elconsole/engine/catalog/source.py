@@ -10,7 +10,8 @@ from operator import attrgetter
 import psycopg
 
 from elconsole.config.patterns import spelled, table_matches
-from elconsole.core.errors import UnexpectedAnswer
+from elconsole.core.errors import ElconsoleError, UnexpectedAnswer
+from elconsole.core.quoting import identifier
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import (
@@ -120,6 +121,8 @@ class SourceCatalog:
     types: Mapping[int, TypeFacts]
     missing: tuple[str, ...] = ()
     """Names in settings that no relation bears."""
+    unmatched: tuple[str, ...] = ()
+    """Globs in settings that no base table matches."""
     everything: tuple[SourceRelation, ...] = field(default=(), repr=False)
     """Every relation of the source, chosen or not."""
     identity: tuple[str, int] | None = None
@@ -127,25 +130,46 @@ class SourceCatalog:
     money_unit: str | None = None
     """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
     is of that type."""
+    refused: Mapping[int, ElconsoleError] = field(default_factory=dict)
+    """Per relation, why its rows can't be read as settings ask."""
+
+
+@record(frozen=True, slots=True)
+class Choice:
+    """What patterns name of a source's relations."""
+
+    relations: tuple[SourceRelation, ...]
+    missing: tuple[str, ...]
+    """Names that no relation bears."""
+    unmatched: tuple[str, ...]
+    """Globs that no base table matches."""
 
 
 def choose(
     relations: Sequence[SourceRelation], wanted: Iterable[str], excluded: Iterable[str]
-) -> tuple[list[SourceRelation], list[str]]:
-    """The relations that the patterns name, and the names that none bears.
-
-    A name may name anything, in brackets too; a glob means base tables only."""
+) -> Choice:
+    """The relations that the patterns name; a name may name anything, in brackets too, a glob
+    means base tables only."""
     chosen: dict[int, SourceRelation] = {}
-    missing: list[str] = []
+    missing: dict[str, None] = {}
+    unmatched: dict[str, None] = {}
     for pattern in wanted:
         name = spelled(pattern)
         found = [r for r in relations if (r.is_base_table or name) and matches(r, pattern)]
         chosen.update((relation.oid, relation) for relation in found)
         if not found and name is not None:
-            missing.append(name)
+            missing[name] = None
+        elif not found:
+            unmatched[pattern] = None
     refused = list(excluded)
     kept = [r for r in chosen.values() if not any(matches(r, pattern) for pattern in refused)]
-    return kept, list(dict.fromkeys(missing))
+    return Choice(tuple(kept), tuple(missing), tuple(unmatched))
+
+
+def relation_clause(relation: SourceRelation) -> str:
+    """The relation as a FROM clause names it: a plain table without its children."""
+    named = f"{identifier(relation.schema)}.{identifier(relation.name)}"
+    return f"ONLY {named}" if relation.kind == "r" else named
 
 
 def matches(relation: SourceRelation, pattern: str) -> bool:
@@ -159,14 +183,22 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
     Raises NotBelieved or UnexpectedAnswer for what no catalog can hold."""
     with session.within(CATALOG_TIMEOUT_S):
         everything = read_relations(session)
-        chosen, missing = choose(everything, wanted, excluded)
-        columns = read_columns(session, [relation.oid for relation in chosen])
+        chosen = choose(everything, wanted, excluded)
+        columns = read_columns(session, [relation.oid for relation in chosen.relations])
         used = sorted({column.type_oid for several in columns.values() for column in several})
         types = _complete(read_types(session, used), used)
         identity = read_identity(session)
         unit = read_money_unit(session) if MONEY_OIDS.intersection(types) else None
-    missed, held = tuple(missing), tuple(everything)
-    return SourceCatalog(tuple(chosen), columns, types, missed, held, identity, unit)
+    return SourceCatalog(
+        chosen.relations,
+        columns,
+        types,
+        chosen.missing,
+        chosen.unmatched,
+        tuple(everything),
+        identity,
+        unit,
+    )
 
 
 def read_relations(session: Session, condition: str = "true") -> list[SourceRelation]:

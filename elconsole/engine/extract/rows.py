@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from elconsole.core.quoting import identifier
+from elconsole.engine.catalog.source import relation_clause
 from elconsole.engine.connect.answers import truth, values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.ranges import page_conditions
@@ -59,7 +60,7 @@ def _copy_parts(
 
 def _select(task: TableTask, columns: Sequence[PlannedColumn]) -> str:
     expressions = ", ".join(column.expression for column in columns) or "NULL::boolean"
-    return f"SELECT {expressions} FROM {from_clause(task)}"
+    return f"SELECT {expressions} FROM {relation_clause(task.relation)}"
 
 
 def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> str:
@@ -69,17 +70,12 @@ def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> 
 
 def count_statement(task: TableTask) -> str:
     """How many rows the selection has."""
-    return f"SELECT pg_catalog.count(*) FROM {from_clause(task)}{where_clause(task)}"
+    return f"SELECT pg_catalog.count(*) FROM {relation_clause(task.relation)}{where_clause(task)}"
 
 
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
     by_name = {column.name: column for column in task.columns}
     return [by_name[name] for name in task.primary_key]
-
-
-def from_clause(task: TableTask) -> str:
-    relation = f"{identifier(task.relation.schema)}.{identifier(task.relation.name)}"
-    return f"ONLY {relation}" if task.relation.kind == "r" else relation
 
 
 def where_clause(task: TableTask, *further: str | None) -> str:
@@ -134,7 +130,7 @@ def read_cursor(
     value = mark.cursor_value if mark and mark.cursor_column == column.name else None
     name, text = identifier(column.name), text_of(column.name, column.type)
     limit = watermark_limit(column, snapshot.taken_at, session.info.server_version)
-    source = from_clause(task)
+    source = relation_clause(task.relation)
     whole = where_clause(task, f"{name} IS NOT NULL", limit, past(column, value))
     newest = f"ORDER BY {name} DESC LIMIT 1"
     parts = page_conditions(session, f"SELECT {name} FROM {source}{whole} {newest}", snapshot.pages)

@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from elconsole.config.keys import nearest
+from elconsole.config.patterns import column_matches
 from elconsole.core.errors import PlanError
-from elconsole.engine.catalog.source import SourceColumn
+from elconsole.core.record import record
+from elconsole.engine.catalog.source import SourceColumn, SourceRelation
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.sql.names import METADATA_PREFIX
 
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings
+
+
+@record(frozen=True, slots=True)
+class Hidden:
+    """Patterns of columns that leave no table, or leave it hashed."""
+
+    excluded: tuple[str, ...]
+    hashed: tuple[str, ...]
+
+    def applied(
+        self, settings: TableSettings, relation: SourceRelation, columns: Iterable[SourceColumn]
+    ) -> TableSettings:
+        """A table's settings with the columns of its own that the patterns mean."""
+
+        def meant(patterns: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+            found = (
+                column.name
+                for column in columns
+                if any(
+                    column_matches(pattern, relation.schema, relation.name, column.name)
+                    for pattern in patterns
+                )
+            )
+            return tuple(dict.fromkeys((*own, *found)))
+
+        if not (self.excluded or self.hashed):
+            return settings
+        excluded = meant(self.excluded, settings.exclude_columns)
+        hashed = meant(self.hashed, settings.hash_columns)
+        hashed = tuple(name for name in hashed if name not in excluded)
+        return settings.model_copy(update={"exclude_columns": excluded, "hash_columns": hashed})
 
 
 def fingerprint(columns: tuple[SourceColumn, ...]) -> tuple[tuple[str, int, int], ...]:
@@ -69,6 +103,23 @@ def primary_key_of(
     )
     names = tuple(column.name for column in keyed)
     return names if selected.issuperset(names) else ()
+
+
+def check_quality(where: str, block: TableSettings, columns: tuple[PlannedColumn, ...]) -> None:
+    """Raise PlanError for a column that a table's own `quality` names and no sync would copy."""
+    if block.quality is None:
+        return
+    names = {column.name for column in columns}
+    for key, value in block.quality.given().items():
+        if key == "passed":
+            continue
+        for name in (value,) if isinstance(value, str) else value:
+            if name not in names:
+                near = nearest(name, sorted(names))
+                raise PlanError(
+                    f"{where}: {key} of its quality names {name}, which is not among its columns",
+                    hint=f"did you mean {near}?" if near else "correct quality in settings",
+                )
 
 
 def salt_mark(salt: str) -> str:

@@ -15,11 +15,17 @@ from elconsole.engine.catalog.source import SourceCatalog
 from elconsole.engine.catalog.warehouse import WarehouseState
 from elconsole.engine.ledger.names import TableKey, assign_names, spell
 from elconsole.engine.ledger.targets import Target
-from elconsole.engine.plan.columns import salt_mark
+from elconsole.engine.plan.columns import Hidden, salt_mark
 from elconsole.engine.plan.cursors import cursor_notes
 from elconsole.engine.plan.survey import Selected, Survey
 from elconsole.engine.plan.table import Planner, labels, missing_table
-from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.plan.task import WHOLE_SOURCE, Refused, TableTask
+from elconsole.engine.plan.unmatched import (
+    empty,
+    unmatched,
+    unmatched_anywhere,
+    unmatched_glob,
+)
 
 if TYPE_CHECKING:
     from elconsole.config.models import Settings
@@ -39,26 +45,43 @@ def plan_tables(
     names = names_for(found, state)
     salt = settings.hash_salt
     salted = salt_mark(salt.get_secret_value()) if salt else None
+    is_whole = found.catalogs.keys() == settings.sources.keys()
+    # One that could not be asked may have the columns.
+    general = unmatched_anywhere(settings, found.catalogs.values()) if is_whole else None
+    synced = {key for key, target in state.targets.items() if target.generation}
     planned: list[TableTask | Refused] = []
     for one in found.selected:
         refusals = Refusals(one, state.schema, request.full, state.targets)
         if one.name in found.failures:
-            planned += refusals.unreachable(found.failures[one.name])
+            planned += refusals.everything(found.failures[one.name])
+            continue
+        catalog = found.catalogs[one.name]
+        error = (
+            general
+            or unmatched(one.name, one.settings, catalog, synced)
+            or empty(one.name, catalog)
+        )
+        if error is not None:
+            planned += refusals.everything(error)
             continue
         planner = Planner(
             one.name,
             one.settings,
-            found.catalogs[one.name],
+            catalog,
             state,
             names,
             request.full,
             request.adopt,
             salted,
+            Hidden(
+                settings.exclude_columns + one.settings.exclude_columns,
+                settings.hash_columns + one.settings.hash_columns,
+            ),
         )
-        labelled = labels(found.catalogs[one.name].relations)
+        labelled = labels(catalog.relations)
         for relation in found.relations[one.name]:
             planned.append(_checked(planner.plan(relation, labelled[relation.oid])))
-        planned += refusals.missing(found.catalogs[one.name])
+        planned += refusals.missing(catalog)
     return [_spelled(one, state.encoding) for one in planned]
 
 
@@ -101,22 +124,27 @@ class Refusals:
     """Whether the request refreshes every table, whatever its mode."""
     targets: Mapping[TableKey, Target] = field(default_factory=dict)
 
-    def unreachable(self, error: ElconsoleError) -> list[Refused]:
+    def everything(self, error: ElconsoleError) -> list[Refused]:
         """A failed entry for each table that is known to be meant, or one for all of them."""
-        keys = self._meant() or [(self.one.name, "public", "*")]
+        keys = self._meant() or [(self.one.name, "public", WHOLE_SOURCE)]
         labelled = _labelled(keys)
         return [self._refused(key, labelled[key], error) for key in keys]
 
     def missing(self, catalog: SourceCatalog) -> list[Refused]:
-        """A failed entry for each table that settings name and the source has not."""
+        """A failed entry for each name and glob of settings that the source has nothing for."""
         named = set(map(spelled, self.one.patterns))
         names = [name for name in catalog.missing if not named or name in named]
         keys = {self._key(name): name for name in names}
         labelled = _labelled(list(keys), (relation.name for relation in catalog.relations))
         held = catalog.everything
-        return [
+        refused = [
             self._refused(key, labelled[key], missing_table(self.one.name, name, held))
             for key, name in keys.items()
+        ]
+        globs = () if self.one.patterns else catalog.unmatched
+        return refused + [
+            self._refused(self._key(glob), glob, unmatched_glob(self.one.name, glob, catalog))
+            for glob in globs
         ]
 
     def _meant(self) -> list[TableKey]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ from elconsole.engine.catalog.source import (
 )
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
+from elconsole.engine.plan.conditions import refused_conditions
 
 if TYPE_CHECKING:
     import threading
@@ -112,16 +114,26 @@ def _guarded(
     def read(one: Selected) -> SourceCatalog | ElconsoleError:
         try:
             with pools[one.name].session(stop) as session:
-                return read_source(session, one.settings.tables, one.settings.exclude)
+                return _read(session, one)
         except ElconsoleError as error:
             return error
 
     return read
 
 
+def _read(session: Session, one: Selected) -> SourceCatalog:
+    catalog = read_source(session, one.settings.tables, one.settings.exclude)
+    with session.within(CATALOG_TIMEOUT_S):
+        asked = [r for r in catalog.relations if _is_asked(one, r)]
+        refused = refused_conditions(session, one.name, one.settings, asked)
+    return replace(catalog, refused=refused)
+
+
+def _is_asked(one: Selected, relation: SourceRelation) -> bool:
+    return not one.patterns or any(matches(relation, pattern) for pattern in one.patterns)
+
+
 def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]:
-    if not one.patterns:
-        return catalog.relations
     for pattern in one.patterns:
         named = any(matches(relation, pattern) for relation in catalog.relations)
         if not named and spelled(pattern) not in catalog.missing:
@@ -133,8 +145,4 @@ def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]
                 if near
                 else f"`elconsole --headless sync {one.name} --dry-run` lists them",
             )
-    return tuple(
-        relation
-        for relation in catalog.relations
-        if any(matches(relation, pattern) for pattern in one.patterns)
-    )
+    return tuple(relation for relation in catalog.relations if _is_asked(one, relation))

@@ -26,6 +26,8 @@ from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
 from elconsole.engine.ledger.names import TableKey, can_spell
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
+    Hidden,
+    check_quality,
     choice_text,
     choose_columns,
     fingerprint,
@@ -98,10 +100,13 @@ class Planner:
     adopt: bool
     salt_mark: str | None
     """Tells one salt from another without telling the salt; None where there is none."""
+    hidden: Hidden
 
     def plan(self, relation: SourceRelation, label: str) -> TableTask | Refused:
         """Decide one table, or say why it can't be synced."""
         settings = self.source_settings.table_settings(relation.schema, relation.name)
+        columns = self.catalog.columns.get(relation.oid, ())
+        settings = self.hidden.applied(settings, relation, columns)
         try:
             return self._plan(relation, label, settings)
         except ElconsoleError as error:
@@ -114,11 +119,15 @@ class Planner:
         return (self.source, relation.schema, relation.name)
 
     def _plan(self, relation: SourceRelation, label: str, settings: TableSettings) -> TableTask:
+        if relation.oid in self.catalog.refused:
+            raise self.catalog.refused[relation.oid]
         key = self._key(relation)
         where = f"{self.source}.{label}"
         source_columns = self.catalog.columns.get(relation.oid, ())
         self._check_spelling(where, key, source_columns)
         columns, notes = self._columns(where, source_columns, settings)
+        for block in self.source_settings.own_blocks(relation.schema, relation.name):
+            check_quality(where, block, columns)
         target = self.state.targets.get(key)
         name = self.names[key]
         parent = self._parent(where, name, target)

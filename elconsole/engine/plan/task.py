@@ -24,6 +24,9 @@ MOST_ROWS = 1e18
 SALT_SETTING = "elconsole.hash_salt"
 """Session setting that carries the salt, so that it stands in no statement's text."""
 
+WHOLE_SOURCE = "*"
+"""The label of what befalls a source of which no table is known."""
+
 
 @record(frozen=True, slots=True)
 class TableTask:

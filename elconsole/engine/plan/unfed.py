@@ -82,7 +82,7 @@ def _reason(
 
 def _unselected(name: str, source: SourceSettings, relation: SourceRelation) -> str | None:
     """Why settings do not select it; None where they do."""
-    if choose([relation], source.tables, source.exclude)[0]:
+    if choose([relation], source.tables, source.exclude).relations:
         return None
     schema, table = relation.schema, relation.name
     for pattern in source.exclude:

@@ -177,7 +177,7 @@ class SyncRun:
         refused = [
             refused
             for one in selected
-            for refused in Refusals(one, self.schema, self.request.full).unreachable(error)
+            for refused in Refusals(one, self.schema, self.request.full).everything(error)
         ]
         return self._recorder(refused).completed(stopped=self.stop.is_set())
 
