@@ -126,5 +126,6 @@ def test_no_changed_message_breaks_anything(between: Between, side: str) -> None
     require_healed(between)
     print(
         f"{side}: seed {SEED}, {ROWS} rows, {changed} messages changed in {syncs} syncs,"
-        f" {unsound} of them as no PostgreSQL would, the longest {longest:.1f} s, peak {peak} kB, {time.monotonic() - began:.0f} s"
+        f" {unsound} of them as no PostgreSQL would, the longest {longest:.1f} s,"
+        f" peak {peak} kB, {time.monotonic() - began:.0f} s"
     )
