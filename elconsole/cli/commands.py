@@ -20,7 +20,16 @@ parser is built when the command is given, and no other (`parser`).
 
 from __future__ import annotations
 
-from elconsole.cli.grammar import Command, file, flag, option, seconds_of_age, whole, word
+from elconsole.cli.grammar import (
+    Command,
+    file,
+    flag,
+    only,
+    option,
+    seconds_of_age,
+    whole,
+    word,
+)
 
 GLOBAL_OPTIONS = (
     flag("--headless", help="No dashboard: do the work, print, exit."),
@@ -34,6 +43,7 @@ GLOBAL_OPTIONS = (
         "-c", "--config", dest="config_file", metavar="FILE", type=file, completed_by="file",
         help="Settings file.",
     ),
+    option("--profile", metavar="NAME", help="Lay a [profiles.NAME] of the file over it."),
     flag("-v", "--verbose", dest="verbosity", action="count", default=0,
          help="More log lines; tracebacks."),
     flag("-q", "--quiet", help="Only failures."),
@@ -202,7 +212,19 @@ COMMANDS = (
         "config",
         "Print the effective settings and where each came from.",
         "setup.config",
-        examples=(("elconsole config", ""), ("ELCONSOLE_WORKERS=2 elconsole config", "")),
+        (
+            word(
+                "action", metavar="schema", type=only("schema"),
+                help="Print a JSON Schema of the settings file instead.",
+            ),
+            flag("--check", help="Only say whether they are right; nothing is connected to."),
+            _JSON,
+        ),
+        examples=(
+            ("elconsole config", ""),
+            ("elconsole config --check -c plant.toml", "exit 2 where something is wrong"),
+            ("elconsole config schema", "what an editor can check a file against"),
+        ),
     ),
     Command(
         "trust",

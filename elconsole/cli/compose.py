@@ -44,6 +44,7 @@ class GlobalOptions:
     demo_rows: int | None = None
     demo_live: bool = False
     config_file: Path | None = None
+    profile: str | None = None
     verbosity: int = 0
     quiet: bool = False
     log_format: LogFormat = "text"
@@ -65,11 +66,14 @@ def _open_plant(rows: int | None, narrate: Callable[[str], None]) -> AbstractCon
 
 
 def _load_settings(
-    config_file: Path | None, overrides: Mapping[str, Any] | None, cwd: Path | None
+    config_file: Path | None,
+    overrides: Mapping[str, Any] | None,
+    cwd: Path | None,
+    profile: str | None,
 ) -> LoadedSettings:
     from elconsole.config.load import load_settings
 
-    return load_settings(config_file, overrides, cwd=cwd)
+    return load_settings(config_file, overrides, cwd=cwd, profile=profile)
 
 
 def _run_console(options: ConsoleOptions) -> int:
@@ -83,7 +87,7 @@ class Parts:
     """What a command is put together from; tests put in their own."""
 
     load_settings: Callable[
-        [Path | None, Mapping[str, Any] | None, Path | None], LoadedSettings
+        [Path | None, Mapping[str, Any] | None, Path | None, str | None], LoadedSettings
     ] = _load_settings
     make_engine: Callable[[Settings], Engine] = _make_engine
     open_plant: Callable[[int | None, Callable[[str], None]], AbstractContextManager[Plant]] = (
@@ -113,7 +117,8 @@ class CommandContext:
         """
         nowhere = Path(os.devnull) if self.options.demo else None
         config_file = self.options.config_file or nowhere
-        loaded = self.parts.load_settings(config_file, overrides, nowhere)
+        profile = "" if self.options.demo else self.options.profile
+        loaded = self.parts.load_settings(config_file, overrides, nowhere, profile)
         from elconsole.observe.logs import configure_logging
 
         self._secrets = (*loaded.settings.secrets(), os.environ.get("PGPASSWORD", ""))

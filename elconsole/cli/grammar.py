@@ -123,6 +123,17 @@ def one_of(choices: Iterable[str]) -> Callable[[str], str]:
     return read
 
 
+def only(word: str) -> Callable[[str], str]:
+    """Reads one word and no other."""
+
+    def read(text: str) -> str:
+        if text != word:
+            raise argparse.ArgumentTypeError(f"takes {word}, not {text!r}")
+        return text
+
+    return read
+
+
 def seconds_of_age(text: str) -> float:
     """Reads how long something is kept: a duration such as 90d, or a number of days."""
     from elconsole.config.fields import age, duration_seconds  # which load pydantic

@@ -15,6 +15,7 @@ from elconsole.core import errors
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import CommandContext
+    from elconsole.config.load import LoadedSettings
     from elconsole.report.streams import Output
 
 
@@ -45,18 +46,50 @@ def grants(context: CommandContext) -> int:
     return errors.EXIT_OK
 
 
-def config(context: CommandContext) -> int:
-    """Print every effective setting and where it came from, secrets masked."""
-    from elconsole.config.template import effective
+def config(context: CommandContext, *, action: str | None, check: bool, as_json: bool) -> int:
+    """Print every effective setting and where it came from, secrets masked; or only whether
+    they are right, without a connection; or what they may be, as a JSON Schema."""
+    from elconsole.config.template import effective, effective_values, json_schema
+    from elconsole.report.documents import document
     from elconsole.report.table import Column, table
 
+    if action == "schema":
+        context.output.result(document(json_schema()))
+        return errors.EXIT_OK
     columns = [Column(heading) for heading in ("setting", "value", "from")]
     with context.loaded() as loaded:
+        if check:
+            return _checked(context.output, loaded, as_json)
+        if as_json:
+            settings = effective_values(loaded)
+            context.output.result(document({"settings": settings, **_files(loaded)}))
+            return errors.EXIT_OK
         places = "\n".join(
             f"{'used' if path in loaded.used else 'looked for'}: {path}" for path in loaded.files
         )
         context.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
     return errors.EXIT_OK
+
+
+def _checked(output: Output, loaded: LoadedSettings, as_json: bool) -> int:
+    """Say that settings are right, passwords that stand elsewhere included."""
+    from elconsole.config.keys import dotted
+    from elconsole.report.documents import document
+
+    settings = loaded.settings
+    settings.warehouse.resolved_parameters("warehouse")
+    for name, source in settings.sources.items():
+        source.resolved_parameters(dotted(("sources", name)))
+    if as_json:
+        output.result(document({"warnings": list(loaded.warnings), **_files(loaded)}))
+    else:
+        listed = ", ".join(settings.sources) or "no source"
+        output.result(f"settings are right: {listed} into {settings.warehouse.address}")
+    return errors.EXIT_OK
+
+
+def _files(loaded: LoadedSettings) -> dict[str, list[str]]:
+    return {"used": list(map(str, loaded.used)), "looked_for": list(map(str, loaded.files))}
 
 
 def serve(
@@ -120,6 +153,8 @@ def console_arguments(context: CommandContext) -> list[str]:
     ]
     if options.demo_rows is not None:
         arguments += ["--demo-rows", str(options.demo_rows)]
+    if options.profile is not None:
+        arguments += ["--profile", options.profile]
     for name, path in (("--config", options.config_file), ("--log-file", options.log_file)):
         if path is not None:
             arguments += [name, str(Path(path).absolute())]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from elconsole.config.keys import Key, Problem, dotted
 from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
+from elconsole.config.passwords import PASSWORD_KEYS
 from elconsole.config.patterns import spelled, split
 
 
@@ -20,6 +21,10 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
 
 
 def _unusable_connection(path: Key, connection: ConnectionSettings) -> Iterator[Problem]:
+    given = [key for key in PASSWORD_KEYS if getattr(connection, key)]
+    if len(given) > 1:
+        message = f"{' and '.join(given)} exclude each other"
+        yield Problem((*path, given[1]), message, "Keep one of them.")
     try:
         parameters = connection.connection_parameters()
     except ValueError as error:

@@ -131,4 +131,17 @@ def our_variables(text: str, prefix: str) -> tuple[dict[str, str], tuple[str, ..
         return {name: value for name, value in ours.items() if value is not None}
 
     plain, filled = values(interpolate=False), values(interpolate=True)
+    filled |= {name: plain[name] for name in _in_single_quotes(text) if name in plain}
     return filled, tuple(name for name in filled if filled[name] != plain.get(name))
+
+
+def _in_single_quotes(text: str) -> set[str]:
+    """The variables whose values a shell would leave as they are; the last of a name counts."""
+    from dotenv.parser import parse_stream
+
+    quoted = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.key is not None:
+            value = binding.original.string.partition("=")[2]
+            quoted[binding.key] = value.lstrip().startswith("'")
+    return {name for name, is_quoted in quoted.items() if is_quoted}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,15 +20,18 @@ from elconsole.config.keys import (
     Node,
     Problem,
     child,
+    dotted,
     nearest,
     setting_paths,
 )
 from elconsole.config.models import Settings
-from elconsole.config.passwords import dsn_left_behind, moves
+from elconsole.config.passwords import PASSWORD_KEYS, dsn_left_behind, moves
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.safe_text import clean_text
 
 PREFIX = "ELCONSOLE_"
+PROFILE_VARIABLE = "ELCONSOLE_PROFILE"
+_REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 FILE_NAME = "elconsole.toml"
 DEFAULT = "default"
 COMMAND_LINE = "command line"
@@ -99,10 +103,13 @@ class Merged:
     def _make_room(self, target: dict[str, Any], values: Mapping[str, Any], path: Key) -> None:
         """Drop what a dsn replaces, and passwords that belong to another address or role."""
         if "dsn" in values:
-            for key in ADDRESS_KEYS:
+            for key in (*ADDRESS_KEYS, *PASSWORD_KEYS):
                 self.drop((*path, key))
         elif moves(target, values):
             self._leave_passwords(target, path)
+        if any(key in values for key in PASSWORD_KEYS):
+            for key in PASSWORD_KEYS:
+                self.drop((*path, key))
         other_role = "user" in values and values["user"] != target.get("user")
         if other_role and self.origins.get((*path, "password")) == DEFAULT:
             self.drop((*path, "password"))
@@ -110,10 +117,11 @@ class Merged:
     def _leave_passwords(self, target: dict[str, Any], path: Key) -> None:
         """Drop the passwords of the address that is left. Those of the pen plant, which
         everybody knows, follow it to another port."""
-        password = (*path, "password")
-        if "password" in target and self.origins.get(password) != DEFAULT:
-            self.left_behind[path] = self.origin_of(password)
-            self.drop(password)
+        for key in PASSWORD_KEYS:
+            password = (*path, key)
+            if key in target and self.origins.get(password) != DEFAULT:
+                self.left_behind[path] = self.origin_of(password)
+                self.drop(password)
         without = dsn_left_behind(target.get("dsn"))
         if without is not None:
             self.left_behind[path] = self.origin_of((*path, "dsn"))
@@ -159,6 +167,40 @@ def read_toml(path: Path, read: Callable[[], bytes]) -> Layer:
     except RecursionError:
         failure = ("is nested too deeply", "Write it flatter.")
     raise ConfigurationError(f"{path}: {failure[0]}", hint=failure[1])
+
+
+def fill_in(layer: Layer, variables: Mapping[str, str]) -> tuple[list[str], list[Problem]]:
+    """Put the environment's words in place of each `${NAME}` of a file's values; `$${` spells
+    `${`. Which settings had one, and what is wrong with them. A shell's commands are its own."""
+    filled: list[str] = []
+    wrong: list[Problem] = []
+
+    def words(text: str, path: Key) -> str:
+        def word(found: re.Match[str]) -> str:
+            name = found[1]
+            if name is None:
+                return "${"
+            filled.append(dotted(path))
+            if name not in variables:
+                hint = f"Set {name}, or write $${{ for a plain ${{."
+                wrong.append(Problem(path, f"the environment has no {name}", hint))
+            return variables.get(name, "")
+
+        return _REFERENCE.sub(word, text)
+
+    def value(held: Any, path: Key) -> Any:
+        if isinstance(held, str):
+            return words(held, path)
+        if isinstance(held, list):
+            return [value(one, path) for one in held]
+        if isinstance(held, dict):
+            return {key: value(one, (*path, key)) for key, one in held.items()}
+        return held
+
+    layer.values = {
+        key: held if key == "notify" else value(held, (key,)) for key, held in layer.values.items()
+    }
+    return list(dict.fromkeys(filled)), wrong
 
 
 def environment_layer(
@@ -322,10 +364,12 @@ __all__ = [
     "DEFAULT",
     "FILE_NAME",
     "PREFIX",
+    "PROFILE_VARIABLE",
     "Layer",
     "Merged",
     "config_locations",
     "environment_layer",
+    "fill_in",
     "nest",
     "read_toml",
     "readable_by_others",

@@ -23,10 +23,12 @@ from elconsole.config.layers import (
     COMMAND_LINE,
     DEFAULT,
     PREFIX,
+    PROFILE_VARIABLE,
     Layer,
     Merged,
     config_locations,
     environment_layer,
+    fill_in,
     nest,
     read_toml,
     readable_by_others,
@@ -42,6 +44,7 @@ from elconsole.config.models import (
     TableSettings,
     WarehouseSettings,
 )
+from elconsole.config.passwords import PASSWORD_KEYS
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.record import record
@@ -66,6 +69,8 @@ __all__ = [
 
 Met = tuple[FoundFile, Mapping[str, Any], tuple[str, ...]]
 """A file of the working folder, its values, and the variables filled in from the environment."""
+ADDRESSES = frozenset({"host", "port", "dbname", "dsn"})
+"""What a source without a layer below must have one of."""
 SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
 
 _REASONS = {
@@ -116,10 +121,13 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    profile: str | None = None,
 ) -> LoadedSettings:
     """Read every layer, merge them key by key and validate the result.
 
     `overrides` is the command line: nested or with dotted keys, None meaning not given.
+    `profile` names a `[profiles.NAME]` of the file, which lies over the rest of it; None
+    leaves that to ELCONSOLE_PROFILE, an empty one means none.
     Raises ConfigurationError naming the key, where it stands and what to do.
     """
     warnings: list[str] = []
@@ -127,11 +135,20 @@ def load_settings(
     chosen = config_file or next((place for place in places if place.is_file()), None)
     merged = Merged()
     merged.add(Layer(DEFAULT, plant_values()))
+    variables = dict(os.environ if environ is None else environ)
+    named_profile = variables.pop(PROFILE_VARIABLE, None)
+    profile = (named_profile if profile is None else profile) or None
     here = cwd or working_folder()
     to_trust: list[Met] = []
     if chosen:
         named = config_file is not None or chosen.parent != here
-        to_trust += _add_file(merged, chosen, warnings, met=not (named or _is_chosen(chosen)))
+        met = not (named or _is_chosen(chosen))
+        to_trust += _add_file(merged, chosen, warnings, variables, profile, met=met)
+    elif profile:
+        raise ConfigurationError(
+            f"there is no file with a profile {clean_text(profile)}",
+            hint=f"name it with -c; looked for: {', '.join(map(str, places))}",
+        )
     dotenvs = (here / ".env",) if here else ()
     used: tuple[Path, ...] = (chosen,) if chosen else ()
     for dotenv in dotenvs:
@@ -139,7 +156,6 @@ def load_settings(
         if of_dotenv is not None:
             used += (dotenv,)
             to_trust += of_dotenv
-    variables = os.environ if environ is None else environ
     _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
     settings = _validated(merged)
@@ -161,9 +177,17 @@ def _is_chosen(path: Path) -> bool:
     return path.parent.resolve() == config_locations(path.parent)[-1].parent.resolve()
 
 
-def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> list[Met]:
-    """Lay a TOML file over the defaults; it itself where, by `met`, it merely stands in the
-    working folder."""
+def _add_file(
+    merged: Merged,
+    path: Path,
+    warnings: list[str],
+    variables: Mapping[str, str],
+    profile: str | None,
+    *,
+    met: bool,
+) -> list[Met]:
+    """Lay a TOML file over the defaults, and one of its profiles over it; what of it needs
+    trust where, by `met`, it merely stands in the working folder."""
     found: list[FoundFile] = []
 
     def read() -> bytes:
@@ -171,19 +195,57 @@ def _add_file(merged: Merged, path: Path, warnings: list[str], *, met: bool) -> 
         found[0].require_own()
         return found[0].content
 
-    layer = read_toml(path, read if met else path.read_bytes)
-    wrong = problems(layer.values)
-    if wrong:
-        raise _error(wrong, layer.origin_of)
-    if layer.values.get("sources"):
-        merged.drop(("sources",))
-        merged.drop(("name",))
-    merged.add(layer)
-    _warn_if_readable(path, layer, warnings)
+    whole = read_toml(path, read if met else path.read_bytes)
     stranger = None if met else others_can_write(path)
     if stranger:
         warnings.append(f"{path} decides where passwords go, and {stranger}")
-    return [(file, layer.values, ()) for file in found]
+    _warn_if_readable(path, whole, warnings)
+    met_values: list[Met] = []
+    for layer in _with_profile(whole, profile):
+        wrong = problems(layer.values)
+        filled: list[str] = []
+        if not wrong:
+            filled, wrong = fill_in(layer, variables)
+        if wrong:
+            raise _error(wrong, layer.origin_of)
+        if layer.values.get("sources"):
+            _replace_plant(merged)
+        merged.add(layer)
+        met_values += [(file, layer.values, tuple(filled)) for file in found]
+    return met_values
+
+
+def _replace_plant(merged: Merged) -> None:
+    """Forget the default sources, if they are still there: somebody names their own."""
+    if merged.origin_of(("sources",)) == DEFAULT:
+        merged.drop(("sources",))
+        merged.drop(("name",))
+
+
+def _with_profile(layer: Layer, profile: str | None) -> tuple[Layer, ...]:
+    """A file's own layer, and the profile's over it. Each profile is checked, asked for or not."""
+    profiles = layer.values.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
+        wrong = Problem(("profiles",), "must be blocks", "Write [profiles.NAME].")
+        raise _error([wrong], layer.origin_of)
+    for name, values in profiles.items():
+        found = [
+            Problem(("profiles", name, *one.path), one.message, one.hint)
+            for one in problems(values)
+        ]
+        if found:
+            raise _error(found, layer.origin_of)
+    if profile is None:
+        return (layer,)
+    if profile not in profiles:
+        near = nearest(profile, list(profiles))
+        listed = f"its profiles are {', '.join(profiles)}" if profiles else "it has no profiles"
+        raise ConfigurationError(
+            f"{layer.origin} has no profile {clean_text(profile)}",
+            hint=f"did you mean {near}?" if near else clean_text(listed),
+        )
+    origin = f"{layer.origin} [{dotted(('profiles', profile))}]"
+    return (layer, Layer(origin, profiles[profile]))
 
 
 def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | None:
@@ -222,6 +284,7 @@ def _variables_layer(merged: Merged, variables: Mapping[str, str], origin: str) 
     layer, wrong = environment_layer(variables, origin, merged.values)
     if wrong:
         raise _error(wrong, None)
+    _make_way(merged, layer)
     sourceless = _new_sources_without_address(merged, layer)
     if sourceless:
         raise _error(sourceless, layer.origin_of)
@@ -232,7 +295,16 @@ def _add_checked(merged: Merged, layer: Layer) -> None:
     found = problems(layer.values)
     if found:
         raise _error(found, layer.origin_of)
+    _make_way(merged, layer)
     merged.add(layer)
+
+
+def _make_way(merged: Merged, layer: Layer) -> None:
+    """Forget the default sources where a layer leads to one that the pen plant does not have."""
+    plant = plant_values()["sources"]
+    named = layer.values.get("sources", {})
+    if any(name not in plant and ADDRESSES & block.keys() for name, block in named.items()):
+        _replace_plant(merged)
 
 
 def _new_sources_without_address(merged: Merged, layer: Layer) -> list[Problem]:
@@ -240,7 +312,7 @@ def _new_sources_without_address(merged: Merged, layer: Layer) -> list[Problem]:
     known = merged.values.get("sources", {})
     found = []
     for name, block in layer.values.get("sources", {}).items():
-        if name in known or {"host", "port", "dbname", "dsn"} & block.keys():
+        if name in known or ADDRESSES & block.keys():
             continue
         close = nearest(name, list(known))
         key = next(iter(block), "")
@@ -259,7 +331,7 @@ def _passwords_left_behind(merged: Merged) -> Iterator[str]:
         block: Any = merged.values
         for key in path:
             block = block.get(key, {})
-        if "password" not in block:
+        if not any(key in block for key in PASSWORD_KEYS):
             places = (merged.origins.get((*path, key)) for key in ("host", "port"))
             mover = next((place for place in places if place not in (None, origin)), "a layer")
             yield (
@@ -288,7 +360,7 @@ def _holds_secret(block: Mapping[str, Any]) -> bool:
                     return True
             except ValueError:
                 continue
-        elif key in SECRET_KEYS:
+        elif key in SECRET_KEYS and "${" not in str(value):
             return True
     return False
 

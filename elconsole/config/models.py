@@ -8,6 +8,7 @@ the more specific of two blocks wins key by key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -35,7 +36,9 @@ from elconsole.config.fields import (
     Whole,
     duration_seconds,
 )
+from elconsole.config.passwords import password_of_command, password_of_file
 from elconsole.config.patterns import is_glob, spelled, table_matches
+from elconsole.core.errors import ConfigurationError
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import Mode
 
@@ -137,6 +140,10 @@ class ConnectionSettings(_Model):
     """Role."""
     password: Secret | None = None
     """Password. Better kept in ~/.pgpass, PGPASSFILE, or the environment."""
+    password_file: Text | None = None
+    """A file whose first line is the password: a container's secret."""
+    password_command: Names = ()
+    """A command and its arguments, run without a shell, whose first line is the password."""
     dsn: Annotated[Secret, Field(min_length=1)] | None = None
     """libpq connection string, URI or `key=value`; the keys above override its parts."""
 
@@ -153,6 +160,20 @@ class ConnectionSettings(_Model):
             if value is not None:
                 shown = value.get_secret_value() if isinstance(value, SecretStr) else value
                 parameters[key] = str(shown)
+        return parameters
+
+    def resolved_parameters(self, path: str) -> dict[str, str]:
+        """The same, with a password that stands elsewhere; `path` is the block's key.
+
+        Raises ConfigurationError where it can't be had.
+        """
+        parameters = self.connection_parameters()
+        if self.password_file is not None:
+            where = f"{path}.password_file"
+            parameters["password"] = password_of_file(where, self.password_file)
+        elif self.password_command:
+            where = f"{path}.password_command"
+            parameters["password"] = password_of_command(where, self.password_command)
         return parameters
 
     @property
@@ -352,6 +373,9 @@ class Settings(_Model):
         found = {self.hash_salt.get_secret_value()} if self.hash_salt else set()
         for connection in (self.warehouse, *self.sources.values()):
             parameters = connection.connection_parameters()
+            # One that can't be had is told when it is needed.
+            with suppress(ConfigurationError):
+                parameters = connection.resolved_parameters("")
             hidden = {parameters[key] for key in DSN_SECRETS & parameters.keys()}
             if hidden and connection.dsn:
                 hidden.add(connection.dsn.get_secret_value())

@@ -1,13 +1,26 @@
-"""A password stays with the address that its layer, or one below, gave it."""
+"""Where passwords stand, and with which address they stay: the one that their layer, or one
+below, gave them."""
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from elconsole.config.dsn import DSN_SECRETS, parse_dsn
+from elconsole.core.errors import ConfigurationError
+from elconsole.core.safe_text import clean_text
 
+PASSWORD_KEYS = ("password", "password_file", "password_command")
+"""The settings that give a connection its password: one of them at a time."""
 _PLACE_KEYS = ("host", "port")
+
+LARGEST_BYTES = 2**16
+COMMAND_TIMEOUT_S = 60.0
+"""A vault may ask its user for a finger."""
 
 
 def moves(held: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
@@ -50,3 +63,69 @@ def _parts(held: Mapping[str, Any]) -> dict[str, str]:
     except ValueError:
         # Validation says so in its turn, with the key's name.
         return {}
+
+
+def password_of_file(where: str, name: str) -> str:
+    """The first line of a file. Raises ConfigurationError in the words of `where`, the setting."""
+    path = Path(name).expanduser()
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{where}: {clean_text(path)} can't be read: {error.strerror}",
+            hint=f"make it readable to this user, or correct {where}",
+        ) from None
+    return _password(where, f"{clean_text(path)} holds", content)
+
+
+def password_of_command(where: str, command: tuple[str, ...]) -> str:
+    """The first line that a command prints; it is run once a process, without a shell. Raises
+    ConfigurationError in the words of `where`, the setting."""
+    try:
+        printed = _printed(command)
+    except ValueError as error:
+        message = f"{where}: {_shown(command)} {error}"
+        raise ConfigurationError(message, hint="run it by hand, and correct it") from None
+    return _password(where, f"{_shown(command)} printed", printed)
+
+
+@lru_cache(maxsize=64)
+def _printed(command: tuple[str, ...]) -> bytes:
+    """What a command prints; ValueError with what became of it where it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        raise ValueError(f"can't be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"did not end within {COMMAND_TIMEOUT_S:.0f} s") from None
+    if done.returncode:
+        said = clean_text(done.stderr.decode(errors="replace").strip().partition("\n")[0], 200)
+        raise ValueError(f"ended with {done.returncode}" + (f": {said}" if said else ""))
+    return done.stdout[:LARGEST_BYTES]
+
+
+def _shown(command: tuple[str, ...]) -> str:
+    return clean_text(shlex.join(command), 120)
+
+
+def _password(where: str, who: str, content: bytes) -> str:
+    line = content.partition(b"\n")[0].removesuffix(b"\r")
+    try:
+        password = line.decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"{where}: {who} no UTF-8 text", hint="its first line must be the password"
+        ) from None
+    if not password or "\0" in password:
+        what = "an empty first line" if not password else "a NUL character"
+        raise ConfigurationError(
+            f"{where}: {who} {what}", hint="its first line must be the password"
+        )
+    return password

@@ -48,6 +48,8 @@ TEMPLATE = """\
 #dbname = "warehouse"
 #user = "warehouse_user"
 #password = "warehouse_password"
+#password_file = "/run/secrets/warehouse"          # or its first line
+#password_command = ["pass", "show", "warehouse"]  # or what this prints
 #schema = "raw"                # of the raw tables
 # Or, in place of the five, anything libpq takes (service=, passfile=, several hosts):
 #dsn = "postgresql://warehouse_user@localhost:5435/warehouse?sslmode=prefer"
@@ -150,6 +152,66 @@ def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
         key = dotted(path)
         listing.append((key, _shown(value, path[-1]), loaded.origin_of(path)))
     return listing
+
+
+def effective_values(loaded: LoadedSettings) -> dict[str, dict[str, Any]]:
+    """The same as plain values: by dotted key, `value` and `from`. Secrets are masked."""
+
+    def plain(value: Any, key: str) -> Any:
+        if isinstance(value, tuple):
+            return [redact(item) for item in value]
+        if isinstance(value, str):
+            return redact(value)
+        return _shown(value, key) if isinstance(value, SecretStr) else value
+
+    return {
+        dotted(path): {"value": plain(value, path[-1]), "from": loaded.origin_of(path)}
+        for path, value in _settings(loaded.settings, ())
+    }
+
+
+def json_schema() -> dict[str, Any]:
+    """The settings file as a JSON Schema, each key with its meaning; an editor's help."""
+    from elconsole.config.models import Settings
+
+    schema: dict[str, Any] = Settings.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "elconsole.toml"
+    # Without them it is the pen plant.
+    del schema["required"]
+    of_file = {"$ref": "#"}
+    schema["properties"]["profiles"] = {
+        "type": "object",
+        "additionalProperties": of_file,
+        "description": "Settings that --profile NAME lays over the rest of the file.",
+    }
+    meanings = _meanings()
+    for name, block in {"Settings": schema, **schema["$defs"]}.items():
+        for key, value in block.get("properties", {}).items():
+            value.setdefault("description", meanings.get((name, key), ""))
+    return schema
+
+
+def _meanings() -> dict[tuple[str, str], str]:
+    """What stands below each setting in the models, by class and key."""
+    import ast
+    import inspect
+
+    from elconsole.config import models
+
+    found: dict[tuple[str, str], str] = {}
+    for node in ast.parse(inspect.getsource(models)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for one, after in zip(node.body, node.body[1:], strict=False):
+            if isinstance(one, ast.AnnAssign) and isinstance(after, ast.Expr):
+                text = ast.literal_eval(after.value)
+                found[node.name, ast.unparse(one.target)] = " ".join(text.split())
+    for child in (models.WarehouseSettings, models.SourceSettings):
+        for key in models.ConnectionSettings.model_fields:
+            found[child.__name__, key] = found["ConnectionSettings", key]
+    found["WarehouseSettings", "schema"] = found["WarehouseSettings", "target_schema"]
+    return found
 
 
 def _settings(model: BaseModel, path: Key) -> Iterator[tuple[Key, Any]]:

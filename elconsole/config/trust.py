@@ -42,8 +42,14 @@ def _powers(values: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(sources, Mapping):
         blocks |= {("sources", name): block for name, block in sources.items()}
     for path, block in blocks.items():
-        if isinstance(block, Mapping) and _dsn_runs(block.get("dsn")):
+        if not isinstance(block, Mapping):
+            continue
+        if _dsn_runs(block.get("dsn")):
             yield f"{' and '.join(_CODE_IN_A_DSN)} of {dotted((*path, 'dsn'))}"
+        # Whoever says which file also says to which address its first line goes.
+        for key in ("password_file", "password_command"):
+            if block.get(key):
+                yield f"{dotted((*path, key))} {_shown(block[key])}"
 
 
 def _dsn_runs(dsn: object) -> bool:

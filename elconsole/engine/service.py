@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
 
+from elconsole.config.keys import dotted
 from elconsole.core import results
 from elconsole.core.engine import StopFlag
 from elconsole.core.errors import UsageError
@@ -64,10 +65,11 @@ class PostgresEngine:
         self._running: set[threading.Event] = set()
 
     def _server(self, name: str, role: Role, settings: ConnectionSettings) -> Server:
+        path = dotted(("sources", name)) if role == "source" else name
         return Server(
             name,
             role,
-            settings.connection_parameters(),
+            settings.resolved_parameters(path),
             settings.address,
             self.settings.connect_timeout,
         )

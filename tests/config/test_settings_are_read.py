@@ -34,7 +34,7 @@ READ_BY_A_METHOD = {
     "Settings.checks": "table_checks",
     "TableSettings.checks": "table_checks",
     **{
-        f"{model}.{key}": "connection_parameters"
+        f"{model}.{key}": "resolved_parameters"
         for model in ("SourceSettings", "WarehouseSettings")
         for key in models.ConnectionSettings.model_fields
     },

@@ -123,6 +123,8 @@ class Proxy:
                     self._strike(fault, source, target, data)
                     return
                 target.sendall(data)
+        # Also after a reset: the other side must hear of the end.
+        with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
     def _take_time(self, size: int) -> None:

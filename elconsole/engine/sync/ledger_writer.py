@@ -48,16 +48,18 @@ class LedgerWriter:
         return not self._left_behind.is_set()
 
     def _run(self) -> None:
-        while not self._done.is_set():
-            self.recorder.urgent.wait(REPORT_EVERY_S)
-            self.recorder.urgent.clear()
+        try:
+            while not self._done.is_set():
+                self.recorder.urgent.wait(REPORT_EVERY_S)
+                self.recorder.urgent.clear()
+                self._write()
+                # Many small tables that end in a row share a message.
+                self._done.wait(REST_S)
             self._write()
-            # Many small tables that end in a row share a message.
-            self._done.wait(REST_S)
-        self._write()
-        if self._left_behind.is_set():
-            # Nobody else will: the session would show the run as alive for ever.
-            self.session.abandon()
+        finally:
+            if self._left_behind.is_set():
+                # Nobody else will: the session would show the run as alive for ever.
+                self.session.abandon()
 
     def _write(self) -> None:
         changed = self.recorder.take_changed()
