@@ -26,6 +26,8 @@ MESSAGES = tries(200)
 """Of both sides together."""
 ROWS = int(os.environ.get("ELCONSOLE_FUZZ_ROWS", "500"))
 SHARES = (0.02, 0.1, 0.5)
+SPARED = {"source": range(560), "warehouse": range(180)}
+"""About as many messages as a sync without faults takes of each side."""
 BOUNDS_S = {"stall_timeout": 0.5, "connect_timeout": 1, "catalog_timeout": 0.5}
 LONGEST_SYNC_S = 25.0
 """More than all bounds of one sync together, the ledger's grace and a busy machine included."""
@@ -92,7 +94,9 @@ def fuzzed(between: Between, side: str, seed: str, process: Syncing) -> tuple[Fu
     """One sync through a fuzzer of this seed."""
     chance = random.Random(seed)
     mild = not chance.randrange(MILD_EVERY)
-    fuzzer = Fuzzer(seed, 1.0 if mild else chance.choice(SHARES), mild)
+    share = 1.0 if mild else chance.choice(SHARES)
+    spared = 0 if mild else chance.choice(SPARED[side])
+    fuzzer = Fuzzer(seed, share, mild, spared)
     between.rewrite(side, fuzzer)
     before = generation(between)
     outcome = process.sync(2 * LONGEST_SYNC_S)

@@ -103,6 +103,8 @@ class Fuzzer:
     """How many of the messages are changed, at most 1."""
     mild: bool = False
     """Whether only as PostgreSQL itself might: so a sync goes on, and meets more of them."""
+    spared: int = 0
+    """How many messages pass first: else few syncs come further than their log-in."""
     changed: int = 0
     _random: random.Random = field(default_factory=random.Random)
 
@@ -110,7 +112,10 @@ class Fuzzer:
         self._random = random.Random(self.seed)
 
     def __call__(self, one: bytes) -> Iterable[bytes]:
-        if self._random.random() >= self.share:
+        self.spared -= 1
+        # A log-in allows nothing in between.
+        is_spared = self.spared >= 0 or (self.mild and one[:1] == b"R")
+        if self._random.random() >= self.share or is_spared:
             return (one,)
         self.changed += 1
         return self._random.choice(MILD if self.mild else CHANGES)(one, self._random)
