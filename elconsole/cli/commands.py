@@ -104,6 +104,10 @@ COMMANDS = (
             flag("--full", help="Refresh everything, whatever the table's mode."),
             flag("--adopt", help="Convert plain tables that stand in a target's place."),
             flag("--dry-run", help="Print the plan and change nothing."),
+            option(
+                "--retry", metavar="RUN", nargs="?", const="last", completed_by="runs",
+                help="Only what did not succeed in a run; in the newest if none.",
+            ),
             _JSON,
         ),
         examples=(
@@ -111,6 +115,7 @@ COMMANDS = (
             ("elconsole --headless sync refills bodies.bodies_production --json", ""),
             ("elconsole sync --full", "open the dashboard, start a full refresh"),
             ("elconsole sync --dry-run", "show the plan, change nothing"),
+            ("elconsole --headless sync --retry", "what the last run left undone"),
         ),
     ),
     Command(
@@ -206,7 +211,22 @@ COMMANDS = (
         "grants",
         "Print the SQL that gives each role the least it needs.",
         "setup.grants",
-        examples=(("elconsole grants | less", ""),),
+        (
+            word(
+                "connections", metavar="SOURCE|warehouse", nargs="*", completed_by="sources",
+                help="Whose servers; all if none.",
+            ),
+            option(
+                "--reader", metavar="ROLE",
+                help="Let this role of the warehouse read the copies, too.",
+            ),
+            _JSON,
+        ),
+        examples=(
+            ("elconsole grants | less", ""),
+            ("elconsole grants refills | psql refills", "one server at a time"),
+            ("elconsole grants warehouse --reader bi", "and who may read"),
+        ),
     ),
     Command(
         "config",

@@ -37,12 +37,17 @@ def init(context: CommandContext, *, path: Path) -> int:
     return errors.EXIT_OK
 
 
-def grants(context: CommandContext) -> int:
-    """Print the least-privilege SQL for every source's role and the warehouse's."""
-    from elconsole.config.grants import grants_sql
+def grants(
+    context: CommandContext, *, connections: list[str], reader: str | None, as_json: bool
+) -> int:
+    """Print the least-privilege SQL for every connection's role, or for those named."""
+    from elconsole.config.grants import grants_by_server
+    from elconsole.report.documents import document
 
     with context.loaded() as loaded:
-        context.output.result(grants_sql(loaded.settings).rstrip("\n"))
+        found = grants_by_server(loaded.settings, connections, reader)
+        shown = document({"grants": found}) if as_json else "\n".join(found.values()).rstrip("\n")
+        context.output.result(shown)
     return errors.EXIT_OK
 
 

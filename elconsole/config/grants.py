@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from elconsole.config.keys import nearest
 from elconsole.config.models import (
     ConnectionSettings,
     Settings,
@@ -17,6 +20,7 @@ from elconsole.config.patterns import (
     split,
     table_matches,
 )
+from elconsole.core.errors import UsageError
 from elconsole.core.quoting import literal, readable_identifier
 from elconsole.core.safe_text import clean_text
 
@@ -24,10 +28,48 @@ LEDGER_SCHEMA = "elconsole"
 STORAGE_SCHEMA = "elconsole_storage"
 
 
-def grants_sql(settings: Settings) -> str:
-    """All grants: one block per source, then the warehouse's, each for its own server."""
-    blocks = [source_grants(name, source) for name, source in settings.sources.items()]
-    return "\n".join([*blocks, warehouse_grants(settings.warehouse)])
+WAREHOUSE = "warehouse"
+
+
+def grants_by_server(
+    settings: Settings, asked: Sequence[str] = (), reader: str | None = None
+) -> dict[str, str]:
+    """By connection, the SQL for its own server: every source's, then the warehouse's, or only
+    those `asked` for; with a `reader`, what lets that role of the warehouse read the copies.
+
+    Raises UsageError for a name that no connection has."""
+    known = (*settings.sources, WAREHOUSE)
+    for name in asked:
+        if name not in known:
+            near = nearest(name, list(known))
+            hint = f"did you mean {near}?" if near else f"the connections are {', '.join(known)}"
+            raise UsageError(f"there is no connection {name}", hint=hint)
+    found = {
+        name: source_grants(name, source)
+        for name, source in settings.sources.items()
+        if not asked or name in asked
+    }
+    if not asked or WAREHOUSE in asked:
+        of_warehouse = warehouse_grants(settings.warehouse)
+        if reader is not None:
+            of_warehouse += "\n" + reader_grants(settings.warehouse, reader)
+        found[WAREHOUSE] = found.get(WAREHOUSE, "") + of_warehouse
+    return found
+
+
+def reader_grants(warehouse: WarehouseSettings, reader: str) -> str:
+    """USAGE and SELECT on the copies, those of later too; to be run by elconsole's role, which
+    owns them."""
+    role, schema = readable_identifier(reader), readable_identifier(warehouse.target_schema)
+    lines = [
+        f"-- For {_comment(role)}, who reads the copies: run as {_comment(_role(warehouse))},"
+        " after the first sync",
+        f"GRANT USAGE ON SCHEMA {schema} TO {role};",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {_role(warehouse)} IN SCHEMA {schema}"
+        f" GRANT SELECT ON TABLES TO {role};",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def source_grants(name: str, source: SourceSettings) -> str:

@@ -3,8 +3,6 @@ below, gave them."""
 
 from __future__ import annotations
 
-import shlex
-import subprocess
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -93,6 +91,8 @@ def password_of_command(where: str, command: tuple[str, ...]) -> str:
 @lru_cache(maxsize=64)
 def _printed(command: tuple[str, ...]) -> bytes:
     """What a command prints; ValueError with what became of it where it fails."""
+    import subprocess
+
     try:
         done = subprocess.run(
             command,
@@ -112,6 +112,8 @@ def _printed(command: tuple[str, ...]) -> bytes:
 
 
 def _shown(command: tuple[str, ...]) -> str:
+    import shlex
+
     return clean_text(shlex.join(command), 120)
 
 

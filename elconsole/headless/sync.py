@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from elconsole.config.patterns import argument, is_glob
 from elconsole.core import errors
 from elconsole.core.engine import Engine, StopFlag
 from elconsole.core.results import PlanReport, ReconcileReport, SyncRequest
@@ -32,6 +33,36 @@ def run_sync(
     elif not output.quiet:
         output.result(text.sync(detail))
     return exit_code(detail, signals.exit_code)
+
+
+def unfinished(engine: Engine, run_id: str, output: Output) -> tuple[str, ...]:
+    """What did not succeed in a run, as a selection; says what of it no selection can name.
+
+    Raises UsageError where nothing is left to be done, or the run still goes on."""
+    detail = engine.run(run_id)
+    number = detail.run.run_number
+    if detail.run.status == "running":
+        raise errors.UsageError(
+            f"run {number} still goes on", hint="retry it when it has ended: `elconsole runs last`"
+        )
+    sources = [one.name for one in engine.connections() if one.role == "source"]
+    selection: dict[str, None] = {}
+    for table in detail.tables:
+        if table.status == "succeeded":
+            continue
+        if table.source not in sources:
+            output.note(f"{table.source}.{table.table}: its source is not configured any more")
+        elif is_glob(table.table):
+            # What stood for a whole source, or for a pattern that named nothing.
+            selection[table.source] = None
+        else:
+            selection[argument(table.source, table.table, sources)] = None
+    if not selection:
+        raise errors.UsageError(
+            f"nothing of run {number} is left to be retried",
+            hint="`elconsole --headless sync` syncs everything",
+        )
+    return tuple(selection)
 
 
 def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bool) -> int:

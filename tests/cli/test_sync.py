@@ -13,6 +13,7 @@ from elconsole.core.results import (
 from tests.cli.commandline import CommandLine
 from tests.fakes.engine import FakeEngine
 from tests.fakes.plant import DENIED, LOCKED, REFUSED, failing, unreachable
+from tests.fakes.runs import FAILED, RUNNING, SUCCEEDED, history
 
 pytestmark = pytest.mark.unit
 
@@ -97,3 +98,27 @@ def test_what_a_plug_in_prints_stays_off_stdout(option: str) -> None:
     ended = CommandLine(Talking()).run(f"--headless sync {option}")
     assert "debugging" not in ended.out
     assert "a plug-in's debugging" in ended.err
+
+
+def test_a_retry_asks_for_what_a_run_left_undone() -> None:
+    line = CommandLine(FakeEngine(history=history(FAILED)))
+    assert line.run("--headless sync --retry").code == 0
+    assert line.run("sync --json --retry=40").code == 0
+    assert line.engine.requests == 2 * [SyncRequest(("bodies.bodies_production",))]
+
+
+@pytest.mark.parametrize(
+    ("words", "past", "error"),
+    [
+        ("sync --headless --retry", history(RUNNING), "run 42 still goes on"),
+        ("sync --headless --retry", history(SUCCEEDED), "nothing of run 41 is left"),
+        ("sync --headless --retry=77", history(SUCCEEDED), "no run is named 77"),
+        ("sync --retry", history(FAILED), "--retry needs --headless"),
+        ("sync --headless refills --retry", history(FAILED), "no further sources or tables"),
+    ],
+)
+def test_a_retry_of_nothing_says_so(words: str, past: tuple[RunDetail, ...], error: str) -> None:
+    ended = CommandLine(FakeEngine(history=past)).run(words)
+    assert (ended.code, ended.out) == (2, "")
+    assert error in ended.err
+    assert "hint: " in ended.err

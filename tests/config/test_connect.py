@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ def address(
 
 
 def current_user(connection: ConnectionSettings) -> str:
-    parameters = cast("dict[str, Any]", connection.connection_parameters())
+    parameters = cast("dict[str, Any]", connection.resolved_parameters("warehouse"))
     with psycopg.connect(**parameters) as opened:
         row = opened.execute("SELECT current_user::text").fetchone()
     assert row is not None
@@ -58,6 +59,17 @@ def test_a_dsn_with_a_password_of_its_own_layer_connects(
 ) -> None:
     dsn = "postgresql://{user}@{host}:{port}/{dbname}?sslmode=disable".format(**address)
     assert current_user(warehouse(tmp_path, dsn=dsn, password=PASSWORD)) == address["user"]
+
+
+@pytest.mark.parametrize("kind", ["file", "command"])
+def test_a_password_that_stands_elsewhere_connects(
+    address: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    value = {"file": str(secret), "command": json.dumps(["cat", str(secret)])}[kind]
+    values = {**address, f"password_{kind}": value}
+    assert current_user(warehouse(tmp_path, **values)) == address["user"]
 
 
 def test_a_password_file_connects(

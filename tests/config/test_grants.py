@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from elconsole.config.grants import (
-    grants_sql,
+    grants_by_server,
+    reader_grants,
     source_grants,
     warehouse_grants,
 )
 from elconsole.config.load import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.core.errors import UsageError
 from elconsole.core.quoting import literal, readable_identifier
 
 pytestmark = pytest.mark.unit
@@ -46,9 +48,30 @@ def test_the_warehouse_role_may_create_its_own_schemas() -> None:
 
 
 def test_all_grants_hold_no_password() -> None:
-    sql = grants_sql(Settings())
+    sql = "\n".join(grants_by_server(Settings()).values())
     assert sql.count("GRANT CONNECT") == 4
     assert "_password" not in sql
+
+
+def test_the_grants_of_one_server_can_be_asked_for() -> None:
+    assert list(grants_by_server(Settings())) == ["refills", "bodies", "springs", "warehouse"]
+    assert list(grants_by_server(Settings(), ["bodies"])) == ["bodies"]
+    assert list(grants_by_server(Settings(), ["warehouse"])) == ["warehouse"]
+    with pytest.raises(UsageError) as told:
+        grants_by_server(Settings(), ["bodie"])
+    assert told.value.hint == "did you mean bodies?"
+
+
+def test_a_reader_gets_usage_and_select_and_no_more() -> None:
+    assert statements(reader_grants(Settings().warehouse, "BI team")) == [
+        'GRANT USAGE ON SCHEMA raw TO "BI team";',
+        'GRANT SELECT ON ALL TABLES IN SCHEMA raw TO "BI team";',
+        "ALTER DEFAULT PRIVILEGES FOR ROLE warehouse_user IN SCHEMA raw"
+        ' GRANT SELECT ON TABLES TO "BI team";',
+    ]
+    assert reader_grants(Settings().warehouse, "bi") not in grants_by_server(Settings()).values()
+    both = grants_by_server(Settings(), ["warehouse"], "bi")["warehouse"]
+    assert reader_grants(Settings().warehouse, "bi") in both
 
 
 def test_a_whole_schema_is_granted_as_one() -> None:
