@@ -106,6 +106,8 @@ class CommandContext:
     plant: Plant | None = None
     """The running plant, with `--demo`, once the settings are loaded."""
     _secrets: tuple[str, ...] = ()
+    _looked_for: tuple[Path, ...] = ()
+    """Where settings were looked for, if nobody gave any."""
 
     def load(
         self, overrides: Mapping[str, Any] | None = None, *, for_console: bool = False
@@ -133,6 +135,8 @@ class CommandContext:
         if self.options.log_file is not None:
             self.output.record = _log_narration()
         _log_files(loaded)
+        if all(origin == "default" for origin in loaded.origins.values()):
+            self._looked_for = loaded.files
         for warning in () if for_console else loaded.warnings:  # the console shows them
             self.output.note(f"warning: {clean_text(warning)}")
         return loaded
@@ -217,6 +221,19 @@ class CommandContext:
 
     def run(self, work: Callable[[], int], failed: Failed | None = None) -> int:
         """Do a command's work; turn what it raises into lines and an exit code."""
+        code = self._attempt(work, failed)
+        if code == errors.EXIT_UNREACHABLE and self._looked_for:
+            places, self._looked_for = ", ".join(map(str, self._looked_for)), ()
+            self.output.failure(
+                "note: there are no settings, so the pen plant's default addresses were asked;"
+                f" looked for: {places}"
+            )
+            self.output.failure(
+                "hint: `elconsole init` writes a file to fill in; `elconsole --demo` brings a plant"
+            )
+        return code
+
+    def _attempt(self, work: Callable[[], int], failed: Failed | None) -> int:
         try:
             return work()
         except errors.ElconsoleError as error:

@@ -14,7 +14,7 @@ from elconsole.core.errors import (
 from elconsole.core.types import ErrorInfo
 from tests.cli.commandline import CommandLine
 from tests.fakes.engine import FakeEngine
-from tests.fakes.plant import DENIED, failing
+from tests.fakes.plant import DENIED, failing, unreachable
 
 pytestmark = pytest.mark.unit
 
@@ -76,3 +76,17 @@ def test_a_log_file_tells_what_happened(words: str) -> None:
     assert ended.err.count("permission denied") == 1
     if "json" in words:
         assert all(json.loads(line) for line in log.splitlines())
+
+
+def test_without_any_settings_it_says_so_where_nobody_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended = CommandLine(FakeEngine(unreachable())).run("--headless sync -q")
+    assert ended.code == 3
+    assert "there are no settings" in ended.err
+    assert str(tmp_path / "elconsole.toml") in ended.err
+    assert "`elconsole init`" in ended.err
+    assert "--demo" in ended.err
+    monkeypatch.setenv("ELCONSOLE_WORKERS", "2")
+    assert "no settings" not in CommandLine(FakeEngine(unreachable())).run("--headless sync").err
+    assert "no settings" not in CommandLine(FakeEngine(unreachable())).run("check --demo").err

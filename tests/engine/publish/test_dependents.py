@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from elconsole.config.grants import grants_by_server
+from tests.conftest import MakeRole
 from tests.engine.publish.leaves import LEAF, STORED, leaf
 from tests.link import Link, only
 
@@ -174,3 +176,22 @@ def test_a_view_on_the_storage_itself_does_not_stop_the_next_refresh(published: 
     published.warehouse.sql("DROP VIEW public.v")
     published.synced()
     assert published.warehouse.sql(STORED) == [(True,)]
+
+
+def test_a_reader_reads_what_there_is_and_what_comes(link: Link, make_role: MakeRole) -> None:
+    reader = make_role("reader")
+    link.source.sql("CREATE TABLE old (id int PRIMARY KEY); INSERT INTO old VALUES (1)")
+    link.synced()
+    settings = link.settings()
+    granted = grants_by_server(settings, ["warehouse"], reader)["warehouse"]
+    link.warehouse.sql(granted)
+    link.source.sql("CREATE TABLE new (id int PRIMARY KEY); INSERT INTO new VALUES (1)")
+    link.synced()
+    as_reader = {"user": reader}
+    for table in ("old", "new"):
+        assert link.warehouse.sql(f"SELECT count(*) FROM raw.{table}", **as_reader) == [(1,)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        link.warehouse.sql("DELETE FROM raw.old", **as_reader)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        link.warehouse.sql("SELECT FROM elconsole.runs", **as_reader)
+    link.synced()
