@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from elconsole.core.errors import LONGEST_MESSAGE, LONGEST_WORDS, ServerError, shortened
+from elconsole.core.errors import (
+    LONGEST_MESSAGE,
+    LONGEST_WORDS,
+    ServerError,
+    UnexpectedAnswer,
+    shortened,
+)
 from tests.faults.conftest import only
 from tests.hostile import wire
 from tests.hostile.between import MOST_KB, Between, Outcome, syncing
@@ -154,6 +160,19 @@ def test_rows_without_end_end(between: Between, side: str, rows: bytes) -> None:
 def test_as_many_columns_as_the_protocol_can_say(between: Between) -> None:
     made = [wire.row_description(32767), wire.row(*[None] * 32767) * 20]
     failed(between, "source", instead_of(b"T", 2, lambda one: made))
+
+
+def test_a_later_result_of_an_answer_is_read_with_as_much_care(between: Between) -> None:
+    begin(between.pair)
+    assert between.pair.engine is not None
+
+    def odd(one: bytes) -> Iterable[bytes]:
+        return [one[:-2] + b"\x77\x77"]  # the format of its last column
+
+    with between.pair.engine._pools.warehouse.session() as session:
+        between.rewrite("warehouse", instead_of(b"T", 2, odd))
+        with pytest.raises(UnexpectedAnswer):
+            session.execute(b"SELECT 1; SELECT 2").nextset()
 
 
 @SIDES

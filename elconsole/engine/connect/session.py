@@ -49,7 +49,7 @@ STOP_POLL_S = 0.1
 
 
 class Answer(psycopg.Cursor[Row]):
-    """A cursor whose rows, where no values can be made of them, are an UnexpectedAnswer."""
+    """A cursor whose results, where no values can be made of them, are an UnexpectedAnswer."""
 
     def fetchone(self) -> Row | None:
         with self._believed():
@@ -58,6 +58,10 @@ class Answer(psycopg.Cursor[Row]):
     def fetchall(self) -> list[Row]:
         with self._believed():
             return super().fetchall()
+
+    def nextset(self) -> bool | None:
+        with self._believed():
+            return super().nextset()
 
     def _believed(self) -> contextlib.AbstractContextManager[None]:
         session = self._conn

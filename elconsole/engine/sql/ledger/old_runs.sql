@@ -4,7 +4,6 @@ SELECT r.run_id, r.started_at, r.tables_total
   FROM elconsole.runs r
  WHERE r.started_at < pg_catalog.statement_timestamp() - pg_catalog.make_interval(secs => %(keep_s)s)
    AND r.finished_at < pg_catalog.statement_timestamp() - pg_catalog.make_interval(secs => %(keep_s)s)
-   AND r.status <> 'running'
    AND r.run_id NOT IN (
          SELECT content_run_id FROM elconsole.targets WHERE content_run_id IS NOT NULL
           UNION ALL
