@@ -92,9 +92,10 @@ def primary_key_of(
     if settings.primary_key:
         for name in settings.primary_key:
             if name not in selected:
+                near = nearest(name, sorted(selected))
                 raise PlanError(
                     f"{where}: primary_key names {name}, which is not among its columns",
-                    hint="correct primary_key in settings",
+                    hint=f"did you mean {near}?" if near else "correct primary_key in settings",
                 )
         return tuple(settings.primary_key)
     keyed = sorted(

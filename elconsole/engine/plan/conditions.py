@@ -36,7 +36,7 @@ def refused_conditions(
         if words is not None:
             block = dotted(("sources", name, "table", relation.name))
             refused[relation.oid] = PlanError(
-                f"{name}.{relation.qualified}: the source can't read its where: {words}",
+                f"{name}.{relation.name}: the source can't read its where: {words}",
                 hint=f"correct where in [{block}], or in the glob that gives it",
             )
     return refused

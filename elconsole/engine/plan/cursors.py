@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
+from elconsole.config.keys import nearest
 from elconsole.core.errors import PlanError
 from elconsole.core.quoting import identifier, literal
 from elconsole.core.record import record
@@ -46,9 +47,10 @@ def cursor_column(task: TableTask) -> PlannedColumn:
             _check_comparable(where, column)
             _check_lookback(where, column, task.settings.lookback)
             return column
+    near = nearest(str(name), [column.name for column in task.columns])
     raise PlanError(
         f"{where}: the cursor column {name} is not among its columns",
-        hint="correct cursor in settings, or select the column",
+        hint=f"did you mean {near}?" if near else "correct cursor in settings, or select it",
     )
 
 

@@ -88,12 +88,24 @@ def _unmatched_columns(
     ):
         for pattern in patterns:
             if not any(column_matches(pattern, *column) for column in columns):
-                near = nearest(pattern, sorted({f"{table}.{each}" for _, table, each in columns}))
+                near = _nearest_column(pattern, columns)
                 yield PlanError(
                     f"{name}: {setting} names {pattern}, which no column matches, so nothing of"
                     f" {whole} is synced",
                     hint=f"did you mean {near}?" if near else 'write "table.column" or "*.column"',
                 )
+
+
+def _nearest_column(pattern: str, columns: Iterable[tuple[str, str, str]]) -> str | None:
+    """The pattern with the column, or the whole name, that was most likely meant."""
+    of_tables, _, of_columns = pattern.rpartition(".")
+    meant = sorted(
+        {each for schema, table, each in columns if table_matches(of_tables, schema, table)}
+    )
+    near = nearest(of_columns, meant)
+    if near is not None:
+        return f"{of_tables}.{near}"
+    return nearest(pattern, sorted({f"{table}.{each}" for _, table, each in columns}))
 
 
 def _hint(pattern: str, catalog: SourceCatalog) -> str:
