@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from elconsole.cli import early_signals, gc_pause
 from elconsole.core import errors
+from elconsole.core.invocation import repeated, started_with
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_lines, clean_text
 from elconsole.report.streams import Output, takes_escapes
@@ -250,7 +251,7 @@ class CommandContext:
         from elconsole.core.types import ErrorInfo
 
         message = self._safe(error.message, lines=error.exit_code == errors.EXIT_USAGE)
-        hint = self._safe(error.hint) if error.hint else None
+        hint = self._safe(repeated(error.hint)) if error.hint else None
         code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
         self.output.failure_lines(f"error: {message}{code}")
         if hint:
@@ -276,6 +277,9 @@ class CommandContext:
 
 def open_context(options: GlobalOptions, parts: Parts | None) -> CommandContext:
     """The context of one invocation, on the process's own streams."""
+    named: tuple[str, ...] = ("-c", str(options.config_file)) if options.config_file else ()
+    named += ("--profile", options.profile) if options.profile else ()
+    started_with(("--demo",) if options.demo else named)
     output = Output(quiet=options.quiet, json_lines=options.log_format == "json")
     return CommandContext(options, parts or Parts(), output)
 

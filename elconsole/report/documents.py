@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from elconsole.core.invocation import repeated, repeated_command
 from elconsole.core.results import (
     AdviceReport,
     CheckReport,
@@ -52,7 +53,7 @@ def error(value: ErrorInfo | None) -> Document | None:
     return {
         "kind": value.kind,
         "message": value.message,
-        "hint": value.hint,
+        "hint": value.hint and repeated(value.hint),
         "sqlstate": value.sqlstate,
     }
 
@@ -192,7 +193,7 @@ def _problem(problem: Problem) -> Document:
         "table": problem.table,
         "kind": problem.error.kind,
         "message": problem.error.message,
-        "hint": problem.error.hint,
+        "hint": problem.error.hint and repeated(problem.error.hint),
     }
 
 
@@ -302,7 +303,7 @@ def advise(report: AdviceReport) -> Document:
                 "subject": finding.subject,
                 "finding": finding.finding,
                 "evidence": finding.evidence,
-                "command": finding.command,
+                "command": finding.command and repeated_command(finding.command),
             }
             for finding in report.findings
         ]

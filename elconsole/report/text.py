@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from elconsole.core.humanize import NOTHING, age, bytes_size, rows_exact, seconds
+from elconsole.core.invocation import repeated, repeated_command
 from elconsole.core.results import (
     AdviceReport,
     CheckReport,
@@ -45,7 +46,7 @@ def failure(error: ErrorInfo, where: str = "") -> str:
     """An error as it stands on stderr: what and where, the server's code, what to do."""
     place = f"{clean_text(where)}: " if where and not error.message.startswith(where) else ""
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-    hint = f"\nhint: {clean_text(error.hint)}" if error.hint else ""
+    hint = f"\nhint: {clean_text(repeated(error.hint))}" if error.hint else ""
     return f"error: {place}{clean_text(error.message)}{code}{hint}"
 
 
@@ -200,7 +201,7 @@ def runs(summaries: Sequence[RunSummary]) -> str:
         Column("host"),
     )
     if not summaries:
-        return "no runs yet: start one with `elconsole --headless sync`"
+        return repeated("no runs yet: start one with `elconsole --headless sync`")
     rows = [
         (
             NOTHING if run.run_number is None else str(run.run_number),
@@ -325,7 +326,7 @@ def _problems(problems: Sequence[Problem]) -> list[str]:
     lines = []
     for problem in problems:
         place = f"{problem.source}.{problem.table}: " if problem.table else ""
-        hint = f"; {problem.error.hint}" if problem.error.hint else ""
+        hint = f"; {repeated(problem.error.hint)}" if problem.error.hint else ""
         lines.append(clean_text(f"{place}can't be synced: {problem.error.message}{hint}"))
     return ["\n".join(lines)] if lines else []
 
@@ -390,7 +391,9 @@ def advise(report: AdviceReport) -> str:
         lines = [
             f"{finding.advisor}: {clean_text(finding.subject)}: {clean_text(finding.finding)}",
             f"  evidence  {clean_text(evidence)}" if evidence else "",
-            f"  next      {clean_text(finding.command)}" if finding.command else "",
+            f"  next      {clean_text(repeated_command(finding.command))}"
+            if finding.command
+            else "",
         ]
         blocks.append("\n".join(line for line in lines if line))
     return "\n\n".join(blocks)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from elconsole.core.invocation import started_with
+
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -20,6 +22,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     logger = logging.getLogger("elconsole")
     before = (logger.handlers[:], logger.level, logger.propagate)
     yield
+    started_with(())
     for handler in logger.handlers:
         handler.close()
     logger.handlers, logger.propagate = before[0], before[2]

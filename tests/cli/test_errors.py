@@ -90,3 +90,20 @@ def test_without_any_settings_it_says_so_where_nobody_answers(
     monkeypatch.setenv("ELCONSOLE_WORKERS", "2")
     assert "no settings" not in CommandLine(FakeEngine(unreachable())).run("--headless sync").err
     assert "no settings" not in CommandLine(FakeEngine(unreachable())).run("check --demo").err
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("--headless sync", "`elconsole grants`"),
+        ("--headless sync -c my.toml", "`elconsole -c my.toml grants`"),
+        ("--headless sync -c my.toml --profile=p", "`elconsole -c my.toml --profile p grants`"),
+        ("--demo --headless sync", "`elconsole --demo grants`"),
+    ],
+)
+def test_a_hint_repeats_the_options_that_say_which_settings(line: str, command: str) -> None:
+    Path("my.toml").write_text("[profiles.p]\nworkers = 1\n")
+    engine = FakeEngine(failing("springs", DENIED))
+    assert command in CommandLine(engine).run(line).err
+    hints = [table["error"] for table in CommandLine(engine).run(f"{line} --json").json()["tables"]]
+    assert command in hints[-1]["hint"]
