@@ -19,6 +19,7 @@ from elconsole.core.errors import (
     WarehouseUnavailable,
     shortened,
 )
+from elconsole.core.types import Role
 from elconsole.engine.connect.server import Server
 
 REFUSALS = (
@@ -103,6 +104,14 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
             " VACUUM FULL, LOCK): sync again once it has ended",
             sqlstate=state,
         )
+    if state == "40001" and server.role == "source":
+        # A snapshot that only reads has no other conflict.
+        return TransientFault(
+            what,
+            hint="a standby stopped the reading to go on replaying: raise"
+            " max_standby_streaming_delay there, or set hot_standby_feedback = on",
+            sqlstate=state,
+        )
     if state in TRANSIENT_STATES or (state or "").startswith(TRANSIENT_CLASSES):
         return TransientFault(what, hint="sync again later", sqlstate=state)
     if state == "42501" and "row-level security" in what:
@@ -115,24 +124,45 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         return PermissionMissing(
             what, hint="`elconsole grants` prints the SQL that gives it", sqlstate=state
         )
-    return ServerError(what, hint=_hint(error), sqlstate=state)
+    return ServerError(what, hint=_hint(error, server.role), sqlstate=state)
 
 
 def _unavailable(server: Server) -> type[DatabaseUnavailable]:
     return SourceUnavailable if server.role == "source" else WarehouseUnavailable
 
 
-def _hint(error: psycopg.Error) -> str | None:
-    state = error.sqlstate or ""
-    if state == "22P05":
-        return "the warehouse's encoding lacks this character; use a UTF8 warehouse"
-    if state == "23505":
-        return "primary_key in settings must name columns that are unique"
+def _hint(error: psycopg.Error, role: Role) -> str | None:
+    hint = (_warehouse_hint if role == "warehouse" else _source_hint)(error)
+    given = error.diag.message_hint
+    return hint or (None if given is None else shortened(given))
+
+
+def _source_hint(error: psycopg.Error) -> str | None:
+    # Of the many reasons for this state, the planner's is the one that a standby gives.
+    if (error.sqlstate, error.diag.source_function) == ("0A000", "get_relation_info"):
+        return "a standby has no rows of unlogged tables: exclude it, or read the primary"
+    return None
+
+
+def _warehouse_hint(error: psycopg.Error) -> str | None:
+    state, found = error.sqlstate or "", error.diag
+    if state == "23505" and (found.table_name or "").startswith("pg_"):
+        return None  # a catalog's key, not the user's
+    if state == "54000" and found.source_function == "RelationGetBufferForTuple":
+        return "the row is too large for a table: leave columns out with exclude_columns"
     if state == "23502":
-        column = shortened(error.diag.column_name or "")
+        column = shortened(found.column_name or "")
         return (
             f"give column {column} of the raw table a default or drop its NOT NULL;"
             " where primary_key in settings names it, name columns that are never NULL"
         )
-    hint = error.diag.message_hint
-    return None if hint is None else shortened(hint)
+    return _WAREHOUSE_HINTS.get(state)
+
+
+_WAREHOUSE_HINTS = {
+    "21000": "primary_key in settings must name columns that are unique",
+    "22P05": "the warehouse's encoding lacks this character; use a UTF8 warehouse",
+    "23505": "primary_key in settings must name columns that are unique",
+    "25006": "it is a standby, or read-only: name its primary in [warehouse]",
+    "54011": "select fewer columns, with columns or exclude_columns",
+}

@@ -66,6 +66,40 @@ def test_the_server_s_detail_and_hint_come_along(session: Session) -> None:
     assert error.info() == ErrorInfo("server", "plant: no (not now)", "wait", "P0001")
 
 
+@pytest.mark.parametrize(
+    ("role", "raised", "hint"),
+    [
+        ("source", "ERRCODE = '40001'", "max_standby_streaming_delay"),
+        ("warehouse", "ERRCODE = '40001'", "sync again later"),
+        ("warehouse", "ERRCODE = '21000'", "primary_key in settings"),
+        ("warehouse", "ERRCODE = '23505', TABLE = 'units'", "primary_key in settings"),
+        ("warehouse", "ERRCODE = '23505', TABLE = 'pg_type'", None),
+        ("warehouse", "ERRCODE = '25006'", "name its primary"),
+        ("warehouse", "ERRCODE = '54011'", "exclude_columns"),
+        ("warehouse", "ERRCODE = '54000'", None),
+        ("source", "ERRCODE = '21000'", None),
+        ("source", "ERRCODE = '0A000'", None),
+    ],
+)
+def test_a_hint_says_what_to_do_and_never_guesses(
+    database: Database, role: Role, raised: str, hint: str | None
+) -> None:
+    session = _open(database.params, role)
+    error = _failing(session, f"DO $$ BEGIN RAISE 'so sorry' USING {raised}; END $$")
+    assert hint in (error.hint or "") if hint else error.hint is None
+    session.abandon()
+
+
+def test_a_row_that_no_table_can_hold_names_the_way_out(database: Database) -> None:
+    session = _open(database.params, "warehouse")
+    columns = ", ".join(f"c{n} bigint DEFAULT 1" for n in range(1200))
+    session.execute(f"CREATE TEMP TABLE wide ({columns})".encode())
+    error = _failing(session, "INSERT INTO wide DEFAULT VALUES")
+    assert error.sqlstate == "54000"
+    assert "exclude_columns" in (error.hint or "")
+    session.abandon()
+
+
 def test_the_cause_is_kept(session: Session) -> None:
     assert isinstance(_failing(session, "SELECT 1/0").__cause__, psycopg.errors.DivisionByZero)
 
