@@ -30,10 +30,31 @@ REFUSALS = (
     "is not permitted to log in",
     "permission denied for database",
     "does not exist",
-    "root certificate file",
-    "certificate",
     "definition of service",
 )
+ENCRYPTION = (
+    (
+        "does not support SSL",
+        "the server has no SSL: turn it on there, or lower sslmode in the dsn",
+    ),
+    (
+        "does not match host name",
+        "name the host as its certificate does, or set sslmode=verify-ca in the dsn",
+    ),
+    (
+        "root certificate file",
+        "name the CA's certificate with sslrootcert in the dsn, or sslrootcert=system",
+    ),
+    (
+        "certificate verify failed",
+        "sslrootcert in the dsn must name the CA that signed the server's certificate",
+    ),
+    (
+        "certificate",
+        "see sslcert, sslkey and sslrootcert in the dsn",
+    ),
+)
+"""What libpq says of certificates and encryption, and what to do; the first that fits."""
 TOO_MANY = ("too many connections", "too many clients", "connection slots are reserved")
 TOO_MANY_STATE = "53300"
 TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "25P03", "25P04"})
@@ -64,6 +85,9 @@ def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
             "transaction pooling breaks locks and LISTEN",
             sqlstate=state,
         )
+    for sign, hint in ENCRYPTION:
+        if sign in words:
+            return AccessRefused(what, hint=hint, sqlstate=state)
     refused = state is not None and state.startswith(("28", "3D"))
     if refused or any(sign in words for sign in REFUSALS):
         return AccessRefused(

@@ -21,6 +21,7 @@ from elconsole.core.types import ErrorInfo, Role
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import Session, open_session
+from elconsole.engine.connect.translate import connection_error
 from tests.conftest import MakeRole
 from tests.postgres import Database, PostgresServer, free_port
 
@@ -98,6 +99,28 @@ def test_a_row_that_no_table_can_hold_names_the_way_out(database: Database) -> N
     assert error.sqlstate == "54000"
     assert "exclude_columns" in (error.hint or "")
     session.abandon()
+
+
+def test_a_server_without_ssl_is_told(server: PostgresServer, database: Database) -> None:
+    error = _refused({**server.tcp(database).params, "sslmode": "require"})
+    assert isinstance(error, AccessRefused)
+    assert "lower sslmode" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ('server certificate for "db" does not match host name "10.0.0.1"', "verify-ca"),
+        ("SSL error: certificate verify failed", "must name the CA"),
+        ('root certificate file "/x/root.crt" does not exist', "sslrootcert=system"),
+        ('could not read certificate file "/x/client.crt": no start line', "sslcert"),
+    ],
+)
+def test_what_libpq_says_of_certificates_has_a_next_step(words: str, hint: str) -> None:
+    server = Server("plant", "source", {}, "db:5432/plant", 1.0)
+    error = connection_error(psycopg.OperationalError(f"connection failed: {words}"), server)
+    assert isinstance(error, AccessRefused)
+    assert hint in (error.hint or "")
 
 
 def test_the_cause_is_kept(session: Session) -> None:
