@@ -189,6 +189,8 @@ def fill_in(layer: Layer, variables: Mapping[str, str]) -> tuple[list[str], list
         return _REFERENCE.sub(word, text)
 
     def value(held: Any, path: Key) -> Any:
+        if path[0] == "notify" and path[-1] != "ping_url" and len(path) > 1:
+            return held
         if isinstance(held, str):
             return words(held, path)
         if isinstance(held, list):
@@ -197,9 +199,7 @@ def fill_in(layer: Layer, variables: Mapping[str, str]) -> tuple[list[str], list
             return {key: value(one, (*path, key)) for key, one in held.items()}
         return held
 
-    layer.values = {
-        key: held if key == "notify" else value(held, (key,)) for key, held in layer.values.items()
-    }
+    layer.values = {key: value(held, (key,)) for key, held in layer.values.items()}
     return list(dict.fromkeys(filled)), wrong
 
 

@@ -94,13 +94,17 @@ def test_words_of_the_environment_are_filled_in(written: Path) -> None:
     tables = ["${T}_x", "plain"]
     [notify]
     on_failure = "mail ${TO}"
+    ping_url = "https://hc.example.org/${PW}"
     """
     loaded = named(written, text, HOST="db", PW="ünï", PORT="6001", T="t")
     warehouse, crm = loaded.settings.warehouse, loaded.settings.sources["crm"]
     assert warehouse.host == "db.example.org"
     assert warehouse.connection_parameters()["password"] == "a${b}ünï"
     assert (crm.port, crm.tables) == (6001, ("t_x", "plain"))
-    assert loaded.settings.notify.on_failure == ("mail ${TO}",)
+    notify = loaded.settings.notify
+    assert notify.on_failure == ("mail ${TO}",)
+    assert notify.ping_url is not None
+    assert notify.ping_url.get_secret_value() == "https://hc.example.org/ünï"
 
 
 def test_a_word_that_the_environment_has_not_is_told(written: Path) -> None:
