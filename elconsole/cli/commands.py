@@ -20,16 +20,7 @@ parser is built when the command is given, and no other (`parser`).
 
 from __future__ import annotations
 
-from elconsole.cli.grammar import (
-    Command,
-    file,
-    flag,
-    only,
-    option,
-    seconds_of_age,
-    whole,
-    word,
-)
+from elconsole.cli.grammar import Command, file, flag, one_of, option, seconds_of_age, whole, word
 
 GLOBAL_OPTIONS = (
     flag("--headless", help="No dashboard: do the work, print, exit."),
@@ -234,7 +225,7 @@ COMMANDS = (
         "setup.config",
         (
             word(
-                "action", metavar="schema", type=only("schema"),
+                "action", metavar="schema", type=one_of(["schema"]),
                 help="Print a JSON Schema of the settings file instead.",
             ),
             flag("--check", help="Only say whether they are right; nothing is connected to."),

@@ -111,24 +111,13 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def one_of(choices: Iterable[str]) -> Callable[[str], str]:
-    """Reads one of a few words."""
+    """Reads one of a few words, or the only one."""
     *first, last = choices
 
     def read(text: str) -> str:
         if text not in (*first, last):
-            listed = f"{', '.join(first)} or {last}"
+            listed = f"{', '.join(first)} or {last}" if first else last
             raise argparse.ArgumentTypeError(f"takes {listed}, not {text!r}")
-        return text
-
-    return read
-
-
-def only(word: str) -> Callable[[str], str]:
-    """Reads one word and no other."""
-
-    def read(text: str) -> str:
-        if text != word:
-            raise argparse.ArgumentTypeError(f"takes {word}, not {text!r}")
         return text
 
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from elconsole.config.keys import nearest
@@ -44,6 +45,11 @@ def grants_by_server(
             near = nearest(name, list(known))
             hint = f"did you mean {near}?" if near else f"the connections are {', '.join(known)}"
             raise UsageError(f"there is no connection {name}", hint=hint)
+    if reader is not None and asked and WAREHOUSE not in asked:
+        raise UsageError(
+            "--reader is a role of the warehouse, whose grants were not asked for",
+            hint=f"grants warehouse --reader {shlex.quote(reader)}",
+        )
     found = {
         name: source_grants(name, source)
         for name, source in settings.sources.items()

@@ -169,6 +169,12 @@ def read_toml(path: Path, read: Callable[[], bytes]) -> Layer:
     raise ConfigurationError(f"{path}: {failure[0]}", hint=failure[1])
 
 
+def is_reference(value: object) -> bool:
+    """Whether a value is a `${NAME}` and nothing else, so that no word of it stands there."""
+    found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    return found is not None and found[1] is not None
+
+
 def fill_in(layer: Layer, variables: Mapping[str, str]) -> tuple[list[str], list[Problem]]:
     """Put the environment's words in place of each `${NAME}` of a file's values; `$${` spells
     `${`. Which settings had one, and what is wrong with them. A shell's commands are its own."""
@@ -370,6 +376,7 @@ __all__ = [
     "config_locations",
     "environment_layer",
     "fill_in",
+    "is_reference",
     "nest",
     "read_toml",
     "readable_by_others",

@@ -29,6 +29,7 @@ from elconsole.config.layers import (
     config_locations,
     environment_layer,
     fill_in,
+    is_reference,
     nest,
     read_toml,
     readable_by_others,
@@ -360,7 +361,7 @@ def _holds_secret(block: Mapping[str, Any]) -> bool:
                     return True
             except ValueError:
                 continue
-        elif key in SECRET_KEYS and "${" not in str(value):
+        elif key in SECRET_KEYS and not is_reference(value):
             return True
     return False
 

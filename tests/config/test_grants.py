@@ -60,6 +60,8 @@ def test_the_grants_of_one_server_can_be_asked_for() -> None:
     with pytest.raises(UsageError) as told:
         grants_by_server(Settings(), ["bodie"])
     assert told.value.hint == "did you mean bodies?"
+    with pytest.raises(UsageError, match="a role of the warehouse"):
+        grants_by_server(Settings(), ["bodies"], "bi")
 
 
 def test_a_reader_gets_usage_and_select_and_no_more() -> None:

@@ -107,6 +107,17 @@ def test_words_of_the_environment_are_filled_in(written: Path) -> None:
     assert notify.ping_url.get_secret_value() == "https://hc.example.org/ünï"
 
 
+@pytest.mark.parametrize(
+    ("password", "warned"), [("${PW}", False), ("s3cret${PW}", True), ("s$${b", True)]
+)
+def test_only_what_stands_in_the_file_is_a_secret_of_it(
+    written: Path, password: str, warned: bool
+) -> None:
+    written.chmod(0o644)
+    loaded = named(written, f'[warehouse]\npassword = "{password}"', PW="x")
+    assert any("holds a secret" in words for words in loaded.warnings) == warned
+
+
 def test_a_word_that_the_environment_has_not_is_told(written: Path) -> None:
     with pytest.raises(ConfigurationError) as told:
         named(written, '[warehouse]\npassword = "${PW}"')

@@ -49,15 +49,20 @@ ENCRYPTION = (
         "certificate verify failed",
         "sslrootcert in the dsn must name the CA that signed the server's certificate",
     ),
-    (
-        "certificate",
-        "see sslcert, sslkey and sslrootcert in the dsn",
-    ),
+    ("certificate file", "see sslcert, sslkey and sslrootcert in the dsn"),
+    ("client certificate", "give it with sslcert and sslkey in the dsn"),
 )
 """What libpq says of certificates and encryption, and what to do; the first that fits."""
 TOO_MANY = ("too many connections", "too many clients", "connection slots are reserved")
 TOO_MANY_STATE = "53300"
 TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "25P03", "25P04"})
+SOURCE_CONFLICTS = {
+    "55P03": "another session locks the table even against readers (ALTER TABLE, TRUNCATE,"
+    " VACUUM FULL, LOCK): sync again once it has ended",
+    # A snapshot that only reads has no other conflict.
+    "40001": "a standby stopped the reading to go on replaying: raise"
+    " max_standby_streaming_delay there, or set hot_standby_feedback = on",
+}
 TRANSIENT_CLASSES = ("08", "53", "57P")
 DISK_FULL_STATES = frozenset({"53100"})
 
@@ -121,21 +126,8 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         return DiskFull(what, hint=f"free disk space on {name}, then sync again", sqlstate=state)
     if state is None and isinstance(error, psycopg.OperationalError):
         return _unavailable(server)(what, hint=f"see whether {name} restarts; `elconsole check`")
-    if state == "55P03" and server.role == "source":
-        return TransientFault(
-            what,
-            hint="another session locks the table even against readers (ALTER TABLE, TRUNCATE,"
-            " VACUUM FULL, LOCK): sync again once it has ended",
-            sqlstate=state,
-        )
-    if state == "40001" and server.role == "source":
-        # A snapshot that only reads has no other conflict.
-        return TransientFault(
-            what,
-            hint="a standby stopped the reading to go on replaying: raise"
-            " max_standby_streaming_delay there, or set hot_standby_feedback = on",
-            sqlstate=state,
-        )
+    if server.role == "source" and state in SOURCE_CONFLICTS:
+        return TransientFault(what, hint=SOURCE_CONFLICTS[state], sqlstate=state)
     if state in TRANSIENT_STATES or (state or "").startswith(TRANSIENT_CLASSES):
         return TransientFault(what, hint="sync again later", sqlstate=state)
     if state == "42501" and "row-level security" in what:

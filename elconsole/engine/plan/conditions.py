@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT_MS = 500
 """A table that is locked even against readers is told by its sync, if it still is."""
+TABLES_AT_ONCE = 100
 MISREAD_CLASSES = ("42", "22")
 """Of SQLSTATE: names and syntax, and values that no type can hold."""
 FORBIDDEN = "42501"
@@ -26,31 +27,46 @@ FORBIDDEN = "42501"
 def refused_conditions(
     session: Session, name: str, settings: SourceSettings, relations: Iterable[SourceRelation]
 ) -> dict[int, ElconsoleError]:
-    """By OID, the tables whose `where` the source can't read, and why; one round trip each."""
+    """By OID, the tables whose `where` the source can't read, and why; a round trip for many
+    tables, and one for each of them where one of the many fails."""
+    asked = [
+        (relation, where)
+        for relation in relations
+        if (where := settings.table_settings(relation.schema, relation.name).where) is not None
+    ]
     refused: dict[int, ElconsoleError] = {}
-    for relation in relations:
-        where = settings.table_settings(relation.schema, relation.name).where
-        if where is None:
+    for first in range(0, len(asked), TABLES_AT_ONCE):
+        some = asked[first : first + TABLES_AT_ONCE]
+        if _failure(session, some) is None:
             continue
-        words = _refusal(session, relation, where)
-        if words is not None:
+        for relation, where in some:
+            error = _failure(session, [(relation, where)])
+            if error is None or not _is_misread(error):
+                continue
             block = dotted(("sources", name, "table", relation.name))
             refused[relation.oid] = PlanError(
-                f"{name}.{relation.name}: the source can't read its where: {words}",
+                f"{name}.{relation.name}: the source can't read its where: {server_words(error)}",
                 hint=f"correct where in [{block}], or in the glob that gives it",
             )
     return refused
 
 
-def _refusal(session: Session, relation: SourceRelation, where: str) -> str | None:
-    """What the server says against the condition; None where nothing, or nothing about it."""
-    query = f"EXPLAIN SELECT FROM {relation_clause(relation)} WHERE ({where})"
+def _failure(session: Session, asked: Iterable[tuple[SourceRelation, str]]) -> psycopg.Error | None:
+    """What the server says against the conditions, read in one message."""
+    explained = "; ".join(
+        f"EXPLAIN SELECT FROM {relation_clause(relation)} WHERE ({where})"
+        for relation, where in asked
+    )
     try:
-        session.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'; {query}".encode())
+        session.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'; {explained}".encode())
     except psycopg.Error as error:
-        state = error.sqlstate or ""
-        if session.closed or not state:
+        if session.closed or not error.sqlstate:
             raise
-        is_misread = state.startswith(MISREAD_CLASSES) and state != FORBIDDEN
-        return server_words(error) if is_misread else None
+        return error
     return None
+
+
+def _is_misread(error: psycopg.Error) -> bool:
+    """Whether it is the condition that fails, and not a lock or a privilege."""
+    state = error.sqlstate or ""
+    return state.startswith(MISREAD_CLASSES) and state != FORBIDDEN

@@ -112,8 +112,8 @@ def test_a_server_without_ssl_is_told(server: PostgresServer, database: Database
     [
         ('server certificate for "db" does not match host name "10.0.0.1"', "verify-ca"),
         ("SSL error: certificate verify failed", "must name the CA"),
-        ('root certificate file "/x/root.crt" does not exist', "sslrootcert=system"),
-        ('could not read certificate file "/x/client.crt": no start line', "sslcert"),
+        ('root certificate file "root.crt" does not exist', "sslrootcert=system"),
+        ('could not read certificate file "client.crt": no start line', "sslcert"),
     ],
 )
 def test_what_libpq_says_of_certificates_has_a_next_step(words: str, hint: str) -> None:
@@ -121,6 +121,12 @@ def test_what_libpq_says_of_certificates_has_a_next_step(words: str, hint: str) 
     error = connection_error(psycopg.OperationalError(f"connection failed: {words}"), server)
     assert isinstance(error, AccessRefused)
     assert hint in (error.hint or "")
+
+
+def test_a_name_with_certificate_in_it_is_no_certificate() -> None:
+    server = Server("plant", "source", {}, "db:5432/plant", 1.0)
+    told = psycopg.OperationalError('FATAL:  database "certificates" does not exist')
+    assert "sslcert" not in (connection_error(told, server).hint or "")
 
 
 def test_the_cause_is_kept(session: Session) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from elconsole.core.results import PlannedTable, SyncRequest
+from elconsole.engine.plan import conditions
 from tests.link import Link, by_table
 from tests.pairs import METADATA
 from tests.postgres import Database
@@ -127,6 +128,17 @@ def test_a_condition_that_the_source_cannot_read_is_told_with_its_place(
     assert words in message
     assert f"[sources.{crm.name}.table.customers]" in hint
     assert found["orders"].error is None
+
+
+def test_one_condition_among_many_is_told_and_the_rest_is_planned(
+    crm: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm.source.sql("; ".join(f"CREATE TABLE t{n} (id int PRIMARY KEY)" for n in range(7)))
+    monkeypatch.setattr(conditions, "TABLES_AT_ONCE", 3)
+    blocks: dict[str, Any] = {f"t{n}": {"where": "id > 0"} for n in range(7)}
+    crm.options[crm.name] = {"table": {**blocks, "t4": {"where": "idd > 0"}}}
+    refused = {name for name, one in planned(crm).items() if one.error is not None}
+    assert refused == {"t4"}
 
 
 def test_a_condition_is_explained_and_never_run(crm: Link) -> None:
