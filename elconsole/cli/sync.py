@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from elconsole.core.errors import UsageError
+from elconsole.core.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import CommandContext
@@ -51,11 +51,20 @@ def sync(
 def _show_plan(
     context: CommandContext, request: SyncRequest, retry: str | None, *, as_json: bool
 ) -> int:
+    from elconsole.core.results import PlanReport
     from elconsole.headless import sync
+    from elconsole.report import documents
 
     def show(engine: Engine, output: Output) -> int:
-        wanted = _of_run(engine, request, retry, output)
-        return sync.dry_run(engine, wanted, output, as_json=as_json)
+        if retry is None:
+            return sync.dry_run(engine, request, output, as_json=as_json)
+        selection = sync.unfinished(engine, engine.run(retry), output)
+        if selection:
+            wanted = replace(request, selection=selection)
+            return sync.dry_run(engine, wanted, output, as_json=as_json)
+        if as_json:
+            output.result(documents.document(documents.plan(PlanReport(()))))
+        return EXIT_OK
 
     return context.report("tables", as_json, show)
 
@@ -64,20 +73,19 @@ def _sync_headless(
     context: CommandContext, request: SyncRequest, retry: str | None, *, as_json: bool
 ) -> int:
     from elconsole.headless import sync
+    from elconsole.report import documents
 
     live = context.has_live_progress()
 
     def run(engine: Engine, output: Output) -> int:
-        wanted = _of_run(engine, request, retry, output)
+        wanted = request
+        if retry is not None:
+            past = engine.run(retry)
+            wanted = replace(request, selection=sync.unfinished(engine, past, output))
+            if not wanted.selection:
+                if as_json:
+                    output.result(documents.document(documents.sync(past)))
+                return EXIT_OK
         return sync.run_sync(engine, wanted, output, as_json=as_json, live=live)
 
     return context.report("tables", as_json, run, takes_signals=True)
-
-
-def _of_run(engine: Engine, request: SyncRequest, retry: str | None, output: Output) -> SyncRequest:
-    """The request, for what a run left undone where one is to be retried."""
-    from elconsole.headless.sync import unfinished
-
-    if retry is None:
-        return request
-    return replace(request, selection=unfinished(engine, retry, output))

@@ -7,7 +7,7 @@ import os
 from elconsole.config.patterns import argument, is_glob
 from elconsole.core import errors
 from elconsole.core.engine import Engine, StopFlag
-from elconsole.core.results import PlanReport, ReconcileReport, SyncRequest
+from elconsole.core.results import PlanReport, ReconcileReport, RunDetail, SyncRequest
 from elconsole.headless.exit_codes import exit_code, report_exit_code
 from elconsole.headless.progress import PlainProgress, Progress
 from elconsole.headless.signals import StopSignals, stoppable
@@ -35,11 +35,9 @@ def run_sync(
     return exit_code(detail, signals.exit_code)
 
 
-def unfinished(engine: Engine, run_id: str, output: Output) -> tuple[str, ...]:
-    """What did not succeed in a run, as a selection; says what of it no selection can name.
-
-    Raises UsageError where nothing is left to be done, or the run still goes on."""
-    detail = engine.run(run_id)
+def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, ...]:
+    """What did not succeed in a run, as a selection; says what of it no selection can name, and
+    whether nothing is left. Raises UsageError where the run still goes on."""
     number = detail.run.run_number
     if detail.run.status == "running":
         raise errors.UsageError(
@@ -58,10 +56,7 @@ def unfinished(engine: Engine, run_id: str, output: Output) -> tuple[str, ...]:
         else:
             selection[argument(table.source, table.table, sources)] = None
     if not selection:
-        raise errors.UsageError(
-            f"nothing of run {number} is left to be retried",
-            hint="`elconsole --headless sync` syncs everything",
-        )
+        output.note(f"nothing of run {number} is left to be retried")
     return tuple(selection)
 
 

@@ -111,14 +111,25 @@ def test_a_retry_asks_for_what_a_run_left_undone() -> None:
     ("words", "past", "error"),
     [
         ("sync --headless --retry", history(RUNNING), "run 42 still goes on"),
-        ("sync --headless --retry", history(SUCCEEDED), "nothing of run 41 is left"),
         ("sync --headless --retry=77", history(SUCCEEDED), "no run is named 77"),
         ("sync --retry", history(FAILED), "--retry needs --headless"),
         ("sync --headless refills --retry", history(FAILED), "no further sources or tables"),
     ],
 )
-def test_a_retry_of_nothing_says_so(words: str, past: tuple[RunDetail, ...], error: str) -> None:
+def test_a_retry_that_cannot_be_says_so(
+    words: str, past: tuple[RunDetail, ...], error: str
+) -> None:
     ended = CommandLine(FakeEngine(history=past)).run(words)
     assert (ended.code, ended.out) == (2, "")
     assert error in ended.err
     assert "hint: " in ended.err
+
+
+def test_a_retry_of_what_succeeded_is_done() -> None:
+    line = CommandLine(FakeEngine(history=history(SUCCEEDED)))
+    ended = line.run("sync --headless --retry")
+    assert (ended.code, ended.out) == (0, "")
+    assert "nothing of run 41 is left to be retried" in ended.err
+    assert line.run("sync --retry --json").json()["status"] == "succeeded"
+    assert line.run("sync --retry --dry-run --json").json()["tables"] == []
+    assert line.engine.requests == []
