@@ -9,15 +9,17 @@ import sys
 def main() -> None:
     """Run elconsole and exit, whatever folder it stands in and whenever a signal comes."""
     _leave_working_folder()
-    from elconsole.cli import early_signals
+    from elconsole.cli import early_signals, gc_pause
 
     early_signals.leave_at_once()
+    gc_pause.wait()
     from elconsole.cli.main import main as run
 
     try:
         run()
     finally:
         early_signals.leave_at_once()
+        gc_pause.leave()
 
 
 def _leave_working_folder() -> None:

@@ -32,6 +32,7 @@ PREFIX = "elconsole-test-"
 MEMORY = Path("/dev/shm")
 """On a disk, CREATE DATABASE takes ten times the processor's time, for its 300 files."""
 MEMORY_BYTES = 4 * 2**30
+DROP_TRIES = 6
 TEST_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -176,12 +177,18 @@ class PostgresServer:
         return Database(name, self.embedded.parameters(name))
 
     def drop_database(self, database: Database) -> None:
-        with self.admin.connect() as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
-                    sql.Identifier(database.name)
-                )
-            )
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+            sql.Identifier(database.name)
+        )
+        # The server gives those that it ends five seconds, which a busy machine may need.
+        for patience in reversed(range(DROP_TRIES)):
+            try:
+                with self.admin.connect() as connection:
+                    connection.execute(statement)
+                return
+            except psycopg.errors.ObjectInUse:
+                if not patience:
+                    raise
 
     def create_role(self, name_hint: str = "role", options: str = "LOGIN") -> str:
         """A new role of a unique name, without a password."""

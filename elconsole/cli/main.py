@@ -6,20 +6,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from elconsole.cli import gc_pause
 from elconsole.cli.compose import GlobalOptions, Parts, open_context
 from elconsole.cli.parser import read
 
 
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> None:
     """Run elconsole and exit. `parts` replaces what commands are put together from."""
-    if arguments is not None:
-        sys.exit(_run(arguments, parts))
-    gc_pause.wait()
-    try:
-        sys.exit(_run(sys.argv[1:], parts))
-    finally:
-        gc_pause.leave()
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments, parts))
 
 
 def _run(arguments: Sequence[str], parts: Parts | None) -> int:

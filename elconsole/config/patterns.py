@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from glob import escape
 
 _WILD = "*?["
 
@@ -49,7 +48,7 @@ def is_glob(pattern: str) -> bool:
 
 def quote(name: str) -> str:
     """The pattern that names this text and nothing else: `*` becomes `[*]`."""
-    return escape(name)
+    return re.sub(r"[*?[]", r"[\g<0>]", name)
 
 
 def table_matches(pattern: str, schema: str, table: str) -> bool:

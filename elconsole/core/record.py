@@ -24,7 +24,10 @@ else:
 
         def made(cls):
             kept = {name for name in _SHARED if name in vars(cls)}
+            told = cls.__doc__
+            cls.__doc__ = told or cls.__name__  # or `dataclass` would read the signature for it
             made = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
+            made.__doc__ = told
             made.__init__ = _init(made)
             compared = [field.name for field in fields(made) if field.compare]
             made.__compared__ = attrgetter("__class__", *compared)

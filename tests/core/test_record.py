@@ -137,3 +137,7 @@ def test_it_can_be_sent_to_another_process() -> None:
 def test_a_record_is_never_mutable() -> None:
     with pytest.raises(TypeError, match="frozen"):
         record(frozen=False, slots=True)
+
+
+def test_a_record_without_a_docstring_gets_none_made_of_its_signature() -> None:
+    assert Sent.__doc__ is None
