@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -96,6 +97,14 @@ def pytest_collection(session: pytest.Session) -> None:
     place = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
     for path in sorted(REPOSITORY.glob("tests/**/test_*.py"))[place::workers]:
         importlib.import_module(".".join(path.relative_to(REPOSITORY).with_suffix("").parts))
+
+
+def pytest_collection_finish() -> None:
+    """What the collection made stays, and a console's hundred thousand short lives are
+    looked through more seldom: a twentieth of the suite's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

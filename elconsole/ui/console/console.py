@@ -21,6 +21,7 @@ from elconsole.ui.console import themes
 from elconsole.ui.console.keys import TypedKeys
 from elconsole.ui.console.options import ConsoleOptions
 from elconsole.ui.console.questions import Questions
+from elconsole.ui.console.stylesheet import ParsedOnce
 from elconsole.ui.console.threads import Background
 from elconsole.ui.state import model
 
@@ -34,6 +35,7 @@ class Console(App[str]):
     def __init__(self, options: ConsoleOptions) -> None:
         themes.heed_no_color()
         super().__init__()
+        self.stylesheet = ParsedOnce(self.get_css_variables())
         if self.no_color:
             self._filters = [*themes.without_colours(self._filters)]
         self.options = options
