@@ -127,7 +127,15 @@ class PostgresEngine:
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
         planned, unfed = self._planned(request)
-        return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
+        if not request.counted:
+            return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
+        from elconsole.engine.extract.expected import expect
+
+        tables = (
+            replace(as_planned_table(one), rows_estimated=rows)
+            for one, rows in expect(planned, self._pools.sources)
+        )
+        return results.PlanReport(tuple(tables), unfed)
 
     def sync(
         self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag

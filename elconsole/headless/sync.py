@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from elconsole.config.patterns import argument, is_glob
 from elconsole.core import errors
@@ -62,7 +63,7 @@ def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, 
 
 def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bool) -> int:
     """Write what `run_sync` would do; 0 where every table can be synced."""
-    report: PlanReport = engine.plan(request)
+    report: PlanReport = engine.plan(replace(request, counted=True))
     for table in report.tables:
         if table.error is not None:
             output.failure(text.failure(table.error, f"{table.source}.{table.table}"))

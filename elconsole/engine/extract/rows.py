@@ -68,9 +68,10 @@ def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> 
     return f"COPY ({_select(task, columns)}{where}) TO STDOUT (FORMAT {shape})"
 
 
-def count_statement(task: TableTask) -> str:
-    """How many rows the selection has."""
-    return f"SELECT pg_catalog.count(*) FROM {relation_clause(task.relation)}{where_clause(task)}"
+def count_statement(task: TableTask, condition: str | None = None) -> str:
+    """How many rows the selection has, or those of them that fulfil a condition."""
+    where = where_clause(task, condition)
+    return f"SELECT pg_catalog.count(*) FROM {relation_clause(task.relation)}{where}"
 
 
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:

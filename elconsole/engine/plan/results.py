@@ -8,6 +8,7 @@ from elconsole.engine.plan.task import Refused, TableTask
 
 
 def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
+    """The plan, with the source's estimate of the table's rows."""
     if isinstance(planned, Refused):
         return PlannedTable(
             source=planned.source,
