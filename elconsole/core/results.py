@@ -322,6 +322,10 @@ class ReconciledTable:
     """Rows that changed in the source after the last synced snapshot."""
     different_keys: tuple[str, ...] = ()
     """The first 20, as JSON arrays of the key's values."""
+    columns_only_in_source: tuple[str, ...] = ()
+    """Which the raw table has not: it is not equal then, whatever the other columns hold."""
+    columns_only_in_target: tuple[str, ...] = ()
+    """Which the source has no more, or no sync copies."""
     error: ErrorInfo | None = None
 
 

@@ -77,9 +77,13 @@ def compare(
         if column.has_missing and not full:
             severity, reason = "full_refresh", f"column {column.name} was added with a default"
     for column in columns:
-        if column.name in raw and _came_back(column, known) and not full:
-            severity = "full_refresh"
-            reason = f"column {column.name} is another one than before (dropped, added or renamed)"
+        if column.name in raw and _came_back(column, known):
+            changes.append(_replaced(column))
+            if not full:
+                severity = "full_refresh"
+                reason = (
+                    f"column {column.name} is another one than before (dropped, added or renamed)"
+                )
     for column in retyped:
         how = widening(raw[column.name], column.type)
         changes.append(_retyped(column, raw[column.name], how, full))
@@ -143,6 +147,12 @@ def _added(column: PlannedColumn, full: bool) -> SchemaChange:
         action = "full refresh: old rows carry its default"
     else:
         action = "added to the raw table; rows not read again stay NULL until a full refresh"
+    return SchemaChange(column.name, "added", column.source_type, None, action)
+
+
+def _replaced(column: PlannedColumn) -> SchemaChange:
+    """Of the name of a raw column, with other values: also what a sync that failed had added."""
+    action = "full refresh: the raw table has another column's values, or none"
     return SchemaChange(column.name, "added", column.source_type, None, action)
 
 
