@@ -36,6 +36,8 @@ class Selected:
     name: str
     settings: SourceSettings
     patterns: tuple[str, ...]
+    target_schema: str
+    """Where its copies stand, which no glob means where the source is the warehouse."""
 
 
 @record(frozen=True, slots=True)
@@ -62,8 +64,11 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
         raise UsageError(
             "no source is configured", hint="add a [sources.NAME] block; `elconsole init` helps"
         )
+    schema = settings.warehouse.target_schema
     if not selection:
-        return tuple(Selected(name, source, ()) for name, source in settings.sources.items())
+        return tuple(
+            Selected(name, source, (), schema) for name, source in settings.sources.items()
+        )
     patterns: dict[str, list[str]] = {}
     whole: set[str] = set()
     for argument in selection:
@@ -79,7 +84,7 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
         if not table:
             whole.add(name)
     return tuple(
-        Selected(name, settings.sources[name], () if name in whole else tuple(tables))
+        Selected(name, settings.sources[name], () if name in whole else tuple(tables), schema)
         for name, tables in patterns.items()
     )
 
@@ -122,7 +127,7 @@ def _guarded(
 
 
 def _read(session: Session, one: Selected) -> SourceCatalog:
-    catalog = read_source(session, one.settings.tables, one.settings.exclude)
+    catalog = read_source(session, one.settings.tables, one.settings.exclude, one.target_schema)
     with session.within(CATALOG_TIMEOUT_S):
         asked = [r for r in catalog.relations if _is_asked(one, r)]
         refused = refused_conditions(session, one.name, one.settings, asked)
