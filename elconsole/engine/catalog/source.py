@@ -58,6 +58,10 @@ class SourceRelation:
     is_ours: bool = False
     """Whether elconsole made it, or it stands among the copies: source and warehouse may be
     one database."""
+    has_children: bool = False
+    """Whether tables inherit from this one, whose rows a SELECT of it has too."""
+    reads_children: bool = False
+    """Whether it is read with their rows."""
 
     @property
     def qualified(self) -> str:
@@ -190,9 +194,11 @@ def with_copies(
 
 
 def relation_clause(relation: SourceRelation) -> str:
-    """The relation as a FROM clause names it: a plain table without its children."""
+    """The relation as a FROM clause names it: a plain table alone, unless it is read with its
+    children."""
     named = f"{identifier(relation.schema)}.{identifier(relation.name)}"
-    return f"ONLY {named}" if relation.kind == "r" else named
+    alone = relation.kind == "r" and not relation.reads_children
+    return f"ONLY {named}" if alone else named
 
 
 def matches(relation: SourceRelation, pattern: str) -> bool:

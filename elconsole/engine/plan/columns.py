@@ -130,8 +130,9 @@ def salt_mark(salt: str) -> str:
     return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
 
 
-def choice_text(settings: TableSettings, salted: str | None) -> str:
-    """What of the table is selected, as text to compare with the last sync's."""
+def choice_text(settings: TableSettings, salted: str | None, *, children: bool) -> str:
+    """What of the table is selected, as text to compare with the last sync's; `children`:
+    whether the rows of tables that inherit from it are."""
     chosen = {
         "columns": settings.columns,
         "exclude_columns": settings.exclude_columns or None,
@@ -139,5 +140,6 @@ def choice_text(settings: TableSettings, salted: str | None) -> str:
         "hash_salt": salted if settings.hash_columns else None,
         "where": settings.where,
         "primary_key": settings.primary_key,
+        "children": children,
     }
     return json.dumps({name: value for name, value in chosen.items() if value})

@@ -11,6 +11,7 @@ from elconsole.config.keys import nearest
 from elconsole.config.patterns import read_argument, spelled
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
+from elconsole.engine.catalog.inheritance import with_families
 from elconsole.engine.catalog.source import (
     SourceCatalog,
     SourceRelation,
@@ -128,6 +129,7 @@ def _guarded(
 
 def _read(session: Session, one: Selected) -> SourceCatalog:
     catalog = read_source(session, one.settings.tables, one.settings.exclude, one.target_schema)
+    catalog = with_families(session, catalog, one.settings.tables)
     with session.within(CATALOG_TIMEOUT_S):
         asked = [r for r in catalog.relations if _is_asked(one, r)]
         refused = refused_conditions(session, one.name, one.settings, asked)

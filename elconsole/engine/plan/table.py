@@ -148,9 +148,9 @@ class Planner:
             columns=columns,
             fingerprint=fingerprint(source_columns),
             primary_key=primary_key_of(where, source_columns, columns, settings),
-            choice=choice_text(settings, self.salt_mark),
+            choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
-            notes=notes + _name_note(relation, target, name),
+            notes=notes + _name_note(relation, target, name) + _children_note(relation),
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
@@ -289,6 +289,14 @@ class Planner:
 def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tuple[str, ...]:
     if target is None and name != relation.name:
         return (f"named {name}: the name {relation.name} is taken or wanted twice",)
+    return ()
+
+
+def _children_note(relation: SourceRelation) -> tuple[str, ...]:
+    if relation.reads_children:
+        return ("read with the tables that inherit from it",)
+    if relation.has_children:
+        return ("read without the tables that inherit from it, whose rows are not its own",)
     return ()
 
 
