@@ -138,6 +138,8 @@ class SourceCatalog:
     money_unit: str | None = None
     """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
     is of that type."""
+    unique: Mapping[int, Sequence[frozenset[str]]] = field(default_factory=dict)
+    """Per relation whose key settings name, sets of columns that an index keeps unique."""
     refused: Mapping[int, ElconsoleError] = field(default_factory=dict)
     """Per relation, why its rows can't be read as settings ask."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from elconsole.config.keys import nearest
@@ -104,6 +104,16 @@ def primary_key_of(
     )
     names = tuple(column.name for column in keyed)
     return names if selected.issuperset(names) else ()
+
+
+def is_proven(
+    key: Collection[str], relation: SourceRelation, unique: Iterable[frozenset[str]] | None
+) -> bool:
+    """Whether the source itself keeps a key unique; `unique`: what its indexes keep so, None
+    where the key is the catalog's own, which children of the table do not share."""
+    if relation.reads_children:
+        return False
+    return unique is None or any(columns.issubset(key) for columns in unique)
 
 
 def check_quality(where: str, block: TableSettings, columns: tuple[PlannedColumn, ...]) -> None:

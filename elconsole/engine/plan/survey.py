@@ -11,7 +11,6 @@ from elconsole.config.keys import nearest
 from elconsole.config.patterns import read_argument, spelled
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
-from elconsole.engine.catalog.inheritance import with_families
 from elconsole.engine.catalog.source import (
     SourceCatalog,
     SourceRelation,
@@ -129,11 +128,24 @@ def _guarded(
 
 def _read(session: Session, one: Selected) -> SourceCatalog:
     catalog = read_source(session, one.settings.tables, one.settings.exclude, one.target_schema)
-    catalog = with_families(session, catalog, one.settings.tables)
+    if any(relation.has_children for relation in catalog.relations):
+        from elconsole.engine.catalog.inheritance import with_families
+
+        catalog = with_families(session, catalog, one.settings.tables)
     with session.within(CATALOG_TIMEOUT_S):
         asked = [r for r in catalog.relations if _is_asked(one, r)]
         refused = refused_conditions(session, one.name, one.settings, asked)
+    keyed = [r.oid for r in asked if _names_key(one, r)]
+    if keyed:
+        from elconsole.engine.catalog.unique_keys import read_unique_keys
+
+        catalog = replace(catalog, unique=read_unique_keys(session, keyed))
     return replace(catalog, refused=refused)
+
+
+def _names_key(one: Selected, relation: SourceRelation) -> bool:
+    settings = one.settings.table_settings(relation.schema, relation.name)
+    return settings.mode == "incremental" and bool(settings.primary_key)
 
 
 def _is_asked(one: Selected, relation: SourceRelation) -> bool:
