@@ -201,7 +201,8 @@ class SourceSettings(ConnectionSettings):
     """A database to copy from, and which of its tables."""
 
     tables: Names = ("*",)
-    """Names, schema-qualified names or globs. `*`: every base table of every user schema."""
+    """Names, schema-qualified names or globs. `*`: every base table of every user schema.
+    A table that others inherit from is, by its name, read with them, if none is selected too."""
     exclude: Names = ()
     """Names or globs left out again."""
     mode: Mode = "full"

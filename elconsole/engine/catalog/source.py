@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -23,6 +23,7 @@ from elconsole.engine.connect.answers import (
     words,
 )
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.sql.names import LEDGER_SCHEMA
 from elconsole.engine.sql.statements import statement
 
 BASE_TABLE_KINDS = frozenset("rp")
@@ -54,6 +55,13 @@ class SourceRelation:
     """Whether the role may read the whole table: column-level grants allow no LOCK TABLE."""
     has_foreign_partition: bool = False
     """Whether a partition is a foreign table, whose rows come without their transaction."""
+    is_ours: bool = False
+    """Whether elconsole made it, or it stands among the copies: source and warehouse may be
+    one database."""
+    has_children: bool = False
+    """Whether tables inherit from this one, whose rows a SELECT of it has too."""
+    reads_children: bool = False
+    """Whether it is read with their rows."""
 
     @property
     def qualified(self) -> str:
@@ -130,6 +138,8 @@ class SourceCatalog:
     money_unit: str | None = None
     """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
     is of that type."""
+    unique: Mapping[int, Sequence[frozenset[str]]] = field(default_factory=dict)
+    """Per relation whose key settings name, sets of columns that an index keeps unique."""
     refused: Mapping[int, ElconsoleError] = field(default_factory=dict)
     """Per relation, why its rows can't be read as settings ask."""
 
@@ -149,13 +159,14 @@ def choose(
     relations: Sequence[SourceRelation], wanted: Iterable[str], excluded: Iterable[str]
 ) -> Choice:
     """The relations that the patterns name; a name may name anything, in brackets too, a glob
-    means base tables only."""
+    means base tables only. Elconsole's own are meant by what spells their schema, and by the
+    name that no other bears."""
     chosen: dict[int, SourceRelation] = {}
     missing: dict[str, None] = {}
     unmatched: dict[str, None] = {}
     for pattern in wanted:
         name = spelled(pattern)
-        found = [r for r in relations if (r.is_base_table or name) and matches(r, pattern)]
+        found = _meant([r for r in relations if matches(r, pattern)], pattern)
         chosen.update((relation.oid, relation) for relation in found)
         if not found and name is not None:
             missing[name] = None
@@ -166,10 +177,30 @@ def choose(
     return Choice(tuple(kept), tuple(missing), tuple(unmatched))
 
 
+def _meant(matching: Sequence[SourceRelation], pattern: str) -> Sequence[SourceRelation]:
+    """Those of the relations that bear a pattern's name that it means."""
+    name = spelled(pattern)
+    found = [r for r in matching if r.is_base_table or name]
+    schema, dot, _ = pattern.partition(".")
+    others = [r for r in found if not r.is_ours or (dot and spelled(schema) == r.schema)]
+    return others if others or name is None else found
+
+
+def with_copies(
+    relations: Sequence[SourceRelation], target_schema: str
+) -> Sequence[SourceRelation]:
+    """The relations, of which those in the target schema are ours where the ledger is there."""
+    if not any((r.schema, r.name) == (LEDGER_SCHEMA, "targets") for r in relations):
+        return relations
+    return [replace(r, is_ours=r.is_ours or r.schema == target_schema) for r in relations]
+
+
 def relation_clause(relation: SourceRelation) -> str:
-    """The relation as a FROM clause names it: a plain table without its children."""
+    """The relation as a FROM clause names it: a plain table alone, unless it is read with its
+    children."""
     named = f"{identifier(relation.schema)}.{identifier(relation.name)}"
-    return f"ONLY {named}" if relation.kind == "r" else named
+    alone = relation.kind == "r" and not relation.reads_children
+    return f"ONLY {named}" if alone else named
 
 
 def matches(relation: SourceRelation, pattern: str) -> bool:
@@ -177,12 +208,14 @@ def matches(relation: SourceRelation, pattern: str) -> bool:
     return table_matches(pattern, relation.schema, relation.name)
 
 
-def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]) -> SourceCatalog:
+def read_source(
+    session: Session, wanted: Iterable[str], excluded: Iterable[str], target_schema: str
+) -> SourceCatalog:
     """Introspect a source; five round trips, and one for each further thousand of tables.
 
     Raises NotBelieved or UnexpectedAnswer for what no catalog can hold."""
     with session.within(CATALOG_TIMEOUT_S):
-        everything = read_relations(session)
+        everything = with_copies(read_relations(session), target_schema)
         chosen = choose(everything, wanted, excluded)
         columns = read_columns(session, [relation.oid for relation in chosen.relations])
         used = sorted({column.type_oid for several in columns.values() for column in several})

@@ -74,6 +74,19 @@ def count_statement(task: TableTask, condition: str | None = None) -> str:
     return f"SELECT pg_catalog.count(*) FROM {relation_clause(task.relation)}{where}"
 
 
+def shared_key_statement(task: TableTask, condition: str) -> str:
+    """SELECT of one key that a row of the condition shares with any other row, as text, and of
+    how many rows have it."""
+    key = ", ".join(column.expression for column in key_columns(task))
+    source = relation_clause(task.relation)
+    among = f"({key}) IN (SELECT {key} FROM {source}{where_clause(task, condition)})"
+    return (
+        f"SELECT pg_catalog.concat_ws(', ', {key}), pg_catalog.count(*)"
+        f" FROM {source}{where_clause(task, among)}"
+        f" GROUP BY {key} HAVING pg_catalog.count(*) > 1 LIMIT 1"
+    )
+
+
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
     by_name = {column.name: column for column in task.columns}
     return [by_name[name] for name in task.primary_key]

@@ -76,7 +76,9 @@ def opening(task: TableTask) -> sql.Composed:
         pin = sql.SQL("LOCK TABLE {}{} IN ACCESS SHARE MODE;").format(_only(task), relation)
     else:
         pin = sql.SQL("SELECT FROM {} LIMIT 0;").format(relation)
-    read = sql.SQL(statement("catalog/source_snapshot")).format(oid=sql.Literal(task.relation.oid))
+    read = sql.SQL(statement("catalog/source_snapshot")).format(
+        oid=sql.Literal(task.relation.oid), children=sql.Literal(task.relation.reads_children)
+    )
     return begin + pin + read
 
 
@@ -138,4 +140,5 @@ def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, i
 
 
 def _only(task: TableTask) -> sql.SQL:
-    return sql.SQL("ONLY " if task.relation.kind == "r" else "")
+    relation = task.relation
+    return sql.SQL("ONLY " if relation.kind == "r" and not relation.reads_children else "")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from elconsole.core.errors import KeyNotUnique
+from elconsole.core.safe_text import clean_text
+from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.pump import Transferred
@@ -22,6 +25,9 @@ from elconsole.engine.publish.commit import commit
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.quality.daily import UnitCounting
 
+SHOWN_CELLS = 60
+"""Of a key that is not unique."""
+
 
 def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> LoadResult:
     """Publish the changed rows, or only the watermark where there are none."""
@@ -35,15 +41,17 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         statements = rows.copy_statements(context.source, task, snapshot, condition)
     moved = copy(
         context,
-        statements if sweeping else ending(statements),
+        statements if sweeping or not task.key_proven else ending(statements),
         storage.copy_into(merge.STAGE, task.columns),
         f"BEGIN; {merge.create_stage(task)}",
         lazy=True,
     )
+    if moved.rows and not task.key_proven:
+        _require_unique(context, condition)
     keys = None
     if sweeping and not _lost_nothing(context, leaf, staged=moved.rows > 0):
         keys = _copy_keys(context, snapshot, begun=moved.rows > 0)
-    elif sweeping:
+    elif sweeping or not task.key_proven:
         _end_snapshot(context)
     loading = time.monotonic()
     context.on_extracted(moved)
@@ -104,6 +112,23 @@ def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | Non
     if counted is None or counted != target.units_version:
         return None
     return UnitCounting(quality, merge.raw_types(context.task))
+
+
+def _require_unique(context: LoadContext, condition: str) -> None:
+    """Raise KeyNotUnique where a changed row has another row's key: the merge would take one
+    for the other."""
+    task, source = context.task, context.source
+    with source.translated(), source.attended(context.stall_timeout_s):
+        row = source.execute(rows.shared_key_statement(task, condition).encode()).fetchone()
+        if row is None:
+            return
+        value, count = values_of(row, 2)
+    key = ", ".join(task.primary_key)
+    raise KeyNotUnique(
+        f"{task.source}.{task.label}: the key ({key}) is not unique: {count} rows of the source"
+        f" have ({clean_text(value, SHOWN_CELLS)})",
+        hint="name columns that are unique as its primary_key in settings",
+    )
 
 
 def _lost_nothing(context: LoadContext, leaf: str, *, staged: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from elconsole.engine.plan.columns import (
     choice_text,
     choose_columns,
     fingerprint,
+    is_proven,
     primary_key_of,
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
@@ -133,6 +134,7 @@ class Planner:
         parent = self._parent(where, name, target)
         raw = dict(self.state.columns.get(parent.oid, {})) if parent else {}
         mode: Mode = "full" if self.full else settings.mode
+        key_columns = primary_key_of(where, source_columns, columns, settings)
         task = TableTask(
             source=self.source,
             relation=relation,
@@ -147,13 +149,19 @@ class Planner:
             strategy="full",
             columns=columns,
             fingerprint=fingerprint(source_columns),
-            primary_key=primary_key_of(where, source_columns, columns, settings),
-            choice=choice_text(settings, self.salt_mark),
+            primary_key=key_columns,
+            choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
-            notes=notes + _name_note(relation, target, name),
+            notes=notes + _name_note(relation, target, name) + _children_note(relation),
+            key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
+
+    def _unique(
+        self, relation: SourceRelation, settings: TableSettings
+    ) -> Sequence[frozenset[str]] | None:
+        return self.catalog.unique.get(relation.oid, ()) if settings.primary_key else None
 
     def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
         """All names end up in the warehouse, which may have another encoding."""
@@ -292,6 +300,14 @@ def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tu
     return ()
 
 
+def _children_note(relation: SourceRelation) -> tuple[str, ...]:
+    if relation.reads_children:
+        return ("read with the tables that inherit from it",)
+    if relation.has_children:
+        return ("read without the tables that inherit from it, whose rows are not its own",)
+    return ()
+
+
 def _incremental(task: TableTask) -> TableTask:
     """The strategy that settings ask for, or a full refresh with the reason."""
     where = f"{task.source}.{task.label}"
@@ -313,7 +329,16 @@ def _incremental(task: TableTask) -> TableTask:
         raise _conflict(task, drift)
     if drift and drift.severity == "full_refresh":
         return task.as_full(drift.reason or "the schema changed")
-    return replace(task, strategy=settings.strategy, drift=drift)
+    return replace(
+        task, strategy=settings.strategy, drift=drift, notes=task.notes + _key_note(task)
+    )
+
+
+def _key_note(task: TableTask) -> tuple[str, ...]:
+    if task.key_proven:
+        return ()
+    key = ", ".join(task.primary_key)
+    return (f"no unique index keeps the key ({key}): each sync looks whether it is unique",)
 
 
 def _full_reason(task: TableTask) -> str | None:

@@ -54,6 +54,8 @@ class TableTask:
     """Which of its columns and rows settings choose, as text to compare with the last sync's."""
     drift: Drift | None
     notes: tuple[str, ...] = ()
+    key_proven: bool = True
+    """Whether the source keeps the key unique; where it does not, each merge looks."""
     adopt: bool = False
     """Whether to convert the plain table that stands in the target's place."""
 

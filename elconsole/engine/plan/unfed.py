@@ -100,4 +100,6 @@ def _kind(relation: SourceRelation) -> str:
         return "a partition of another table"
     if relation.of_extension:
         return "an extension's table"
+    if relation.is_ours:
+        return "a table of elconsole's own"
     return f"a {RELATION_KINDS[relation.kind]}"

@@ -22,7 +22,14 @@ SELECT c.oid::int8 AS oid,
        c.relkind = 'p' AND EXISTS (
          SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
           WHERE l.relkind = 'f'
-       ) AS has_foreign_partition
+       ) AS has_foreign_partition,
+       n.nspname IN ('elconsole', 'elconsole_storage')
+         OR (c.relkind = 'p' AND pg_catalog.pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)')
+         AS is_ours,
+       c.relkind = 'r' AND c.relhassubclass AND EXISTS (
+         SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
+       ) AS has_children,
+       false AS reads_children
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
