@@ -56,25 +56,29 @@ def grants_by_server(
         if not asked or name in asked
     }
     if not asked or WAREHOUSE in asked:
-        of_warehouse = warehouse_grants(settings.warehouse)
+        schemas = settings.target_schemas
+        of_warehouse = warehouse_grants(settings.warehouse, schemas)
         if reader is not None:
-            of_warehouse += "\n" + reader_grants(settings.warehouse, reader)
+            of_warehouse += "\n" + reader_grants(settings.warehouse, reader, schemas)
         found[WAREHOUSE] = found.get(WAREHOUSE, "") + of_warehouse
     return found
 
 
-def reader_grants(warehouse: WarehouseSettings, reader: str) -> str:
+def reader_grants(warehouse: WarehouseSettings, reader: str, schemas: Sequence[str] = ()) -> str:
     """USAGE and SELECT on the copies, those of later too; to be run by elconsole's role, which
-    owns them."""
-    role, schema = readable_identifier(reader), readable_identifier(warehouse.target_schema)
+    owns them. `schemas`: all that they stand in."""
+    role = readable_identifier(reader)
     lines = [
         f"-- For {_comment(role)}, who reads the copies: run as {_comment(_role(warehouse))},"
         " after the first sync",
-        f"GRANT USAGE ON SCHEMA {schema} TO {role};",
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
-        f"ALTER DEFAULT PRIVILEGES FOR ROLE {_role(warehouse)} IN SCHEMA {schema}"
-        f" GRANT SELECT ON TABLES TO {role};",
     ]
+    for schema in map(readable_identifier, schemas or (warehouse.target_schema,)):
+        lines += [
+            f"GRANT USAGE ON SCHEMA {schema} TO {role};",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};",
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {_role(warehouse)} IN SCHEMA {schema}"
+            f" GRANT SELECT ON TABLES TO {role};",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -98,10 +102,12 @@ def source_grants(name: str, source: SourceSettings) -> str:
     return "\n".join(lines) + "\n"
 
 
-def warehouse_grants(warehouse: WarehouseSettings) -> str:
-    """CONNECT, CREATE and TEMPORARY on the warehouse: elconsole makes its own schemas."""
+def warehouse_grants(warehouse: WarehouseSettings, schemas: Sequence[str] = ()) -> str:
+    """CONNECT, CREATE and TEMPORARY on the warehouse: elconsole makes its own schemas.
+
+    `schemas`: all that raw tables belong in."""
     role = _role(warehouse)
-    schemas = (warehouse.target_schema, LEDGER_SCHEMA, STORAGE_SCHEMA)
+    schemas = (*(schemas or (warehouse.target_schema,)), LEDGER_SCHEMA, STORAGE_SCHEMA)
     lines = _head("Warehouse", warehouse)
     lines += [
         f"GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {_database(warehouse)} TO {role};",

@@ -126,7 +126,7 @@ def reconcile_tables(
         except Cancelled:
             raise
         except ElconsoleError as error:
-            return _unequal(one.source, one.label, one.target_text, error)
+            return _unequal(one.source, one.label, one.standing.text, error)
 
     with ThreadPoolExecutor(max(1, workers), "reconcile") as executor:
         return ReconcileReport(tuple(executor.map(compare, planned)))
@@ -178,7 +178,7 @@ def _compare(
     return ReconciledTable(
         source=task.source,
         table=task.label,
-        target=task.target_text,
+        target=task.standing.text,
         source_rows=_total(source_sums),
         target_rows=_total(target_sums),
         equal=not keys and not unloaded,
@@ -197,7 +197,7 @@ def _target_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
     return Side(
         session,
         stall_timeout_s,
-        qualified(task.target_schema, task.target_name),
+        qualified(task.standing.schema, task.standing.name),
         tuple(identifier(column.name) for column in columns),
         tuple(identifier(name) for name in task.primary_key),
         "",

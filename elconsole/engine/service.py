@@ -97,7 +97,7 @@ class PostgresEngine:
         found = survey(select(self.settings, asked), self._pools.sources) if asked else NOTHING
         with self._warehouse() as session:
             tables = self._raw_tables(session)
-            state = read_state(session, self.settings.warehouse.target_schema)
+            state = read_state(session, self.settings.target_schemas)
         planned = plan_tables(self.settings, found, state, results.SyncRequest())
         return results.CheckReport(
             health,
@@ -122,7 +122,7 @@ class PostgresEngine:
     def _probe_warehouse(self) -> results.ConnectionHealth:
         from elconsole.engine.catalog.health import not_usable, probe
 
-        missing = partial(not_usable, target_schema=self.settings.warehouse.target_schema)
+        missing = partial(not_usable, target_schemas=self.settings.target_schemas)
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
@@ -181,7 +181,7 @@ class PostgresEngine:
     def _raw_tables(self, session: Session) -> tuple[results.RawTable, ...]:
         schema = self.settings.warehouse.target_schema
         with session.within(CATALOG_TIMEOUT_S):
-            if not ledger_version(session, schema):
+            if not ledger_version(session, self.settings.target_schemas):
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
@@ -214,14 +214,14 @@ class PostgresEngine:
 
     def _units(self, session: Session) -> list[QualityTarget]:
         """The published tables with pass rates."""
-        schema = self.settings.warehouse.target_schema
-        return self._counted(session) if ledger_version(session, schema) else []
+        schemas = self.settings.target_schemas
+        return self._counted(session) if ledger_version(session, schemas) else []
 
     def _counted(self, session: Session) -> list[QualityTarget]:
         """The same, of a ledger that has been looked at."""
         schema = self.settings.warehouse.target_schema
-        targets = read_targets(session, schema).values()
-        return quality_targets(self.settings, targets, schema)
+        targets = read_targets(session).of(schema).values()
+        return quality_targets(self.settings, targets)
 
     def schema(self) -> results.SchemaReport:
         planned, unfed = self._planned(results.SyncRequest())
@@ -250,7 +250,7 @@ class PostgresEngine:
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
         with self._warehouse() as session:
-            if not ledger_version(session, self.settings.warehouse.target_schema):
+            if not ledger_version(session, self.settings.target_schemas):
                 return results.AdviceReport((), unasked)
             quality = read_quality(session, self._counted(session), results.QualityRequest(), now)
             sources = self._pools.sources
@@ -264,7 +264,7 @@ class PostgresEngine:
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
-            state = read_state(session, self.settings.warehouse.target_schema)
+            state = read_state(session, self.settings.target_schemas)
         unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, request), unfed
 

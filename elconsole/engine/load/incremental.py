@@ -23,6 +23,7 @@ from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.commit import commit
 from elconsole.engine.publish.lock import TableLock
+from elconsole.engine.publish.swap import swap
 from elconsole.engine.quality.daily import UnitCounting
 
 SHOWN_CELLS = 60
@@ -90,6 +91,12 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     )
     context.on_commit(result)
     begun = moved.rows or keys or context.asks_before_publish
+    if task.moved_from is not None:
+        if not begun:
+            warehouse.execute("BEGIN")
+        entry = ledger_entry.table_entry(context, snapshot, result)
+        swap(warehouse, task, storage.move(task), context.lock_wait_s, entry)
+        return tidy(context, result, lock, old_leaf=None)
     closing = [
         *([] if begun else ["BEGIN"]),
         ledger_entry.table_entry(context, snapshot, result),
@@ -106,7 +113,7 @@ def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | Non
     """How to keep the daily counts; None where there are none of the rows as they stand, or
     where so many change that one scan is cheaper."""
     target, quality = known_target(context.task), context.quality
-    if quality is None or not merge.are_few(context.task, rows_staged):
+    if quality is None or context.task.moved_from or not merge.are_few(context.task, rows_staged):
         return None
     counted = quality.of_content(target.content_run_id).stored_version
     if counted is None or counted != target.units_version:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from elconsole.core.types import Mode, Strategy
 from elconsole.engine.catalog.source import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
 from elconsole.engine.ledger.names import TableKey, can_spell
+from elconsole.engine.ledger.places import Place, Placed, line_to_write
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     Hidden,
@@ -96,7 +97,7 @@ class Planner:
     source_settings: SourceSettings
     catalog: SourceCatalog
     state: WarehouseState
-    names: Mapping[TableKey, str]
+    placed: Placed
     full: bool
     adopt: bool
     salt_mark: str | None
@@ -112,9 +113,15 @@ class Planner:
             return self._plan(relation, label, settings)
         except ElconsoleError as error:
             mode: Mode = "full" if self.full else settings.mode
-            target = f"{self.state.schema}.{self.names[self._key(relation)]}"
             strategy: Strategy = "full" if mode == "full" else settings.strategy
-            return Refused(self.source, label, target, mode, strategy, error)
+            target = self._place_in_reports(self._key(relation))
+            return Refused(self.source, label, target.text, mode, strategy, error)
+
+    def _place_in_reports(self, key: TableKey) -> Place:
+        """Where a table's rows are, or would be; where they can't, what it would be called."""
+        if key in self.state.targets:
+            return self.state.targets[key].place
+        return self.placed.places.get(key) or Place(self.state.schema, key[2])
 
     def _key(self, relation: SourceRelation) -> TableKey:
         return (self.source, relation.schema, relation.name)
@@ -125,13 +132,13 @@ class Planner:
         key = self._key(relation)
         where = f"{self.source}.{label}"
         source_columns = self.catalog.columns.get(relation.oid, ())
-        self._check_spelling(where, key, source_columns)
+        place = self.placed.place(key)
+        self._check_spelling(where, (*key, place.schema, place.name), source_columns)
         columns, notes = self._columns(where, source_columns, settings)
         for block in self.source_settings.own_blocks(relation.schema, relation.name):
             check_quality(where, block, columns)
         target = self.state.targets.get(key)
-        name = self.names[key]
-        parent = self._parent(where, name, target)
+        parent = self._parent(where, place, target)
         raw = dict(self.state.columns.get(parent.oid, {})) if parent else {}
         mode: Mode = "full" if self.full else settings.mode
         key_columns = primary_key_of(where, source_columns, columns, settings)
@@ -140,8 +147,8 @@ class Planner:
             relation=relation,
             label=label,
             settings=settings,
-            target_schema=self.state.schema,
-            target_name=name,
+            target_schema=place.schema,
+            target_name=place.name,
             target=target,
             parent=parent if parent and parent.is_ours else None,
             raw_columns=raw if parent and parent.is_ours else {},
@@ -152,8 +159,11 @@ class Planner:
             primary_key=key_columns,
             choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
-            notes=notes + _name_note(relation, target, name) + _children_note(relation),
+            notes=notes
+            + _name_note(key, target, place, self.placed.by_rule)
+            + _children_note(relation),
             key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
+            moved_from=_moved_from(parent, place),
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
@@ -163,10 +173,12 @@ class Planner:
     ) -> Sequence[frozenset[str]] | None:
         return self.catalog.unique.get(relation.oid, ()) if settings.primary_key else None
 
-    def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
+    def _check_spelling(
+        self, where: str, words: tuple[str, ...], columns: tuple[SourceColumn, ...]
+    ) -> None:
         """All names end up in the warehouse, which may have another encoding."""
         encoding = self.state.encoding
-        names = (*key, *(column.name for column in columns))
+        names = (*words, *(column.name for column in columns))
         foreign = [name for name in names if not can_spell([name], encoding)]
         if foreign:
             raise PlanError(
@@ -174,10 +186,17 @@ class Planner:
                 hint="use a UTF8 warehouse, rename it, or exclude the table",
             )
 
-    def _parent(self, where: str, name: str, target: Target | None) -> RawRelation | None:
-        """The raw table, if it is ours to replace."""
-        relation = self.state.relations.get(name)
+    def _parent(self, where: str, place: Place, target: Target | None) -> RawRelation | None:
+        """The raw table, if it is ours to replace, wherever it stands."""
+        relation = self.state.relations.get(place)
         published = target is not None and target.generation > 0
+        if published and target is not None and target.place != place:
+            stands = self.state.relations.get(target.place)
+            if stands is not None and stands.is_ours:
+                self._check_untouched(where, stands)
+                self._check_free(where, place, relation)
+                return stands
+            published = False
         if relation is None:
             return None
         if relation.is_ours and published:
@@ -192,14 +211,24 @@ class Planner:
             else "rename or drop it"
         )
         raise TargetTaken(
-            f"{where}: the target {self.state.schema}.{name} is a {what}"
+            f"{where}: the target {clean_text(place.text)} is a {what}"
             " that elconsole did not make; it was left alone",
             hint=hint,
         )
 
+    def _check_free(self, where: str, place: Place, relation: RawRelation | None) -> None:
+        """That nothing stands where a raw table is to move."""
+        if relation is not None:
+            what = RELATION_KINDS.get(relation.kind, "table")
+            raise TargetTaken(
+                f"{where}: its raw table can't become {clean_text(place.text)}, where a {what}"
+                " stands; both were left alone",
+                hint="rename or drop it, or set another target",
+            )
+
     def _check_untouched(self, where: str, relation: RawRelation) -> None:
         """That nothing of the raw table is somebody else's, whose code a sync would run."""
-        text = f"{self.state.schema}.{relation.name}"
+        text = f"{relation.schema}.{relation.name}"
         if relation.stranger is not None:
             raise TargetTaken(
                 f"{where}: the target {text} belongs to {clean_text(relation.stranger)}, not to"
@@ -224,7 +253,7 @@ class Planner:
             )
         if relation.other_partition is not None:
             raise SchemaConflict(
-                f"{where}: {self.state.schema}.{relation.name} has a partition that elconsole"
+                f"{where}: {text} has a partition that elconsole"
                 f" did not make, {relation.other_partition}",
                 hint="detach it: a raw table has one partition, which elconsole exchanges",
             )
@@ -294,9 +323,24 @@ class Planner:
         return {oid: name for oid, name in self.state.known_types.items() if oid not in MONEY_OIDS}
 
 
-def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tuple[str, ...]:
-    if target is None and name != relation.name:
-        return (f"named {name}: the name {relation.name} is taken or wanted twice",)
+def _moved_from(parent: RawRelation | None, place: Place) -> Place | None:
+    if parent is None or not parent.is_ours:
+        return None
+    stands = Place(parent.schema, parent.name)
+    return None if stands == place else stands
+
+
+def _name_note(
+    key: TableKey, target: Target | None, place: Place, by_rule: Collection[TableKey]
+) -> tuple[str, ...]:
+    """What is to be said of the raw table's name: that it is none of settings' choice, or new."""
+    if target is None and key in by_rule and place.name != key[2]:
+        return (
+            f"named {place.name}: the name {key[2]} is taken or wanted twice;"
+            f" {line_to_write(key)} gives it another",
+        )
+    if target is not None and target.generation and target.place != place:
+        return (f"renamed: {target.place.text} becomes {place.text}",)
     return ()
 
 

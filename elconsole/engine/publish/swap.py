@@ -13,7 +13,7 @@ from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.publish.commit import commit
-from elconsole.engine.publish.storage import dependents_error
+from elconsole.engine.publish.storage import dependents_error, name_taken
 
 LOCK_TIMEOUT_MS = 150
 """How long new readers may queue behind a try: they wait while the lock is asked for."""
@@ -76,7 +76,7 @@ def prepare(session: Session, task: TableTask, build: str, match: str) -> None:
 
 
 def _table(task: TableTask) -> str:
-    return sql.Identifier(task.target_schema, task.target_name).as_string()
+    return sql.Identifier(task.standing.schema, task.standing.name).as_string()
 
 
 def _try(session: Session, task: TableTask, ddl: str) -> bool:
@@ -98,6 +98,14 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
         psycopg.errors.FeatureNotSupported,
     ) as error:
         raise dependents_error(task, error) from error
+    except (
+        psycopg.errors.DuplicateTable,
+        psycopg.errors.DuplicateObject,
+        psycopg.errors.UniqueViolation,
+    ) as error:
+        if task.moved_from is None:
+            raise
+        raise name_taken(task, error) from error
     return True
 
 

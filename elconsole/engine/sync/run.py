@@ -28,6 +28,7 @@ from elconsole.engine.connect.pool import Pools
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session, open_session
 from elconsole.engine.ledger import retention, runs
 from elconsole.engine.ledger.names import can_spell
+from elconsole.engine.ledger.places import wishes_of
 from elconsole.engine.ledger.schema import ledger_version, prepare_warehouse
 from elconsole.engine.ledger.targets import assign_targets
 from elconsole.engine.plan.plan import Refusals, plan_tables
@@ -70,6 +71,7 @@ class SyncRun:
         self.stop = stop
         self.hooks = hooks
         self.schema = settings.warehouse.target_schema
+        self.schemas = settings.target_schemas
         self.summary = _new_run(request)
         self.unfed: tuple[UnfedTable, ...] | None = None
         self._emit = emit
@@ -86,7 +88,7 @@ class SyncRun:
             with session.translated():
                 # Looked at while the sources answer.
                 with session.within(CATALOG_TIMEOUT_S):
-                    version = ledger_version(session, self.schema, writes=True)
+                    version = ledger_version(session, self.schemas, writes=True)
                 return self._run(session, surveyed(), version)
         except UsageError:
             raise
@@ -96,7 +98,7 @@ class SyncRun:
             session.abandon()
 
     def _run(self, session: Session, found: Survey, version: int) -> RunDetail:
-        prepare_warehouse(session, self.schema, version)
+        prepare_warehouse(session, self.schemas, version)
         session.stop = None
         number = runs.start_run(session, self.summary)
         self.summary = replace(self.summary, run_number=number)
@@ -124,8 +126,13 @@ class SyncRun:
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
-        assign_targets(session, self.schema, keys)
-        state = read_state(session, self.schema, is_prepared=True)
+        wishes = {
+            key: wish
+            for key, wish in wishes_of(self.settings, keys).items()
+            if can_spell([wish.schema, wish.name or ""], session.encoding)
+        }
+        assign_targets(session, self.schema, wishes)
+        state = read_state(session, self.schemas, is_prepared=True)
         if not self.request.selection:
             self.unfed = surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, self.request)

@@ -201,4 +201,4 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
 
 def _read_state(context: RunContext) -> WarehouseState:
     with context.pools.warehouse.session(context.stop) as session:
-        return read_state(session, context.schema, is_prepared=True)
+        return read_state(session, context.settings.target_schemas, is_prepared=True)
