@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
+from elconsole.core.condition import check_condition
+
 _UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
 _UNITS |= {"h": 3600, "hour": 3600, "d": 86400, "day": 86400, "w": 604800, "week": 604800}
 _DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
@@ -140,6 +142,7 @@ TARGET_FIELDS = ("source", "schema", "table")
 NAME_BYTES = 63
 """What PostgreSQL keeps of a name."""
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
+Condition = Annotated[Text, AfterValidator(check_condition)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
 TargetName = Annotated[Text, AfterValidator(_target_name)]
 TargetFormat = Annotated[Text, AfterValidator(_target_format)]

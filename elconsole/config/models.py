@@ -19,6 +19,7 @@ from elconsole.config.dsn import ADDRESS_KEYS, DSN_SECRETS, hosts_with_ports, pa
 from elconsole.config.fields import (
     Age,
     Colour,
+    Condition,
     Deletes,
     Duration,
     Fraction,
@@ -117,7 +118,7 @@ class TableSettings(_Model):
     """Columns never to copy."""
     hash_columns: Names = ()
     """Columns copied as salted SHA-256, computed in the source."""
-    where: Text | None = None
+    where: Condition | None = None
     """SQL condition on the source's rows."""
     target: TargetName | None = None
     """Name of the raw table. Another name renames it at the next sync."""

@@ -26,8 +26,7 @@ from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import read_targets
 from elconsole.engine.plan.plan import plan_tables
-from elconsole.engine.plan.problems import lacking, refused
-from elconsole.engine.plan.results import as_drift, as_planned_table
+from elconsole.engine.plan.results import as_drift, as_planned_table, lacking, refused
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed

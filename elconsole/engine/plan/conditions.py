@@ -1,4 +1,6 @@
-"""Whether a source can read the conditions of settings: each is EXPLAINed, and never run."""
+"""Whether a source can read the conditions of settings: each is EXPLAINed, and never run.
+
+Each is one condition (`core/condition.py`), so that none ends its EXPLAIN."""
 
 from __future__ import annotations
 

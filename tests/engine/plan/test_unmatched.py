@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from elconsole.config.models import TableSettings
 from elconsole.core.results import PlannedTable, SyncRequest
 from elconsole.engine.plan import conditions
 from tests.link import Link, by_table
@@ -150,6 +152,13 @@ def test_a_condition_is_explained_and_never_run(crm: Link) -> None:
     crm.options[crm.name] = {"table": {"customers": {"where": "public.counted(id)"}}}
     assert planned(crm)["customers"].error is None
     assert crm.source.scalar("SELECT is_called FROM runs") is False
+
+
+def test_more_than_a_condition_never_reaches_the_source() -> None:
+    """It would be run beside the EXPLAIN, and could end the transaction that only reads."""
+    more = "true); SELECT pg_catalog.pg_sleep(20"
+    with pytest.raises(ValidationError, match="it closes a bracket that it did not open"):
+        TableSettings(where=more)
 
 
 def test_a_locked_table_does_not_hold_up_its_plan(crm: Link) -> None:
