@@ -36,14 +36,18 @@ def run_sync(
     return exit_code(detail, signals.exit_code)
 
 
-def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, ...]:
-    """What did not succeed in a run, as a selection; says what of it no selection can name, and
-    whether nothing is left. Raises UsageError where the run still goes on."""
+def remaining(
+    engine: Engine, request: SyncRequest, detail: RunDetail, output: Output
+) -> SyncRequest | None:
+    """The request for what did not succeed in a run, None where nothing is left; says so, and
+    what of it no selection can name. Raises UsageError where the run still goes on."""
     number = detail.run.run_number
     if detail.run.status == "running":
         raise errors.UsageError(
             f"run {number} still goes on", hint="retry it when it has ended: `elconsole runs last`"
         )
+    if not detail.tables and detail.run.status != "succeeded":
+        return request  # it ended before its tables were known
     sources = [one.name for one in engine.connections() if one.role == "source"]
     selection: dict[str, None] = {}
     for table in detail.tables:
@@ -58,7 +62,8 @@ def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, 
             selection[argument(table.source, table.table, sources)] = None
     if not selection:
         output.note(f"nothing of run {number} is left to be retried")
-    return tuple(selection)
+        return None
+    return replace(request, selection=tuple(selection))
 
 
 def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bool) -> int:
