@@ -51,7 +51,7 @@ def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
-            check_continuity(task, snapshot, context.identity)
+            check_continuity(task, snapshot)
         except FullRefreshNeeded as reason:
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))

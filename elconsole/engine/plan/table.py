@@ -154,6 +154,7 @@ class Planner:
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
             notes=notes + _name_note(relation, target, name) + _children_note(relation),
             key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
+            reads_identity=self.catalog.identity is not None,
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task

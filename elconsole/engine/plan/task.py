@@ -56,6 +56,8 @@ class TableTask:
     notes: tuple[str, ...] = ()
     key_proven: bool = True
     """Whether the source keeps the key unique; where it does not, each merge looks."""
+    reads_identity: bool = False
+    """Whether the role may read which cluster the source is, and its timeline."""
     adopt: bool = False
     """Whether to convert the plain table that stands in the target's place."""
 
