@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
 from elconsole.demo.account import server_account
-from elconsole.demo.cluster import SUPERUSER, environment
 from tests.postgres import Database, PostgresServer
-from tests.waiting import until
+from tests.servers import running
 
 HARDLY_EVER = {"checkpoint_timeout": "1h", "checkpoint_completion_target": "0.9"}
 """A checkpoint that nobody presses takes as long as it may."""
@@ -36,37 +33,14 @@ def standby_of(server: PostgresServer, folder: Path) -> Iterator[Database]:
         "restore_command": f"cp {primary}/pg_wal/%f %p",
         "hba_file": str(server.embedded.folder / "pg_hba.conf"),
         "ident_file": str(server.embedded.folder / "pg_ident.conf"),
-        "unix_socket_directories": str(folder),
-        "listen_addresses": "",
         "max_connections": "200",
         "max_prepared_transactions": "10",
         **HARDLY_EVER,
     }
     for place in (folder, data, *data.rglob("*")):
         shutil.chown(place, account.uid, account.gid)
-    command = [server.installation.program("postgres"), "-D", str(data)]
-    for name, value in own.items():
-        command += ["-c", f"{name}={value}"]
-    borrowed = account.borrowed
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=environment(),
-            user=account.uid if borrowed else None,
-            group=account.gid if borrowed else None,
-            extra_groups=[] if borrowed else None,
-        )
-    parameters = {"host": str(folder), "port": "5432", "dbname": "postgres", "user": SUPERUSER}
-    found = Database("postgres", parameters)
-    try:
-        until(lambda: _answers(found), timeout_s=60)
+    with running(Path(server.installation.program("postgres")), data, own) as found:
         yield found
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
 
 
 def _backup_functions(connection: psycopg.Connection[tuple[object, ...]]) -> tuple[str, str]:
@@ -82,9 +56,3 @@ def _copy(primary: Path, data: Path) -> None:
     for name in ("pg_wal", "pg_replslot", "pg_wal/archive_status"):
         (data / name).mkdir(mode=0o700)
     data.chmod(0o700)
-
-
-def _answers(database: Database) -> bool:
-    with contextlib.suppress(psycopg.OperationalError):
-        return bool(database.scalar("SELECT true"))
-    return False

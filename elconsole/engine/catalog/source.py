@@ -145,6 +145,8 @@ class SourceCatalog:
     """Every relation of the source, chosen or not."""
     identity: tuple[str, int] | None = None
     """System identifier and timeline of its cluster, where the role may read them."""
+    server_version: int = 0
+    """As libpq gives it: 170002."""
     money_unit: str | None = None
     """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
     is of that type."""
@@ -240,6 +242,7 @@ def read_source(
         chosen.unmatched,
         tuple(everything),
         identity,
+        session.info.server_version,
         unit,
     )
 

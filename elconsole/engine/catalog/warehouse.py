@@ -66,6 +66,8 @@ class WarehouseState:
     """Its built-in types of single values, ranges and arrays, and what it calls them in SQL."""
     encoding: str = "UTF8"
     """The warehouse's, as PostgreSQL names it."""
+    server_version: int = 0
+    """As libpq gives it: 170002."""
     money_unit: str | None = None
     """The stored bytes of 1 as `money`."""
     targets: Mapping[TableKey, Target] = field(default_factory=dict)
@@ -87,7 +89,16 @@ def read_state(session: Session, schema: str, *, is_prepared: bool = False) -> W
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]
         )
-    return WarehouseState(schema, known, session.encoding, unit, targets, relations, columns)
+    return WarehouseState(
+        schema,
+        known,
+        session.encoding,
+        session.info.server_version,
+        unit,
+        targets,
+        relations,
+        columns,
+    )
 
 
 def _with_triggers(session: Session, found: Sequence[RawRelation]) -> Sequence[RawRelation]:
