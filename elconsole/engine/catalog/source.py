@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import psycopg
 
@@ -32,6 +33,15 @@ MONEY_OIDS = frozenset({790, 791})
 """`money` and its array."""
 MONEY_UNIT = "pg_catalog.encode(pg_catalog.cash_send(1::int4::money), 'hex')"
 """How a database stores 1 as `money`: in cents, in yen, as its `lc_monetary` says."""
+SYSTEM_IDENTIFIER = "(pg_catalog.pg_control_system()).system_identifier::text"
+TIMELINE = """greatest((pg_catalog.pg_control_checkpoint()).timeline_id,
+       (pg_catalog.pg_control_recovery()).min_recovery_end_timeline,
+       (SELECT r.received_tli FROM pg_catalog.pg_stat_get_wal_receiver() r),
+       CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN ('x' || pg_catalog.substr(
+         pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::int8
+       END)::int8"""
+"""The newest timeline that a server knows of: its control file has the one of its last
+checkpoint, which after a failover is another's for as long as the next one takes."""
 TABLES_AT_ONCE = 1000
 """Whose columns are asked for in one statement: `inflow.ANSWER_BYTES` bounds its answer."""
 LABEL_CELLS = 200
@@ -135,6 +145,8 @@ class SourceCatalog:
     """Every relation of the source, chosen or not."""
     identity: tuple[str, int] | None = None
     """System identifier and timeline of its cluster, where the role may read them."""
+    server_version: int = 0
+    """As libpq gives it: 170002."""
     money_unit: str | None = None
     """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
     is of that type."""
@@ -230,6 +242,7 @@ def read_source(
         chosen.unmatched,
         tuple(everything),
         identity,
+        session.info.server_version,
         unit,
     )
 
@@ -280,15 +293,15 @@ def read_money_unit(session: Session) -> str:
 
 
 def read_identity(session: Session) -> tuple[str, int] | None:
-    """Which cluster this is, and how often it was restored or promoted."""
+    """Which cluster this is, and how often it was restored or promoted; None where the role
+    may not know."""
     try:
-        row = session.execute(
-            "SELECT s.system_identifier::text, c.timeline_id FROM pg_catalog.pg_control_system() s,"
-            " pg_catalog.pg_control_checkpoint() c"
-        ).fetchone()
+        row = session.execute(f"SELECT {SYSTEM_IDENTIFIER}, {TIMELINE}".encode()).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None
-    if row is None:
-        return None
+    return None if row is None else identity_of(row)
+
+
+def identity_of(row: Sequence[Any]) -> tuple[str, int]:
     system_identifier, timeline = values_of(row, 2)
     return words(system_identifier), whole(timeline, 0, LARGEST_OID)

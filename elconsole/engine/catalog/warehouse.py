@@ -71,6 +71,8 @@ class WarehouseState:
     """Its built-in types of single values, ranges and arrays, and what it calls them in SQL."""
     encoding: str = "UTF8"
     """The warehouse's, as PostgreSQL names it."""
+    server_version: int = 0
+    """As libpq gives it: 170002."""
     money_unit: str | None = None
     """The stored bytes of 1 as `money`."""
     ledger: Targets = NO_TARGETS
@@ -102,7 +104,15 @@ def read_state(
             session, [relation.oid for relation in found if relation.is_ours]
         )
     return WarehouseState(
-        schemas[0], known, session.encoding, unit, ledger, targets, relations, columns
+        schemas[0],
+        known,
+        session.encoding,
+        session.info.server_version,
+        unit,
+        ledger,
+        targets,
+        relations,
+        columns,
     )
 
 

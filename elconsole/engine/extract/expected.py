@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from elconsole.core.errors import ElconsoleError
-from elconsole.engine.catalog.source import read_identity
 from elconsole.engine.connect.answers import values_of, whole
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
-from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.connect.session import Session
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.snapshot import (
     FullRefreshNeeded,
@@ -65,11 +64,9 @@ def _expect(pool: Pool, tasks: Sequence[TableTask]) -> dict[TableKey, tuple[Plan
 
 
 def _expect_one(session: Session, task: TableTask) -> tuple[TableTask, int | None]:
-    with session.within(CATALOG_TIMEOUT_S):
-        identity = read_identity(session)
     try:
         snapshot = begin_snapshot(session, task, None)
-        check_continuity(task, snapshot, identity)
+        check_continuity(task, snapshot)
     except FullRefreshNeeded as reason:
         session.execute("ROLLBACK")
         return task.as_full(str(reason)), task.rows_estimated

@@ -16,7 +16,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
     task = context.task
     target = known_target(task)
     cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
-    system_identifier, timeline = context.identity or (None, None)
+    system_identifier, timeline = snapshot.identity or (None, None)
     bind = psycopg.ClientCursor(context.warehouse).mogrify
     watermark = bind(
         statement("ledger/record_watermark"),

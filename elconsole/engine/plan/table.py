@@ -41,6 +41,7 @@ from elconsole.engine.plan.types import (
     TEXT,
     TypePlan,
     compared_as,
+    not_held,
     plan_type,
     selected,
     text_of,
@@ -164,6 +165,7 @@ class Planner:
             + _children_note(relation),
             key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
             moved_from=_moved_from(parent, place),
+            reads_identity=self.catalog.identity is not None,
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
@@ -280,6 +282,9 @@ class Planner:
             notes.append("hashed in the source: " + ", ".join(settings.hash_columns))
         if cast:
             notes.append("cast: " + ", ".join(cast))
+        if narrow := self._not_held(planned, chosen):
+            release = self.state.server_version // 10000
+            notes.append(f"PostgreSQL {release} can't hold every value of: {', '.join(narrow)}")
         if collated:
             notes.append("collation not kept: " + ", ".join(collated))
         if settings.where:
@@ -290,7 +295,9 @@ class Planner:
         return planned, tuple(notes)
 
     def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
-        plan = plan_type(where, column, self.catalog.types, self._known_types())
+        plan = plan_type(
+            where, column, self.catalog.types, self._known_types(), self.state.server_version
+        )
         expression = selected(column.name, plan)
         comparable = compared_as(column, plan, self.catalog.types)
         if column.name in settings.hash_columns:
@@ -316,11 +323,26 @@ class Planner:
         salted = f"pg_catalog.convert_to({salt} || {text_of(column.name, plan)}, 'UTF8')"
         return f"pg_catalog.encode(pg_catalog.sha256({salted}), 'hex')"
 
+    def _not_held(
+        self, planned: Sequence[PlannedColumn], chosen: Sequence[SourceColumn]
+    ) -> list[str]:
+        """The columns of which an older warehouse has no type with all their values."""
+        other = not_held(self.catalog.server_version, self.state.server_version)
+        return [
+            plan.name
+            for plan, column in zip(planned, chosen, strict=True)
+            if column.type_oid in other
+            or (plan.type.oid == column.type_oid and plan.type.typmod != column.typmod)
+        ]
+
     def _known_types(self) -> Mapping[int, str]:
         """The warehouse's types that mean there what they mean in the source."""
-        if self.catalog.money_unit in (None, self.state.money_unit):
+        other = not_held(self.catalog.server_version, self.state.server_version)
+        if self.catalog.money_unit not in (None, self.state.money_unit):
+            other |= MONEY_OIDS
+        if not other:
             return self.state.known_types
-        return {oid: name for oid, name in self.state.known_types.items() if oid not in MONEY_OIDS}
+        return {oid: name for oid, name in self.state.known_types.items() if oid not in other}
 
 
 def _moved_from(parent: RawRelation | None, place: Place) -> Place | None:

@@ -59,6 +59,8 @@ class TableTask:
     """Whether the source keeps the key unique; where it does not, each merge looks."""
     moved_from: Place | None = None
     """Where the raw table stands, if settings give it another place: publishing moves it."""
+    reads_identity: bool = False
+    """Whether the role may read which cluster the source is, and its timeline."""
     adopt: bool = False
     """Whether to convert the plain table that stands in the target's place."""
 

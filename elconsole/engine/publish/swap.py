@@ -90,7 +90,9 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
             f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
             " COMMIT",
         )
-    except psycopg.errors.LockNotAvailable:
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation) as error:
+        if isinstance(error, psycopg.errors.UniqueViolation) and not _is_of_catalog(error):
+            raise
         session.execute("ROLLBACK TO SAVEPOINT swap")
         return False
     except (
@@ -98,15 +100,17 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
         psycopg.errors.FeatureNotSupported,
     ) as error:
         raise dependents_error(task, error) from error
-    except (
-        psycopg.errors.DuplicateTable,
-        psycopg.errors.DuplicateObject,
-        psycopg.errors.UniqueViolation,
-    ) as error:
+    except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
         if task.moved_from is None:
             raise
         raise name_taken(task, error) from error
     return True
+
+
+def _is_of_catalog(error: psycopg.Error) -> bool:
+    """Whether two sessions gave one name: PostgreSQL makes that of an array type or an index of
+    a table's first bytes, and sees only those that are committed. It takes another next time."""
+    return error.diag.schema_name == "pg_catalog"
 
 
 def _pause(session: Session, seconds: float) -> None:

@@ -114,7 +114,7 @@ class SyncRun:
         try:
             _announce(recorder, planned)
             tasks = [task for task in planned if isinstance(task, TableTask)]
-            work(self._context(number, found), recorder, tasks)
+            work(self._context(number), recorder, tasks)
             done = recorder.completed(stopped=self.stop.is_set())
             detail = replace(done, unfed=self.unfed, unasked=tuple(found.failures))
             if writer.finish(self._grace_s()) and self._finish(writer.session, detail.run):
@@ -142,7 +142,7 @@ class SyncRun:
         detail = RunDetail(run, tuple(as_table_run(one) for one in planned))
         return Recorder(detail, self._emit, self.hooks)
 
-    def _context(self, run_number: int, found: Survey) -> RunContext:
+    def _context(self, run_number: int) -> RunContext:
         return RunContext(
             run_id=self.summary.run_id,
             run_number=run_number,
@@ -151,7 +151,6 @@ class SyncRun:
             pools=self.pools,
             stop=self.stop,
             hooks=self.hooks,
-            identities={name: catalog.identity for name, catalog in found.catalogs.items()},
         )
 
     def _finish(self, session: Session, run: RunSummary) -> bool:

@@ -146,7 +146,6 @@ class TableRunner:
             run_id=context.run_id,
             run_number=context.run_number,
             attempt=self.attempt,
-            identity=context.identities.get(self.task.source),
             hash_salt=salt.get_secret_value() if salt else None,
             quality=self._quality(),
             stall_timeout_s=settings.stall_timeout,
@@ -190,7 +189,6 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
     if found.failures:
         raise found.failures[task.source]
     state = _read_state(context)
-    context.identities[task.source] = found.catalogs[task.source].identity
     for one in plan_tables(context.settings, found, state, context.request):
         if isinstance(one, Refused):
             raise one.error

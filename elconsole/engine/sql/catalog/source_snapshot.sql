@@ -1,5 +1,6 @@
 -- The snapshot of this transaction, and the table as it stands in it. Its leaves are its
--- partitions and, where it is read with {children}, what inherits from it.
+-- partitions and, where it is read with {children}, what inherits from it. The cluster's
+-- identity is read here, since a failover may come at any time.
 WITH RECURSIVE leaf (oid) AS (
   (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree({oid}) p WHERE p.isleaf AND p.relid <> {oid}
     UNION ALL
@@ -26,4 +27,6 @@ SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
                                       ELSE 0 END
                             FROM leaf f JOIN pg_catalog.pg_class l ON l.oid = f.oid)
                     ELSE 0 END / pg_catalog.current_setting('block_size')::int8
-          FROM pg_catalog.pg_class c WHERE c.oid = {oid})::int8 AS pages
+          FROM pg_catalog.pg_class c WHERE c.oid = {oid})::int8 AS pages,
+       {system_identifier} AS system_identifier,
+       {timeline} AS timeline
