@@ -1,4 +1,4 @@
-"""The command `sync`."""
+"""The commands `sync` and `cancel`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def sync(
     from elconsole.cli.console import open_console
 
     return open_console(context, request)
+
+
+def cancel(context: CommandContext, *, run_id: str | None, as_json: bool) -> int:
+    """Ask a run to stop, and wait until it has."""
+    if context.options.read_only:
+        raise UsageError("--read-only allows no cancel")
+
+    def work(engine: Engine, output: Output) -> int:
+        from elconsole.headless.cancel import run_cancel
+
+        return run_cancel(engine, run_id, output, as_json=as_json)
+
+    return context.report("runs", as_json, work)
 
 
 def _show_plan(

@@ -82,6 +82,8 @@ class RunSummary:
     bytes: int = 0
     tables_total: int = 0
     tables_failed: int = 0
+    cancelled_by: str = ""
+    """Who had it cancelled by the command, as `user@host`; empty where nobody did."""
 
 
 @record(frozen=True, slots=True, kw_only=True)

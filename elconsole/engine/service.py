@@ -36,7 +36,7 @@ from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets
 from elconsole.engine.sql.statements import statement
 from elconsole.engine.sync.gates import load_hooks
-from elconsole.engine.sync.run import SyncRun
+from elconsole.engine.sync.run import SyncRun, user_name
 
 if TYPE_CHECKING:
     from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
@@ -158,6 +158,14 @@ class PostgresEngine:
     def run(self, run_id: str) -> results.RunDetail:
         with self._warehouse() as session:
             return ledger.read_run(session, run_id)
+
+    def cancel(self, run_id: str | None = None) -> results.RunSummary | None:
+        import socket
+
+        from elconsole.engine.ledger.cancelling import cancel_run
+
+        with self._warehouse() as session:
+            return cancel_run(session, run_id, f"{user_name()}@{socket.gethostname()}")
 
     def prune_runs(self, keep_seconds: float | None = None) -> int:
         from elconsole.engine.ledger.retention import remove_all

@@ -145,6 +145,9 @@ class ObservedEngine:
     def run(self, run_id: str) -> results.RunDetail:
         return self._engine.run(run_id)
 
+    def cancel(self, run_id: str | None = None) -> results.RunSummary | None:
+        return self._engine.cancel(run_id)
+
     def prune_runs(self, keep_seconds: float | None = None) -> int:
         return self._engine.prune_runs(keep_seconds)
 

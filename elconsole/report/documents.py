@@ -81,6 +81,7 @@ def sync(detail: RunDetail) -> Document:
         "started_at": time(run.started_at),
         "finished_at": time(run.finished_at),
         "duration_seconds": _seconds(run.duration_seconds),
+        "cancelled_by": run.cancelled_by or None,
         "records_extracted": run.rows_read,
         "records_loaded": run.rows_written,
         "bytes": run.bytes,
@@ -143,12 +144,19 @@ def runs(summaries: tuple[RunSummary, ...]) -> Document:
                 "started_at": time(run.started_at),
                 "finished_at": time(run.finished_at),
                 "duration_seconds": _seconds(run.duration_seconds),
+                "cancelled_by": run.cancelled_by or None,
                 "records_loaded": run.rows_written,
                 "tables_failed": run.tables_failed,
             }
             for run in summaries
         ]
     }
+
+
+def cancelled(run: RunSummary | None) -> Document:
+    """`cancel --json`: the run as it is now, as `runs` lists it; none where none went on."""
+    ended = run is None or run.status != "running"
+    return {"ended": ended, **runs(() if run is None else (run,))}
 
 
 def pruned(removed: int) -> Document:

@@ -21,6 +21,7 @@ import psycopg
 from elconsole.core.errors import Cancelled, ElconsoleError, ServerError, UsageError
 from elconsole.core.events import Emit
 from elconsole.core.results import RunDetail, RunSummary, SyncRequest, UnfedTable
+from elconsole.core.safe_text import clean_text
 from elconsole.core.types import ENDED
 from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.parallel import beside
@@ -107,7 +108,8 @@ class SyncRun:
         except BaseException:
             self._finish(session, replace(self.summary, status="failed"))
             raise
-        writer = LedgerWriter(session, self.pools.warehouse.server, recorder)
+        heed = partial(self._cancelled, recorder)
+        writer = LedgerWriter(session, self.pools.warehouse.server, recorder, heed)
         writer.start()
         try:
             _announce(recorder, planned)
@@ -121,6 +123,12 @@ class SyncRun:
         finally:
             writer.finish(0)
             writer.session.abandon()
+
+    def _cancelled(self, recorder: Recorder, asked_by: str) -> None:
+        """Stop as for a signal: somebody asked for it in the ledger."""
+        LOG.warning("run %s: cancelled by %s", self.summary.run_number, clean_text(asked_by))
+        recorder.cancelled(asked_by)
+        self.stop.set()
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
@@ -191,7 +199,7 @@ def _new_run(request: SyncRequest) -> RunSummary:
         mode="full" if request.full else "configured",
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=_user(),
+        user=user_name(),
         started_at=_now(),
     )
 
@@ -247,7 +255,8 @@ def _drain(context: RunContext, recorder: Recorder, waiting: queue.SimpleQueue[T
             recorder.failed((task.source, task.label), fault)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The operating system's user of this process."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
