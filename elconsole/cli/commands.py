@@ -99,6 +99,10 @@ COMMANDS = (
                 "--retry", metavar="RUN", nargs="?", const="last", completed_by="runs",
                 help="Only what did not succeed in a run; in the newest if none.",
             ),
+            option(
+                "--backfill", metavar="CONDITION",
+                help="Read the rows of one table again for which this SQL is true.",
+            ),
             _JSON,
         ),
         examples=(
@@ -107,6 +111,7 @@ COMMANDS = (
             ("elconsole sync --full", "open the dashboard, start a full refresh"),
             ("elconsole sync --dry-run", "show the plan, change nothing"),
             ("elconsole --headless sync --retry", "what the last run left undone"),
+            ("elconsole --headless sync pens.units --backfill \"line = 'L3'\"", ""),
         ),
     ),
     Command(

@@ -11,7 +11,7 @@ from elconsole.core.errors import EXIT_OK, UsageError
 if TYPE_CHECKING:
     from elconsole.cli.compose import CommandContext
     from elconsole.core.engine import Engine
-    from elconsole.core.results import SyncRequest
+    from elconsole.core.results import RunDetail, SyncRequest
     from elconsole.report.streams import Output
 
 
@@ -24,19 +24,25 @@ def sync(
     dry_run: bool,
     as_json: bool,
     retry: str | None,
+    backfill: str | None,
 ) -> int:
     """Sync, or show the plan, or open the dashboard with that sync."""
     from elconsole.core.results import SyncRequest
 
-    if retry is not None:
-        if selection:
-            raise UsageError(
-                "--retry takes what a run left undone, and no further sources or tables",
-                hint="leave one of them out; a run is named as in --retry=42",
-            )
-        if not (context.options.headless or as_json or dry_run):
-            raise UsageError("--retry needs --headless", hint="or --dry-run, which shows the plan")
-    request = SyncRequest(tuple(selection), full=full, adopt=adopt)
+    special = {"--retry": retry is not None, "--backfill": backfill is not None}
+    others = {"--full": full and backfill is not None, "--adopt": adopt and backfill is not None}
+    _refuse_together([name for name, given in {**special, **others}.items() if given])
+    if retry is not None and selection:
+        raise UsageError(
+            "--retry takes what a run left undone, and no further sources or tables",
+            hint="leave one of them out; a run is named as in --retry=42",
+        )
+    if backfill is not None and not backfill.strip():
+        raise UsageError("--backfill needs a condition", hint="true reads every row again")
+    for name, given in special.items():
+        if given and not (context.options.headless or as_json or dry_run):
+            raise UsageError(f"{name} needs --headless", hint="or --dry-run, which shows the plan")
+    request = SyncRequest(tuple(selection), full=full, adopt=adopt, backfill=backfill)
     if dry_run:
         return _show_plan(context, request, retry, as_json=as_json)
     if context.options.read_only:
@@ -46,6 +52,13 @@ def sync(
     from elconsole.cli.console import open_console
 
     return open_console(context, request)
+
+
+def _refuse_together(given: Sequence[str]) -> None:
+    """Raise UsageError where there are two options of which each says what is synced."""
+    if len(given) > 1:
+        first, second = given[:2]
+        raise UsageError(f"{first} and {second} exclude each other", hint="leave one of them out")
 
 
 def cancel(context: CommandContext, *, run_id: str | None, as_json: bool) -> int:
@@ -71,9 +84,8 @@ def _show_plan(
     def show(engine: Engine, output: Output) -> int:
         if retry is None:
             return sync.dry_run(engine, request, output, as_json=as_json)
-        selection = sync.unfinished(engine, engine.run(retry), output)
-        if selection:
-            wanted = replace(request, selection=selection)
+        wanted = _retried(engine, request, engine.run(retry), output)
+        if wanted.selection:
             return sync.dry_run(engine, wanted, output, as_json=as_json)
         if as_json:
             output.result(documents.document(documents.plan(PlanReport(()))))
@@ -94,7 +106,7 @@ def _sync_headless(
         wanted = request
         if retry is not None:
             past = engine.run(retry)
-            wanted = replace(request, selection=sync.unfinished(engine, past, output))
+            wanted = _retried(engine, request, past, output)
             if not wanted.selection:
                 if as_json:
                     output.result(documents.document(documents.sync(past)))
@@ -102,3 +114,11 @@ def _sync_headless(
         return sync.run_sync(engine, wanted, output, as_json=as_json, live=live)
 
     return context.report("tables", as_json, run, takes_signals=True)
+
+
+def _retried(engine: Engine, request: SyncRequest, past: RunDetail, output: Output) -> SyncRequest:
+    """The request of what a run left undone; of a backfill, with its condition."""
+    from elconsole.headless.sync import unfinished
+
+    left = unfinished(engine, past, output)
+    return replace(request, selection=left, backfill=past.run.backfill or None)

@@ -33,6 +33,9 @@ class SyncRequest:
     """Refresh everything, whatever the table's mode."""
     adopt: bool = False
     """Convert plain tables that stand in a target's place."""
+    backfill: str | None = None
+    """SQL condition: only the rows of the one table for which it is true are read, and merged;
+    the watermark stays."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ class RunSummary:
     tables_failed: int = 0
     cancelled_by: str = ""
     """Who had it cancelled by the command, as `user@host`; empty where nobody did."""
+    backfill: str = ""
+    """The condition whose rows it read again; empty for all other runs."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,8 @@ class PlannedTable:
     error: ErrorInfo | None = None
     new: bool = False
     """Whether there is no raw table yet."""
+    backfill: str | None = None
+    """The condition whose rows are read again; the watermark stays then."""
 
 
 @record(frozen=True, slots=True)

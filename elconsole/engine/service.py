@@ -261,7 +261,7 @@ class PostgresEngine:
         self, request: results.SyncRequest, stop: StopFlag | None = None
     ) -> tuple[list[TableTask | Refused], tuple[results.UnfedTable, ...]]:
         """The tables of a request, and the unfed ones where it names everything."""
-        selected = select(self.settings, request.selection)
+        selected = select(self.settings, request.selection, request.backfill)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
             state = read_state(session, self.settings.warehouse.target_schema)

@@ -82,6 +82,7 @@ def sync(detail: RunDetail) -> Document:
         "finished_at": time(run.finished_at),
         "duration_seconds": _seconds(run.duration_seconds),
         "cancelled_by": run.cancelled_by or None,
+        "backfill": run.backfill or None,
         "records_extracted": run.rows_read,
         "records_loaded": run.rows_written,
         "bytes": run.bytes,
@@ -121,6 +122,7 @@ def plan(report: PlanReport) -> Document:
                 "mode": table.mode,
                 "strategy": table.strategy,
                 "watermark": table.watermark,
+                "backfill": table.backfill,
                 "rows_estimated": table.rows_estimated,
                 "schema_changes": [change(value) for value in table.schema_changes],
                 "notes": list(table.notes),
@@ -145,6 +147,7 @@ def runs(summaries: tuple[RunSummary, ...]) -> Document:
                 "finished_at": time(run.finished_at),
                 "duration_seconds": _seconds(run.duration_seconds),
                 "cancelled_by": run.cancelled_by or None,
+                "backfill": run.backfill or None,
                 "records_loaded": run.rows_written,
                 "tables_failed": run.tables_failed,
             }

@@ -136,6 +136,7 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
         f"run      {run.run_number if run.run_number is not None else NOTHING}  {run.run_id}",
         f"status   {outcome(run)}",
         f"mode     {run.mode}",
+        *([f"backfill {clean_text(run.backfill)}"] if run.backfill else []),
         f"where    {who}, pid {run.pid}",
         f"started  {moment(run.started_at)}",
         f"ended    {moment(run.finished_at)}  ({seconds(run.duration_seconds)})",
@@ -260,6 +261,8 @@ def plan(report: PlanReport) -> str:
 
 
 def _start(planned: PlannedTable) -> str:
+    if planned.backfill is not None:
+        return "the backfill"
     if planned.mode == "full":
         return "all rows"
     return planned.watermark or "the beginning"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from elconsole.core.engine import StopFlag
@@ -132,4 +134,36 @@ def test_a_retry_of_what_succeeded_is_done() -> None:
     assert "nothing of run 41 is left to be retried" in ended.err
     assert line.run("sync --retry --json").json()["status"] == "succeeded"
     assert line.run("sync --retry --dry-run --json").json()["tables"] == []
+    assert line.engine.requests == []
+
+
+def test_a_backfill_is_asked_for_and_tried_again_as_what_it_was() -> None:
+    line = CommandLine(FakeEngine(failing("springs", DENIED)))
+    words = ["--headless", "sync", "springs", "--backfill", "line_id = 'L3'"]
+    line.run(words)
+    assert line.engine.requests[-1] == SyncRequest(("springs",), backfill="line_id = 'L3'")
+    (newest, *older) = line.engine.history
+    line.engine.history = (
+        replace(newest, run=replace(newest.run, backfill="line_id = 'L3'")),
+        *older,
+    )
+    line.run("--headless sync --retry")
+    assert line.engine.requests[-1].backfill == "line_id = 'L3'"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--headless sync refills --backfill x --full", "--backfill and --full exclude"),
+        ("--headless sync refills --backfill x --adopt", "--backfill and --adopt exclude"),
+        ("--headless sync --backfill x --retry", "--retry and --backfill exclude"),
+        ("--headless sync refills --backfill=", "--backfill needs a condition"),
+        ("sync refills --backfill x", "--backfill needs --headless"),
+    ],
+)
+def test_a_backfill_that_cannot_be_says_so(words: str, told: str) -> None:
+    line = CommandLine()
+    ended = line.run(words)
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err
     assert line.engine.requests == []

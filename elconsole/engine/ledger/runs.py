@@ -49,11 +49,12 @@ def start_run(session: Session, run: RunSummary) -> int:
         # number is new, so whoever has the lock already is no sync.
         row = session.execute(
             "WITH run AS (INSERT INTO elconsole.runs"
-            " (run_id, status, mode, host, pid, user_name, started_at)"
-            " VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number)"
+            " (run_id, status, mode, host, pid, user_name, started_at, backfill)"
+            " VALUES (%s, 'running', %s, %s, %s, %s, %s, %s) RETURNING run_number)"
             " SELECT run_number,"
             " pg_catalog.pg_try_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
-            [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
+            [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at]
+            + [spell(run.backfill, session.encoding) or None, RUN_LOCK_CLASS],
         ).fetchone()
         number, held = values_of(row, 2)
         number = whole(number, 1)

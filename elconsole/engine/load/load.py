@@ -21,6 +21,7 @@ from elconsole.engine.extract.snapshot import (
 from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.load.incremental import merge_changes
 from elconsole.engine.load.refresh import may_begin_at_once, refresh, refresh_at_once
+from elconsole.engine.plan.task import not_backfilled
 from elconsole.engine.publish.lock import TableLock
 
 LOG = logging.getLogger("elconsole.engine")
@@ -47,12 +48,14 @@ def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
     with source.translated():
         snapshot = begin_snapshot(source, task, context.hash_salt)
-        if task.follows_cursor:
+        if task.follows_cursor and not task.backfill:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
             check_continuity(task, snapshot, context.identity)
         except FullRefreshNeeded as reason:
+            if task.backfill:
+                raise not_backfilled(task, str(reason)) from reason
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":

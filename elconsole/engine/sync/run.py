@@ -77,7 +77,7 @@ class SyncRun:
 
     def run(self) -> RunDetail:
         """Run to the end; raises UsageError for a request that names what is not there."""
-        selected = select(self.settings, self.request.selection)
+        selected = select(self.settings, self.request.selection, self.request.backfill)
         surveyed = beside(partial(survey, selected, self.pools.sources, self.stop), "survey")
         try:
             session = open_session(self.pools.warehouse.server, stop=self.stop)
@@ -200,6 +200,7 @@ def _new_run(request: SyncRequest) -> RunSummary:
         host=socket.gethostname(),
         pid=os.getpid(),
         user=user_name(),
+        backfill=request.backfill or "",
         started_at=_now(),
     )
 
