@@ -99,6 +99,7 @@ COMMANDS = (
                 "--retry", metavar="RUN", nargs="?", const="last", completed_by="runs",
                 help="Only what did not succeed in a run; in the newest if none.",
             ),
+            flag("--due", help="Only what was last synced longer ago than its `every`."),
             option(
                 "--backfill", metavar="CONDITION",
                 help="Read the rows of one table again for which this SQL is true.",
@@ -110,6 +111,7 @@ COMMANDS = (
             ("elconsole --headless sync refills bodies.bodies_production --json", ""),
             ("elconsole sync --full", "open the dashboard, start a full refresh"),
             ("elconsole sync --dry-run", "show the plan, change nothing"),
+            ("elconsole --headless sync --due", "what is due (one cron line for all)"),
             ("elconsole --headless sync --retry", "what the last run left undone"),
             ("elconsole --headless sync pens.units --backfill \"line = 'L3'\"", ""),
         ),

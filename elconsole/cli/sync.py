@@ -25,11 +25,12 @@ def sync(
     as_json: bool,
     retry: str | None,
     backfill: str | None,
+    due: bool,
 ) -> int:
     """Sync, or show the plan, or open the dashboard with that sync."""
     from elconsole.core.results import SyncRequest
 
-    special = {"--retry": retry is not None, "--backfill": backfill is not None}
+    special = {"--retry": retry is not None, "--backfill": backfill is not None, "--due": due}
     others = {"--full": full and backfill is not None, "--adopt": adopt and backfill is not None}
     _refuse_together([name for name, given in {**special, **others}.items() if given])
     if retry is not None and selection:
@@ -42,7 +43,7 @@ def sync(
     for name, given in special.items():
         if given and not (context.options.headless or as_json or dry_run):
             raise UsageError(f"{name} needs --headless", hint="or --dry-run, which shows the plan")
-    request = SyncRequest(tuple(selection), full=full, adopt=adopt, backfill=backfill)
+    request = SyncRequest(tuple(selection), full=full, adopt=adopt, backfill=backfill, due=due)
     if dry_run:
         return _show_plan(context, request, retry, as_json=as_json)
     if context.options.read_only:

@@ -69,6 +69,7 @@ TEMPLATE = """\
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
+#every = "15m"                 # how often `sync --due` takes them; each time if not given
 #exclude_columns = ["*_production.operator_id"]   # never copied
 #hash_columns = ["*.batch_id"] # copied as salted SHA-256
 
@@ -84,6 +85,7 @@ TEMPLATE = """\
 #hash_columns = ["batch_id"]   # copied as salted SHA-256
 #where = "line_id <> 'TEST'"   # SQL on the source
 #table_timeout = "30 min"
+#every = "1h"
 
 # Pass rates of that table.
 #[sources.refills.table.refills_production.quality]

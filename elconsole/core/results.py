@@ -36,6 +36,8 @@ class SyncRequest:
     backfill: str | None = None
     """SQL condition: only the rows of the one table for which it is true are read, and merged;
     the watermark stays."""
+    due: bool = False
+    """Only what is due: synced longer ago than its `every`, or never."""
 
 
 @record(frozen=True, slots=True, kw_only=True)

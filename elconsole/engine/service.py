@@ -264,8 +264,14 @@ class PostgresEngine:
         selected = select(self.settings, request.selection, request.backfill)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
-            state = read_state(session, self.settings.warehouse.target_schema)
-        unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
+            schema = self.settings.warehouse.target_schema
+            state = read_state(session, schema)
+            if request.due:
+                from elconsole.engine.sync.due import due_tables
+
+                found = due_tables(session, self.settings, found, ledger_version(session, schema))
+        is_part = request.selection or request.due
+        unfed = () if is_part else surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, request), unfed
 
     def close(self) -> None:

@@ -59,7 +59,7 @@ class ObservedEngine:
             self._write(stop)
             raise
         self._tell(detail, signals)
-        if self._metrics is not None and not request.selection:
+        if self._metrics is not None and not (request.selection or request.due):
             self._metrics.forget_tables_but(detail.tables)
             self._count_unfed(detail)
         self._write(stop)

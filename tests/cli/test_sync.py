@@ -9,6 +9,7 @@ import pytest
 from elconsole.core.engine import StopFlag
 from elconsole.core.events import Emit
 from elconsole.core.results import (
+    PlanReport,
     RunDetail,
     SyncRequest,
 )
@@ -167,3 +168,18 @@ def test_a_backfill_that_cannot_be_says_so(words: str, told: str) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert told in ended.err
     assert line.engine.requests == []
+
+
+def nothing(request: SyncRequest, _emit: Emit, _stop: StopFlag) -> RunDetail:
+    assert request.due
+    return RunDetail(replace(SUCCEEDED.run, run_number=None), ())
+
+
+def test_where_nothing_is_due_it_says_so_and_ends_with_0() -> None:
+    line = CommandLine(FakeEngine(on_sync=nothing, planned=PlanReport(())))
+    ended = line.run("--headless sync --due")
+    assert (ended.code, ended.out, ended.err) == (0, "nothing is due\n", "")
+    assert line.run("sync --due --json").json()["tables"] == []
+    assert line.run("sync --due --dry-run").out == "nothing is due\n"
+    assert line.run("sync --due").code == 2
+    assert line.run("sync --due --retry --headless").code == 2

@@ -23,7 +23,7 @@ from elconsole.core.events import Emit
 from elconsole.core.results import RunDetail, RunSummary, SyncRequest, UnfedTable
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import ENDED
-from elconsole.engine.catalog.warehouse import read_state
+from elconsole.engine.catalog.warehouse import WarehouseState, read_state
 from elconsole.engine.connect.parallel import beside
 from elconsole.engine.connect.pool import Pools
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session, open_session
@@ -88,13 +88,32 @@ class SyncRun:
                 # Looked at while the sources answer.
                 with session.within(CATALOG_TIMEOUT_S):
                     version = ledger_version(session, self.schema, writes=True)
-                return self._run(session, surveyed(), version)
+                found = surveyed()
+                due = self._due(session, found, version) if self.request.due else found
+                if due is None:
+                    return self._without_a_run()
+                return self._run(session, due, version)
         except UsageError:
             raise
         except ElconsoleError as error:
             return self._broken(selected, error)
         finally:
             session.abandon()
+
+    def _due(self, session: Session, found: Survey, version: int) -> Survey | None:
+        """What is due of a survey; None where nothing is, and no error is to be told."""
+        from elconsole.engine.sync.due import due_tables
+
+        due = due_tables(session, self.settings, found, version)
+        unread = WarehouseState(self.schema, {})
+        told = any(due.relations.values()) or plan_tables(self.settings, due, unread, self.request)
+        return due if told else None
+
+    def _without_a_run(self) -> RunDetail:
+        now = _now()
+        seconds = (now - self.summary.started_at).total_seconds()
+        ended = replace(self.summary, status="succeeded", finished_at=now, duration_seconds=seconds)
+        return RunDetail(ended, ())
 
     def _run(self, session: Session, found: Survey, version: int) -> RunDetail:
         prepare_warehouse(session, self.schema, version)
@@ -134,7 +153,7 @@ class SyncRun:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
         assign_targets(session, self.schema, keys)
         state = read_state(session, self.schema, is_prepared=True)
-        if not self.request.selection:
+        if not self.request.selection and not self.request.due:
             self.unfed = surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, self.request)
 
