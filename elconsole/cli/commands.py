@@ -5,14 +5,14 @@ module of its family. The function takes the context and each argument by name, 
 the exit code:
 
     Command(
-        "cancel",
-        "Ask a run to stop.",
-        "runs.cancel",
+        "forget",
+        "Forget a run.",
+        "runs.forget",
         (word("run_id", metavar="RUN_ID", help="The newest if none.", completed_by="runs"),),
-        examples=(("elconsole cancel 42", "by number"),),
+        examples=(("elconsole forget 42", "by number"),),
     )
 
-    def cancel(context: CommandContext, *, run_id: str | None) -> int: ...
+    def forget(context: CommandContext, *, run_id: str | None) -> int: ...
 
 Global options, `-h`, near misses, help and completion come by themselves. A command's
 parser is built when the command is given, and no other (`parser`).
@@ -99,6 +99,11 @@ COMMANDS = (
                 "--retry", metavar="RUN", nargs="?", const="last", completed_by="runs",
                 help="Only what did not succeed in a run; in the newest if none.",
             ),
+            flag("--due", help="Only what was last synced longer ago than its `every`."),
+            option(
+                "--backfill", metavar="CONDITION",
+                help="Read the rows of one table again for which this SQL is true.",
+            ),
             _JSON,
         ),
         examples=(
@@ -106,7 +111,9 @@ COMMANDS = (
             ("elconsole --headless sync refills bodies.bodies_production --json", ""),
             ("elconsole sync --full", "open the dashboard, start a full refresh"),
             ("elconsole sync --dry-run", "show the plan, change nothing"),
+            ("elconsole --headless sync --due", "what is due (one cron line for all)"),
             ("elconsole --headless sync --retry", "what the last run left undone"),
+            ("elconsole --headless sync pens.units --backfill \"line = 'L3'\"", ""),
         ),
     ),
     Command(
@@ -164,6 +171,19 @@ COMMANDS = (
             ("elconsole runs 3f2a --json", ""),
             ("elconsole runs prune --keep 90d", "remove what ended before"),
         ),
+    ),
+    Command(
+        "cancel",
+        "Ask a run, wherever it runs, to stop; exit 1 if it goes on.",
+        "sync.cancel",
+        (
+            word(
+                "run_id", metavar="RUN", completed_by="runs",
+                help="Its number or id; the one that goes on if none.",
+            ),
+            _JSON,
+        ),
+        examples=(("elconsole cancel", "the run that goes on"), ("elconsole cancel 42", "")),
     ),
     Command(
         "schema",

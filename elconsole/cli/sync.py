@@ -1,10 +1,11 @@
-"""The command `sync`."""
+"""The commands `sync` and `cancel`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from elconsole.core.condition import check_condition
 from elconsole.core.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -23,19 +24,26 @@ def sync(
     dry_run: bool,
     as_json: bool,
     retry: str | None,
+    backfill: str | None,
+    due: bool,
 ) -> int:
     """Sync, or show the plan, or open the dashboard with that sync."""
     from elconsole.core.results import SyncRequest
 
-    if retry is not None:
-        if selection:
-            raise UsageError(
-                "--retry takes what a run left undone, and no further sources or tables",
-                hint="leave one of them out; a run is named as in --retry=42",
-            )
-        if not (context.options.headless or as_json or dry_run):
-            raise UsageError("--retry needs --headless", hint="or --dry-run, which shows the plan")
-    request = SyncRequest(tuple(selection), full=full, adopt=adopt)
+    special = {"--retry": retry is not None, "--backfill": backfill is not None, "--due": due}
+    others = {"--full": full and backfill is not None, "--adopt": adopt and backfill is not None}
+    _refuse_together([name for name, given in {**special, **others}.items() if given])
+    if retry is not None and selection:
+        raise UsageError(
+            "--retry takes what a run left undone, and no further sources or tables",
+            hint="leave one of them out; a run is named as in --retry=42",
+        )
+    if backfill is not None:
+        _check_backfill(backfill)
+    for name, given in special.items():
+        if given and not (context.options.headless or as_json or dry_run):
+            raise UsageError(f"{name} needs --headless", hint="or --dry-run, which shows the plan")
+    request = SyncRequest(tuple(selection), full=full, adopt=adopt, backfill=backfill, due=due)
     if dry_run:
         return _show_plan(context, request, retry, as_json=as_json)
     if context.options.read_only:
@@ -45,6 +53,35 @@ def sync(
     from elconsole.cli.console import open_console
 
     return open_console(context, request)
+
+
+def _refuse_together(given: Sequence[str]) -> None:
+    """Raise UsageError where there are two options of which each says what is synced."""
+    if len(given) > 1:
+        first, second = given[:2]
+        raise UsageError(f"{first} and {second} exclude each other", hint="leave one of them out")
+
+
+def _check_backfill(condition: str) -> None:
+    if not condition.strip():
+        raise UsageError("--backfill needs a condition", hint="true reads every row again")
+    try:
+        check_condition(condition)
+    except ValueError as error:
+        raise UsageError(f"--backfill {error}") from None
+
+
+def cancel(context: CommandContext, *, run_id: str | None, as_json: bool) -> int:
+    """Ask a run to stop, and wait until it has."""
+    if context.options.read_only:
+        raise UsageError("--read-only allows no cancel")
+
+    def work(engine: Engine, output: Output) -> int:
+        from elconsole.headless.cancel import run_cancel
+
+        return run_cancel(engine, run_id, output, as_json=as_json)
+
+    return context.report("runs", as_json, work)
 
 
 def _show_plan(

@@ -125,6 +125,8 @@ class TableSettings(_Model):
     table_timeout: TimeLimit | None = None
     """The most that the table may take, with all its attempts: seconds, or `2 hours`, or `off`.
     Default: as the source's, else the general one."""
+    every: Interval | None = None
+    """How often `sync --due` takes the table, e.g. `15m`; `off`, and the default: each time."""
     quality: QualitySettings | None = None
     """Pass rates of this table."""
     checks: ChecksSettings | None = None
@@ -220,6 +222,8 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     table_timeout: TimeLimit | None = None
     """Default of this source's tables, over the general one."""
+    every: Interval | None = None
+    """Default of this source's tables: how often `sync --due` takes them, e.g. `15m`."""
     exclude_columns: Names = ()
     """Columns never to copy, whatever its tables say: `table.column`, globs on both sides."""
     hash_columns: Names = ()
@@ -276,7 +280,7 @@ class SourceSettings(ConnectionSettings):
         )
 
 
-_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "table_timeout")
+_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "table_timeout", "every")
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:

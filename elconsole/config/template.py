@@ -71,6 +71,7 @@ TEMPLATE = """\
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
+#every = "15m"                 # how often `sync --due` takes them; each time if not given
 #exclude_columns = ["*_production.operator_id"]   # never copied
 #hash_columns = ["*.batch_id"] # copied as salted SHA-256
 
@@ -87,6 +88,7 @@ TEMPLATE = """\
 #where = "line_id <> 'TEST'"   # SQL on the source
 #target = "refills_made"       # name of the raw table; another one renames it
 #table_timeout = "30 min"
+#every = "1h"
 
 # Pass rates of that table.
 #[sources.refills.table.refills_production.quality]

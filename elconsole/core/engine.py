@@ -66,6 +66,11 @@ class Engine(Protocol):
     def run(self, run_id: str) -> RunDetail:
         """One run by its id, a unique prefix of it, or its number; the newest as `last`."""
 
+    def cancel(self, run_id: str | None = None) -> RunSummary | None:
+        """Ask a run, wherever it runs, to stop; or the one that goes on. Returns it as it stands
+        now: one that has ended is left alone; None where none is named and none goes on.
+        Raises UsageError where several go on."""
+
     def prune_runs(self, keep_seconds: float | None = None) -> int:
         """Remove the runs that ended longer ago than that, or than the setting `keep_runs`;
         returns how many. Keeps what goes on, and what raw tables' rows are of."""

@@ -35,6 +35,11 @@ class SyncRequest:
     """Convert plain tables that stand in a target's place."""
     counted: bool = False
     """Of a plan: count the rows that incremental syncs would read, instead of the tables'."""
+    backfill: str | None = None
+    """SQL condition: only the rows of the one table for which it is true are read, and merged;
+    the watermark stays."""
+    due: bool = False
+    """Only what is due: synced longer ago than its `every`, or never."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,10 @@ class RunSummary:
     bytes: int = 0
     tables_total: int = 0
     tables_failed: int = 0
+    cancelled_by: str = ""
+    """Who had it cancelled by the command, as `user@host`; empty where nobody did."""
+    backfill: str = ""
+    """The condition whose rows it read again; empty for all other runs."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -132,6 +141,8 @@ class PlannedTable:
     error: ErrorInfo | None = None
     new: bool = False
     """Whether there is no raw table yet."""
+    backfill: str | None = None
+    """The condition whose rows are read again; the watermark stays then."""
 
 
 @record(frozen=True, slots=True)

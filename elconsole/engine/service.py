@@ -35,7 +35,7 @@ from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets
 from elconsole.engine.sql.statements import statement
 from elconsole.engine.sync.gates import load_hooks
-from elconsole.engine.sync.run import SyncRun
+from elconsole.engine.sync.run import SyncRun, user_name
 
 if TYPE_CHECKING:
     from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
@@ -166,6 +166,14 @@ class PostgresEngine:
         with self._warehouse() as session:
             return ledger.read_run(session, run_id)
 
+    def cancel(self, run_id: str | None = None) -> results.RunSummary | None:
+        import socket
+
+        from elconsole.engine.ledger.cancelling import cancel_run
+
+        with self._warehouse() as session:
+            return cancel_run(session, run_id, f"{user_name()}@{socket.gethostname()}")
+
     def prune_runs(self, keep_seconds: float | None = None) -> int:
         from elconsole.engine.ledger.retention import remove_all
 
@@ -260,11 +268,17 @@ class PostgresEngine:
         self, request: results.SyncRequest, stop: StopFlag | None = None
     ) -> tuple[list[TableTask | Refused], tuple[results.UnfedTable, ...]]:
         """The tables of a request, and the unfed ones where it names everything."""
-        selected = select(self.settings, request.selection)
+        selected = select(self.settings, request.selection, request.backfill)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
-            state = read_state(session, self.settings.target_schemas)
-        unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
+            schemas = self.settings.target_schemas
+            state = read_state(session, schemas)
+            if request.due:
+                from elconsole.engine.sync.due import due_tables
+
+                found = due_tables(session, self.settings, found, ledger_version(session, schemas))
+        is_part = request.selection or request.due
+        unfed = () if is_part else surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, request), unfed
 
     def close(self) -> None:

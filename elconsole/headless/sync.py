@@ -15,6 +15,8 @@ from elconsole.headless.signals import StopSignals, stoppable
 from elconsole.report import documents, text
 from elconsole.report.streams import Output
 
+NOTHING_DUE = "nothing is due"
+
 
 def run_sync(
     engine: Engine, request: SyncRequest, output: Output, *, as_json: bool, live: bool
@@ -28,11 +30,13 @@ def run_sync(
     signals = _signals(engine, stop, output, progress)
     with progress:
         detail = stoppable(lambda: engine.sync(request, emit=progress, stop=stop), signals)
-    progress.finish(detail)
+    nothing_due = request.due and not detail.tables
+    if not nothing_due:
+        progress.finish(detail)
     if as_json:
         output.result(documents.document(documents.sync(detail)))
     elif not output.quiet:
-        output.result(text.sync(detail))
+        output.result(NOTHING_DUE if nothing_due else text.sync(detail))
     return exit_code(detail, signals.exit_code)
 
 
@@ -63,7 +67,9 @@ def remaining(
     if not selection:
         output.note(f"nothing of run {number} is left to be retried")
         return None
-    return replace(request, selection=tuple(selection))
+    return replace(
+        request, selection=tuple(selection), backfill=detail.run.backfill or request.backfill
+    )
 
 
 def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bool) -> int:
@@ -72,7 +78,8 @@ def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bo
     for table in report.tables:
         if table.error is not None:
             output.failure(text.failure(table.error, f"{table.source}.{table.table}"))
-    output.result(documents.document(documents.plan(report)) if as_json else text.plan(report))
+    said = NOTHING_DUE if request.due and not report.tables else text.plan(report)
+    output.result(documents.document(documents.plan(report)) if as_json else said)
     return report_exit_code(report)
 
 

@@ -78,7 +78,9 @@ class Notifier:
             # A start that arrived after the end would leave the check waiting for another.
             self._starting.join(self._timeout_s + 1)
         succeeded = document.get("status") == "succeeded"
-        commands = self._wanted.on_success if succeeded else self._wanted.on_failure
+        # Where nothing was due there was no run.
+        ran = self._wanted.on_success if document.get("tables") != [] else ()
+        commands = ran if succeeded else self._wanted.on_failure
         jobs: list[Callable[[], bool]] = [
             lambda command=command: run_command(command, document, self._timeout_s)  # type: ignore[misc]
             for command in commands

@@ -59,7 +59,7 @@ class ObservedEngine:
             self._write(stop)
             raise
         self._tell(detail, signals)
-        if self._metrics is not None and not request.selection:
+        if self._metrics is not None and not (request.selection or request.due):
             self._metrics.forget_tables_but(detail.tables)
             self._count_unfed(detail)
         self._write(stop)
@@ -144,6 +144,9 @@ class ObservedEngine:
 
     def run(self, run_id: str) -> results.RunDetail:
         return self._engine.run(run_id)
+
+    def cancel(self, run_id: str | None = None) -> results.RunSummary | None:
+        return self._engine.cancel(run_id)
 
     def prune_runs(self, keep_seconds: float | None = None) -> int:
         return self._engine.prune_runs(keep_seconds)

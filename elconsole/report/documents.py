@@ -81,6 +81,8 @@ def sync(detail: RunDetail) -> Document:
         "started_at": time(run.started_at),
         "finished_at": time(run.finished_at),
         "duration_seconds": _seconds(run.duration_seconds),
+        "cancelled_by": run.cancelled_by or None,
+        "backfill": run.backfill or None,
         "records_extracted": run.rows_read,
         "records_loaded": run.rows_written,
         "bytes": run.bytes,
@@ -120,6 +122,7 @@ def plan(report: PlanReport) -> Document:
                 "mode": table.mode,
                 "strategy": table.strategy,
                 "watermark": table.watermark,
+                "backfill": table.backfill,
                 "rows_estimated": table.rows_estimated,
                 "schema_changes": [change(value) for value in table.schema_changes],
                 "notes": list(table.notes),
@@ -143,12 +146,20 @@ def runs(summaries: tuple[RunSummary, ...]) -> Document:
                 "started_at": time(run.started_at),
                 "finished_at": time(run.finished_at),
                 "duration_seconds": _seconds(run.duration_seconds),
+                "cancelled_by": run.cancelled_by or None,
+                "backfill": run.backfill or None,
                 "records_loaded": run.rows_written,
                 "tables_failed": run.tables_failed,
             }
             for run in summaries
         ]
     }
+
+
+def cancelled(run: RunSummary | None) -> Document:
+    """`cancel --json`: the run as it is now, as `runs` lists it; none where none went on."""
+    ended = run is None or run.status != "running"
+    return {"ended": ended, **runs(() if run is None else (run,))}
 
 
 def pruned(removed: int) -> Document:

@@ -94,10 +94,20 @@ def sync(detail: RunDetail) -> str:
     return table(_RUN_COLUMNS, [_run_cells(run) for run in detail.tables], total)
 
 
+def named(run: RunSummary) -> str:
+    """A run by its number, where it has one."""
+    return "sync" if run.run_number is None else f"run {run.run_number}"
+
+
+def outcome(run: RunSummary) -> str:
+    """How a run ended, and who had it cancelled."""
+    by = f" by {clean_text(run.cancelled_by, REMARK_CELLS)}" if run.cancelled_by else ""
+    return f"{run.status}{by}"
+
+
 def summary(detail: RunDetail) -> str:
     """A run in one line."""
     run = detail.run
-    name = "sync" if run.run_number is None else f"run {run.run_number}"
     ends = Counter(table_run.status for table_run in detail.tables)
     if run.status == "failed":
         failed = len(detail.tables) - ends["succeeded"]
@@ -105,7 +115,7 @@ def summary(detail: RunDetail) -> str:
     else:
         said = f"{ends['succeeded']} of {len(detail.tables)} tables, "
     return (
-        f"{name} {run.status}: {said}{rows_exact(run.rows_written)} rows,"
+        f"{named(run)} {outcome(run)}: {said}{rows_exact(run.rows_written)} rows,"
         f" {bytes_size(run.bytes)} in {seconds(run.duration_seconds)}"
     )
 
@@ -124,8 +134,9 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
     who = clean_text(f"{run.user}@{run.host}" if run.user else run.host)
     head = [
         f"run      {run.run_number if run.run_number is not None else NOTHING}  {run.run_id}",
-        f"status   {run.status}",
+        f"status   {outcome(run)}",
         f"mode     {run.mode}",
+        *([f"backfill {clean_text(run.backfill)}"] if run.backfill else []),
         f"where    {who}, pid {run.pid}",
         f"started  {moment(run.started_at)}",
         f"ended    {moment(run.finished_at)}  ({seconds(run.duration_seconds)})",
@@ -255,6 +266,8 @@ def _rows_to_read(planned: PlannedTable) -> str:
 
 
 def _start(planned: PlannedTable) -> str:
+    if planned.backfill is not None:
+        return "the backfill"
     if planned.mode == "full":
         return "all rows"
     return planned.watermark or "the beginning"

@@ -9,6 +9,7 @@ import pytest
 from elconsole.core.engine import StopFlag
 from elconsole.core.events import Emit
 from elconsole.core.results import (
+    PlanReport,
     RunDetail,
     SyncRequest,
 )
@@ -141,3 +142,51 @@ def test_a_retry_of_what_succeeded_is_done() -> None:
     assert line.run("sync --retry --json").json()["status"] == "succeeded"
     assert line.run("sync --retry --dry-run --json").json()["tables"] == []
     assert line.engine.requests == []
+
+
+def test_a_backfill_is_asked_for_and_tried_again_as_what_it_was() -> None:
+    line = CommandLine(FakeEngine(failing("springs", DENIED)))
+    words = ["--headless", "sync", "springs", "--backfill", "line_id = 'L3'"]
+    line.run(words)
+    assert line.engine.requests[-1] == SyncRequest(("springs",), backfill="line_id = 'L3'")
+    (newest, *older) = line.engine.history
+    line.engine.history = (
+        replace(newest, run=replace(newest.run, backfill="line_id = 'L3'")),
+        *older,
+    )
+    line.run("--headless sync --retry")
+    assert line.engine.requests[-1].backfill == "line_id = 'L3'"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--headless sync refills --backfill x --full", "--backfill and --full exclude"),
+        ("--headless sync refills --backfill x --adopt", "--backfill and --adopt exclude"),
+        ("--headless sync --backfill x --retry", "--retry and --backfill exclude"),
+        ("--headless sync refills --backfill=", "--backfill needs a condition"),
+        ("--headless sync refills --backfill=x);(y", "--backfill must be one condition"),
+        ("sync refills --backfill x", "--backfill needs --headless"),
+    ],
+)
+def test_a_backfill_that_cannot_be_says_so(words: str, told: str) -> None:
+    line = CommandLine()
+    ended = line.run(words)
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err
+    assert line.engine.requests == []
+
+
+def nothing(request: SyncRequest, _emit: Emit, _stop: StopFlag) -> RunDetail:
+    assert request.due
+    return RunDetail(replace(SUCCEEDED.run, run_number=None), ())
+
+
+def test_where_nothing_is_due_it_says_so_and_ends_with_0() -> None:
+    line = CommandLine(FakeEngine(on_sync=nothing, planned=PlanReport(())))
+    ended = line.run("--headless sync --due")
+    assert (ended.code, ended.out, ended.err) == (0, "nothing is due\n", "")
+    assert line.run("sync --due --json").json()["tables"] == []
+    assert line.run("sync --due --dry-run").out == "nothing is due\n"
+    assert line.run("sync --due").code == 2
+    assert line.run("sync --due --retry --headless").code == 2

@@ -100,6 +100,10 @@ class FakeEngine:
     quality_requests: list[QualityRequest] = field(default_factory=list)
     kept_seconds: list[float | None] = field(default_factory=list)
     """What each `prune_runs` was asked to keep."""
+    cancelled: list[str] = field(default_factory=list)
+    """Runs that were asked to stop."""
+    stubborn: bool = False
+    """Whether runs go on when they are asked to stop."""
     interrupts: int = 0
     closed: bool = False
     release: threading.Event = field(default_factory=threading.Event)
@@ -254,6 +258,20 @@ class FakeEngine:
             if detail.run.run_id.startswith(run_id) or str(detail.run.run_number) == run_id:
                 return detail
         raise UsageError(f"no run is named {run_id}", hint="`elconsole runs` lists them")
+
+    def cancel(self, run_id: str | None = None) -> RunSummary | None:
+        """The newest run, where none is named; one that goes on ends when it is looked at."""
+        self._io()
+        going_on = next((one.run for one in self.history if one.run.status == "running"), None)
+        run = going_on if run_id is None else self.run(run_id).run
+        if run is not None and run.status == "running":
+            self.cancelled.append(run.run_id)
+            if not self.stubborn:
+                ended = replace(run, status="cancelled", cancelled_by="ada@mill")
+                self.history = tuple(
+                    replace(one, run=ended) if one.run == run else one for one in self.history
+                )
+        return run
 
     def prune_runs(self, keep_seconds: float | None = None) -> int:
         """All of them but the newest, whatever their age."""

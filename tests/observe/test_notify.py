@@ -221,3 +221,12 @@ def test_the_start_is_told_before_the_end_however_slow_it_is(pinged: Pinged) -> 
     notifier.starting()
     assert notifier.ended(RUN)
     assert pinged.paths == ["/slow/start", "/slow"]
+
+
+def test_where_nothing_was_due_no_command_hears_of_a_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    notifier = Notifier(Wanted(on_success=(f"touch {ran}",)))
+    assert notifier.ended({**RUN, "tables": []})
+    assert not ran.exists()
+    assert notifier.ended({**RUN, "tables": [{}]})
+    assert ran.exists()

@@ -205,10 +205,11 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         """An error of this session as ours."""
         return statement_error(error, self.server)
 
-    def drain(self) -> None:
-        """Take what came in unasked, as much as libpq reads at once, and drop it."""
+    def drain(self) -> bool:
+        """Take what came in unasked, as much as libpq reads at once, and drop it. Whether a
+        notification was among it."""
         self.pgconn.consume_input()
-        drop_notifications(self.pgconn)
+        return drop_notifications(self.pgconn)
 
     def is_readable(self) -> bool:
         """Whether something came in unasked: an idle session's end, most likely."""

@@ -98,6 +98,11 @@ def where_clause(task: TableTask, *further: str | None) -> str:
     return " WHERE " + " AND ".join(conditions) if conditions else ""
 
 
+def wanted(task: TableTask, snapshot: Snapshot) -> str:
+    """SQL that is true for every row that is to be merged."""
+    return changed_since(task, snapshot) if task.backfill is None else task.backfill
+
+
 def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     """SQL that is true for every row that the last sync may not have seen.
 

@@ -16,13 +16,13 @@ from psycopg.types.json import Jsonb
 from elconsole.core.errors import UsageError
 from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.core.types import ENDED, ErrorInfo, SchemaChange
-from elconsole.engine.connect.answers import values_of, whole
+from elconsole.engine.connect.answers import values_of, whole, words
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.ledger.names import spell
 from elconsole.engine.ledger.retention import has_old_runs
 from elconsole.engine.ledger.schema import ledger_version
-from elconsole.engine.sql.names import CHANNEL, RUN_LOCK_CLASS
+from elconsole.engine.sql.names import CANCEL_CHANNEL, CHANNEL, RUN_LOCK_CLASS
 from elconsole.engine.sql.statements import statement
 
 ABANDONED = ErrorInfo(
@@ -49,11 +49,12 @@ def start_run(session: Session, run: RunSummary) -> int:
         # number is new, so whoever has the lock already is no sync.
         row = session.execute(
             "WITH run AS (INSERT INTO elconsole.runs"
-            " (run_id, status, mode, host, pid, user_name, started_at)"
-            " VALUES (%s, 'running', %s, %s, %s, %s, %s) RETURNING run_number)"
+            " (run_id, status, mode, host, pid, user_name, started_at, backfill)"
+            " VALUES (%s, 'running', %s, %s, %s, %s, %s, %s) RETURNING run_number)"
             " SELECT run_number,"
             " pg_catalog.pg_try_advisory_lock(%s, (run_number %% 2147483647)::int) FROM run",
-            [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at, RUN_LOCK_CLASS],
+            [run.run_id, run.mode, run.host, run.pid, run.user, run.started_at]
+            + [spell(run.backfill, session.encoding) or None, RUN_LOCK_CLASS],
         ).fetchone()
         number, held = values_of(row, 2)
         number = whole(number, 1)
@@ -64,15 +65,15 @@ def start_run(session: Session, run: RunSummary) -> int:
 
 
 def hold_run_lock(session: Session, run_number: int) -> None:
-    """Show the run as alive while this session is."""
+    """Show the run as alive while this session is, and let it hear of being cancelled."""
+    key = run_number % 2147483647
+    lock = f"SELECT pg_catalog.pg_advisory_lock({RUN_LOCK_CLASS}, {key})"
     with session.within(CATALOG_TIMEOUT_S):
-        session.execute(
-            "SELECT pg_catalog.pg_advisory_lock(%s, %s)", [RUN_LOCK_CLASS, run_number % 2147483647]
-        )
+        session.execute(f"LISTEN {CANCEL_CHANNEL}; {lock}".encode())
 
 
 def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
-    """Write the run's tables as they are planned."""
+    """Write the run's tables as they are planned, and hear from now on of being cancelled."""
     planned = {
         "run_id": run_id,
         "sources": [t.source for t in tables],
@@ -89,15 +90,18 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
     }
     with session.within(CATALOG_TIMEOUT_S), session.transaction():
         session.execute(statement("ledger/enter_tables"), planned)
-        session.execute(
-            "UPDATE elconsole.runs SET tables_total = %s WHERE run_id = %s",
-            [len(tables), run_id],
+        entered = psycopg.ClientCursor(session).mogrify(
+            "UPDATE elconsole.runs SET tables_total = %s WHERE run_id = %s;"
+            "SELECT pg_catalog.pg_notify(%s, %s)",
+            [len(tables), run_id, CHANNEL, run_id],
         )
-        notify(session, run_id)
+        session.execute(f"LISTEN {CANCEL_CHANNEL}; {entered}".encode())
 
 
-def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -> None:
-    """Write how far tables are, or how they ended, and tell whoever listens: one round trip."""
+def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -> str:
+    """Write how far tables are, or how they ended, and tell whoever listens: one round trip.
+
+    Returns who asked the run to stop; empty where nobody did."""
     told = [t for t in tables if t.status not in ("pending", "succeeded")]
     progress = {
         "run_id": run_id,
@@ -114,7 +118,9 @@ def report_progress(session: Session, run_id: str, tables: Sequence[TableRun]) -
         # Of a table that is tried again, the last error is not how it ended.
         **_errors([t.error if t.status in ENDED else None for t in told], session),
     }
-    session.execute(statement("ledger/report_progress"), progress)
+    row = session.execute(statement("ledger/report_progress"), progress).fetchone()
+    asked_by, _ = values_of(row, 2)
+    return words(asked_by)
 
 
 def finish_run(session: Session, run: RunSummary, keep_s: float) -> bool:
@@ -141,16 +147,12 @@ def finish_run(session: Session, run: RunSummary, keep_s: float) -> bool:
     return bool(row and row[0])
 
 
-def notify(session: Session, run_id: str) -> None:
-    session.execute("SELECT pg_catalog.pg_notify(%s, %s)", [CHANNEL, run_id])
-
-
 def read_runs(session: Session, limit: int) -> tuple[RunSummary, ...]:
     """History, newest first; empty where elconsole never ran."""
     with session.within(CATALOG_TIMEOUT_S):
         if not ledger_version(session):
             return ()
-        return _select_runs(session, sql.SQL("true"), limit)
+        return select_runs(session, sql.SQL("true"), limit)
 
 
 def read_run(session: Session, wanted: str) -> RunDetail:
@@ -160,10 +162,10 @@ def read_run(session: Session, wanted: str) -> RunDetail:
         found: tuple[RunSummary, ...] = ()
         if ledger_version(session):
             if wanted == NEWEST:
-                found = _select_runs(session, sql.SQL("true"), 1)
+                found = select_runs(session, sql.SQL("true"), 1)
             elif wanted.isdecimal() and len(wanted) < 19:
                 by_number = sql.SQL("r.run_number = {}").format(sql.Literal(int(wanted)))
-                found = _select_runs(session, by_number, 1)
+                found = select_runs(session, by_number, 1)
             if not found and len(wanted) >= SHORTEST_PREFIX:
                 found = _runs_of_prefix(session, wanted.lower())
         if len(found) != 1:
@@ -184,7 +186,7 @@ def _runs_of_prefix(session: Session, prefix: str) -> tuple[RunSummary, ...]:
         "r.run_id IN (SELECT run_id FROM elconsole.runs WHERE run_id BETWEEN {}::uuid AND {}::uuid"
         " ORDER BY run_id LIMIT 2)"
     ).format(*map(sql.Literal, ends))
-    return _select_runs(session, condition, 2)
+    return select_runs(session, condition, 2)
 
 
 def read_newest(
@@ -195,15 +197,16 @@ def read_newest(
     with session.within(CATALOG_TIMEOUT_S):
         if not ledger_version(session):
             return ()
-        newest = _select_runs(session, sql.SQL("true"), 1)
+        newest = select_runs(session, sql.SQL("true"), 1)
         condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(list(run_ids)))
-        others = _select_runs(session, condition, len(run_ids)) if run_ids else ()
+        others = select_runs(session, condition, len(run_ids)) if run_ids else ()
         ids = {run.run_id for run in newest}
         wanted = (*(run for run in others if run.run_id not in ids), *newest)
         return _with_tables(session, tuple(run for run in wanted if run != done))
 
 
-def _select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:
+def select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:
+    """The newest of the runs, `r`, for which the condition is true."""
     query = sql.SQL(statement("ledger/runs").replace("%%", "%")).format(
         lock_class=sql.Literal(RUN_LOCK_CLASS), condition=condition, limit=sql.Literal(limit)
     )

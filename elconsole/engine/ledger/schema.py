@@ -24,6 +24,8 @@ MIGRATIONS = (
     "ledger/comments",
     "ledger/long_history",
     "ledger/target_homes",
+    "ledger/cancelling",
+    "ledger/backfills",
 )
 
 

@@ -31,13 +31,14 @@ SHOWN_CELLS = 60
 
 
 def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> LoadResult:
-    """Publish the changed rows, or only the watermark where there are none."""
+    """Publish the changed rows, or only the watermark where there are none; of a backfill, the
+    rows of its condition, and never a watermark."""
     task, warehouse = context.task, context.warehouse
     target = known_target(task)
     leaf = merge.leaf_of(task)
     sweeping = task.settings.deletes == "sweep"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
-    condition = rows.changed_since(task, snapshot)
+    condition = rows.wanted(task, snapshot)
     with context.source.translated():
         statements = rows.copy_statements(context.source, task, snapshot, condition)
     moved = copy(
@@ -143,9 +144,9 @@ def _lost_nothing(context: LoadContext, leaf: str, *, staged: bool) -> bool:
 
     By xmin, the raw rows and the staged ones hold every key of the snapshot: where they are
     as many as its rows, they hold no other. A condition may select unchanged rows anew, by
-    the time of day, say."""
+    the time of day, say; and a backfill stages no row that is new elsewhere."""
     task, source, warehouse = context.task, context.source, context.warehouse
-    if task.strategy != "xmin" or task.settings.where:
+    if task.strategy != "xmin" or task.settings.where or task.backfill:
         return False
     with source.translated(), source.attended(context.stall_timeout_s):
         theirs = source.execute(rows.count_statement(task).encode()).fetchone()

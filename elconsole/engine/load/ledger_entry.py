@@ -12,40 +12,31 @@ from elconsole.engine.sql.statements import statement
 
 
 def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) -> str:
-    """SQL that writes watermark, target and table run: part of the publishing transaction."""
+    """SQL that writes watermark, target and table run: part of the publishing transaction.
+
+    A backfill leaves the watermark where it is, and the table as old as it was."""
     task = context.task
     target = known_target(task)
-    cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
-    system_identifier, timeline = snapshot.identity or (None, None)
     bind = psycopg.ClientCursor(context.warehouse).mogrify
-    watermark = bind(
-        statement("ledger/record_watermark"),
-        {
-            "target_id": target.target_id,
-            "run_id": context.run_id,
-            "extracted_at": snapshot.taken_at,
-            "snapshot": snapshot.text,
-            "snapshot_xmin": snapshot.xmin,
-            "cursor_column": cursor,
-            "cursor_value": snapshot.cursor_value,
-            "source_oid": task.relation.oid,
-            "partition_oids": list(snapshot.partition_oids),
-            "system_identifier": system_identifier,
-            "timeline": timeline,
-            "selection": task.choice,
-            "source_columns": [column.name for column in task.columns],
-            "source_numbers": [column.number for column in task.columns],
-        },
-    )
+    if task.backfill is not None:
+        # It was there last: whoever planned before it, or lost its COMMIT, sees that.
+        watermark = bind(
+            "UPDATE elconsole.watermarks SET run_id = %s WHERE target_id = %s",
+            [context.run_id, target.target_id],
+        )
+    else:
+        watermark = _watermark(context, snapshot)
     moved = bind(
         "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
-        " last_synced_at = pg_catalog.clock_timestamp(),"
+        " last_synced_at = CASE WHEN %s THEN last_synced_at"
+        " ELSE pg_catalog.clock_timestamp() END,"
         " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END,"
         " units_version = CASE WHEN %s THEN %s ELSE units_version END"
         " WHERE target_id = %s",
         [
             result.generation,
             result.row_count,
+            task.backfill is not None,
             result.changed,
             context.run_id,
             result.changed and bool(result.quality_flags),
@@ -79,3 +70,29 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
         known = {**place, **old, "target_id": target.target_id}
         statements.append(bind(statement("ledger/move_target"), known))
     return ";".join(statements)
+
+
+def _watermark(context: LoadContext, snapshot: Snapshot) -> str:
+    task = context.task
+    target = known_target(task)
+    cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
+    system_identifier, timeline = snapshot.identity or (None, None)
+    return psycopg.ClientCursor(context.warehouse).mogrify(
+        statement("ledger/record_watermark"),
+        {
+            "target_id": target.target_id,
+            "run_id": context.run_id,
+            "extracted_at": snapshot.taken_at,
+            "snapshot": snapshot.text,
+            "snapshot_xmin": snapshot.xmin,
+            "cursor_column": cursor,
+            "cursor_value": snapshot.cursor_value,
+            "source_oid": task.relation.oid,
+            "partition_oids": list(snapshot.partition_oids),
+            "system_identifier": system_identifier,
+            "timeline": timeline,
+            "selection": task.choice,
+            "source_columns": [column.name for column in task.columns],
+            "source_numbers": [column.number for column in task.columns],
+        },
+    )

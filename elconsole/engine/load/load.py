@@ -22,7 +22,7 @@ from elconsole.engine.extract.snapshot import (
 from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.load.incremental import merge_changes
 from elconsole.engine.load.refresh import may_begin_at_once, refresh, refresh_at_once
-from elconsole.engine.plan.task import known_target
+from elconsole.engine.plan.task import known_target, not_backfilled
 from elconsole.engine.publish.lock import TableLock
 
 MOST_READ_AGAIN = 0.2
@@ -53,13 +53,15 @@ def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
     task, source = context.task, context.source
     with source.translated():
         snapshot = begin_snapshot(source, task, context.hash_salt)
-        if task.follows_cursor:
+        if task.follows_cursor and not task.backfill:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
             check_continuity(task, snapshot)
             _check_reread(context)
         except FullRefreshNeeded as reason:
+            if task.backfill:
+                raise not_backfilled(task, str(reason)) from reason
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":

@@ -58,6 +58,21 @@ def refused_conditions(
     return refused
 
 
+def refused_backfill(
+    session: Session, name: str, condition: str, relations: Iterable[SourceRelation]
+) -> dict[int, ElconsoleError]:
+    """By OID, the tables for which the source can't read the condition of a backfill."""
+    return {
+        relation.oid: PlanError(
+            f"{name}.{relation.name}: the source can't read the condition of --backfill:"
+            f" {server_words(error)}",
+            hint="correct it: it is SQL on the source's columns, as in where",
+        )
+        for relation in relations
+        if (error := _failure(session, [(relation, condition)])) and _is_misread(error)
+    }
+
+
 def _failure(session: Session, asked: Iterable[tuple[SourceRelation, str]]) -> psycopg.Error | None:
     """What the server says against the conditions, read in one message. None is tried on a
     partition, and no function of theirs is called."""

@@ -71,6 +71,7 @@ def plan_tables(
                 settings.exclude_columns + one.settings.exclude_columns,
                 settings.hash_columns + one.settings.hash_columns,
             ),
+            one.backfill,
         )
         labelled = labels(catalog.relations)
         for relation in found.relations[one.name]:
@@ -92,7 +93,7 @@ def _spelled(planned: TableTask | Refused, encoding: str) -> TableTask | Refused
 
 
 def _checked(planned: TableTask | Refused) -> TableTask | Refused:
-    if isinstance(planned, TableTask) and planned.mode == "incremental":
+    if isinstance(planned, TableTask) and planned.mode == "incremental" and not planned.backfill:
         try:
             if planned.settings.strategy == "cursor":
                 return replace(planned, notes=(*planned.notes, *cursor_notes(planned)))

@@ -33,6 +33,7 @@ def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
         schema_changes=planned.changes,
         notes=planned.notes,
         new=planned.parent is None,
+        backfill=planned.backfill,
     )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from elconsole.config.keys import nearest
-from elconsole.config.patterns import read_argument, spelled
+from elconsole.config.patterns import is_glob, read_argument, spelled
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import (
@@ -21,12 +21,15 @@ from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
-from elconsole.engine.plan.conditions import refused_conditions
+from elconsole.engine.plan.conditions import refused_backfill, refused_conditions
 
 if TYPE_CHECKING:
     import threading
 
     from elconsole.config.models import Settings, SourceSettings
+
+ONE_TABLE = """name it, with its schema where there are two: `elconsole --headless sync \
+SOURCE.TABLE --backfill "CONDITION"`"""
 
 
 @record(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Selected:
     patterns: tuple[str, ...]
     target_schema: str
     """Where its copies stand, which no glob means where the source is the warehouse."""
+    backfill: str | None = None
+    """The condition whose rows are to be read again; there is one pattern then, a name."""
 
 
 @record(frozen=True, slots=True)
@@ -58,8 +63,21 @@ class Survey:
         ]
 
 
-def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]:
-    """Read `SOURCE[.TABLE]` arguments; raises UsageError for a source that isn't there."""
+def select(
+    settings: Settings, selection: Sequence[str], backfill: str | None = None
+) -> tuple[Selected, ...]:
+    """Read `SOURCE[.TABLE]` arguments; raises UsageError for a source that isn't there, and where
+    there is a backfill of anything but one table."""
+    selected = _select(settings, selection)
+    if backfill is None:
+        return selected
+    named = [pattern for one in selected for pattern in one.patterns]
+    if len(selected) != 1 or len(named) != 1 or is_glob(named[0]):
+        raise UsageError("--backfill reads rows of one table again", hint=ONE_TABLE)
+    return (replace(selected[0], backfill=backfill),)
+
+
+def _select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]:
     if not settings.sources:
         raise UsageError(
             "no source is configured", hint="add a [sources.NAME] block; `elconsole init` helps"
@@ -135,6 +153,8 @@ def _read(session: Session, one: Selected) -> SourceCatalog:
     with session.within(CATALOG_TIMEOUT_S):
         asked = [r for r in catalog.relations if _is_asked(one, r)]
         refused = refused_conditions(session, one.name, one.settings, asked)
+        if one.backfill is not None:
+            refused |= refused_backfill(session, one.name, one.backfill, asked)
     keyed = [r.oid for r in asked if _names_key(one, r)]
     if keyed:
         from elconsole.engine.catalog.unique_keys import read_unique_keys
@@ -164,4 +184,10 @@ def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]
                 if near
                 else f"`elconsole --headless sync {one.name} --dry-run` lists them",
             )
-    return tuple(relation for relation in catalog.relations if _is_asked(one, relation))
+    chosen = tuple(relation for relation in catalog.relations if _is_asked(one, relation))
+    if one.backfill is not None and len(chosen) > 1:
+        found = ", ".join(relation.qualified for relation in chosen)
+        raise UsageError(
+            f"--backfill reads rows of one table again, not of {found}", hint=ONE_TABLE
+        )
+    return chosen

@@ -36,7 +36,7 @@ from elconsole.engine.plan.columns import (
     primary_key_of,
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
-from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of
+from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of, not_backfilled
 from elconsole.engine.plan.types import (
     TEXT,
     TypePlan,
@@ -62,6 +62,7 @@ RELATION_KINDS = {
     "I": "index",
 }
 METADATA_COLUMNS = 4
+FIRST_LOAD = "first load"
 
 
 def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
@@ -104,6 +105,8 @@ class Planner:
     salt_mark: str | None
     """Tells one salt from another without telling the salt; None where there is none."""
     hidden: Hidden
+    backfill: str | None = None
+    """The condition whose rows are to be read again."""
 
     def plan(self, relation: SourceRelation, label: str) -> TableTask | Refused:
         """Decide one table, or say why it can't be synced."""
@@ -168,6 +171,8 @@ class Planner:
             reads_identity=self.catalog.identity is not None,
             adopt=parent is not None and not parent.is_ours,
         )
+        if self.backfill is not None:
+            return _backfill(task, self.backfill)
         return _incremental(task) if mode == "incremental" else task
 
     def _unique(
@@ -407,10 +412,34 @@ def _key_note(task: TableTask) -> tuple[str, ...]:
     return (f"no unique index keeps the key ({key}): each sync looks whether it is unique",)
 
 
+def _backfill(task: TableTask, condition: str) -> TableTask:
+    """Rows to be merged into the raw table as it is; raises PlanError where that can't be."""
+    where = f"{task.source}.{task.label}"
+    if not task.primary_key:
+        raise PlanError(
+            f"{where} can't be backfilled: without a primary key rows can't be matched",
+            hint="name its unique columns: primary_key in settings",
+        )
+    drift = drift_of(task.columns, task.raw_columns, task.target, full=False)
+    reason = _full_reason(task)
+    if reason is None and drift and drift.severity in ("conflict", "full_refresh"):
+        reason = drift.reason or "the schema changed"
+    if reason:
+        raise not_backfilled(task, "it was never synced" if reason == FIRST_LOAD else reason)
+    return replace(
+        task,
+        mode="incremental",
+        strategy=task.settings.strategy,
+        drift=drift,
+        backfill=condition,
+        notes=(*task.notes, f"backfill: rows for which {condition}; the watermark stays"),
+    )
+
+
 def _full_reason(task: TableTask) -> str | None:
     mark = task.watermark
     if task.parent is None or mark is None:
-        return "first load"
+        return FIRST_LOAD
     if mark.source_oid != task.relation.oid:
         return "the source table is another one than before (replaced or renamed)"
     if mark.choice != task.choice:

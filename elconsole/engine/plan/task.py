@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from elconsole.config.patterns import typed
 from elconsole.core.errors import ElconsoleError, PlanError
 from elconsole.core.record import record
 from elconsole.core.types import Mode, SchemaChange, Strategy
@@ -63,6 +64,8 @@ class TableTask:
     """Whether the role may read which cluster the source is, and its timeline."""
     adopt: bool = False
     """Whether to convert the plain table that stands in the target's place."""
+    backfill: str | None = None
+    """The condition whose rows are read again, without moving the watermark."""
 
     @property
     def key(self) -> TableKey:
@@ -88,7 +91,9 @@ class TableTask:
 
     @property
     def rows_estimated(self) -> int | None:
-        """The catalog's estimate; None where the table was never analyzed."""
+        """The catalog's estimate; None where the table was never analyzed, or of a backfill."""
+        if self.backfill is not None:
+            return None
         estimate = self.relation.rows_estimated
         if estimate is None or not 0 <= estimate <= MOST_ROWS:
             return None
@@ -150,3 +155,12 @@ def known_target(task: TableTask) -> Target:
     if task.target is None:
         raise PlanError(f"{task.source}.{task.label} has no target yet")
     return task.target
+
+
+def not_backfilled(task: TableTask, reason: str) -> PlanError:
+    """The error of a backfill for which the raw table is no ground to merge into."""
+    argument = typed(task.source, task.label)
+    return PlanError(
+        f"{task.source}.{task.label} can't be backfilled: {reason}",
+        hint=f"sync it first: `elconsole --headless sync {argument}`",
+    )

@@ -25,6 +25,8 @@ LEDGER_RELATIONS = (
 TABLE_LOCK_CLASS = LOCK_CLASS + 2
 
 CHANNEL = "elconsole"
+CANCEL_CHANNEL = "elconsole_cancel"
+"""Wakes the runs that go on: one of them is asked to stop. Anybody may say so; the ledger tells."""
 SCHEMA_LOCK = 0
 NAMES_LOCK = 1
 """Second keys of `LOCK_CLASS`: the ledger's migrations, and the assigning of names."""

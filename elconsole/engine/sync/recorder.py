@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from elconsole.core.events import (
 )
 from elconsole.core.fold import fold, fold_table
 from elconsole.core.results import RunDetail, TableRun
-from elconsole.core.types import RunStatus, TableStatus
+from elconsole.core.types import ErrorInfo, RunStatus, TableStatus
 from elconsole.engine.extract.pump import Transferred
 from elconsole.engine.load.context import LoadResult
 from elconsole.engine.plan.task import TableTask
@@ -127,6 +128,10 @@ class Recorder:
             )
         )
 
+    def cancelled(self, asked_by: str) -> None:
+        """Somebody wants the run stopped: what is stopped from here on says who."""
+        self.run = replace(self.run, cancelled_by=asked_by)
+
     def failed(self, key: TableLabel, error: ElconsoleError, *, will_retry: bool = False) -> None:
         """A table was not published: for good, or until the next attempt."""
         table = self._tables[key]
@@ -139,10 +144,16 @@ class Recorder:
                 target=table.target,
                 status="failed" if will_retry else _outcome(error),
                 attempt=table.attempts,
-                error=error.info(),
+                error=self._told(error),
                 will_retry=will_retry,
             )
         )
+
+    def _told(self, error: ElconsoleError) -> ErrorInfo:
+        """An error as it is recorded; a cancelled table's says who had the run cancelled."""
+        if isinstance(error, Cancelled) and self.run.cancelled_by:
+            return Cancelled(f"the run was cancelled by {self.run.cancelled_by}").info()
+        return error.info()
 
     def completed(self, *, stopped: bool) -> RunDetail:
         """The run is over; what became of it."""

@@ -21,8 +21,9 @@ import psycopg
 from elconsole.core.errors import Cancelled, ElconsoleError, ServerError, UsageError
 from elconsole.core.events import Emit
 from elconsole.core.results import RunDetail, RunSummary, SyncRequest, UnfedTable
+from elconsole.core.safe_text import clean_text
 from elconsole.core.types import ENDED
-from elconsole.engine.catalog.warehouse import read_state
+from elconsole.engine.catalog.warehouse import WarehouseState, read_state
 from elconsole.engine.connect.parallel import beside
 from elconsole.engine.connect.pool import Pools
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session, open_session
@@ -78,7 +79,7 @@ class SyncRun:
 
     def run(self) -> RunDetail:
         """Run to the end; raises UsageError for a request that names what is not there."""
-        selected = select(self.settings, self.request.selection)
+        selected = select(self.settings, self.request.selection, self.request.backfill)
         surveyed = beside(partial(survey, selected, self.pools.sources, self.stop), "survey")
         try:
             session = open_session(self.pools.warehouse.server, stop=self.stop)
@@ -89,13 +90,32 @@ class SyncRun:
                 # Looked at while the sources answer.
                 with session.within(CATALOG_TIMEOUT_S):
                     version = ledger_version(session, self.schemas, writes=True)
-                return self._run(session, surveyed(), version)
+                found = surveyed()
+                due = self._due(session, found, version) if self.request.due else found
+                if due is None:
+                    return self._without_a_run()
+                return self._run(session, due, version)
         except UsageError:
             raise
         except ElconsoleError as error:
             return self._broken(selected, error)
         finally:
             session.abandon()
+
+    def _due(self, session: Session, found: Survey, version: int) -> Survey | None:
+        """What is due of a survey; None where nothing is, and no error is to be told."""
+        from elconsole.engine.sync.due import due_tables
+
+        due = due_tables(session, self.settings, found, version)
+        unread = WarehouseState(self.schema, {})
+        told = any(due.relations.values()) or plan_tables(self.settings, due, unread, self.request)
+        return due if told else None
+
+    def _without_a_run(self) -> RunDetail:
+        now = _now()
+        seconds = (now - self.summary.started_at).total_seconds()
+        ended = replace(self.summary, status="succeeded", finished_at=now, duration_seconds=seconds)
+        return RunDetail(ended, ())
 
     def _run(self, session: Session, found: Survey, version: int) -> RunDetail:
         prepare_warehouse(session, self.schemas, version)
@@ -109,7 +129,8 @@ class SyncRun:
         except BaseException:
             self._finish(session, replace(self.summary, status="failed"))
             raise
-        writer = LedgerWriter(session, self.pools.warehouse.server, recorder)
+        heed = partial(self._cancelled, recorder)
+        writer = LedgerWriter(session, self.pools.warehouse.server, recorder, heed)
         writer.start()
         try:
             _announce(recorder, planned)
@@ -124,6 +145,12 @@ class SyncRun:
             writer.finish(0)
             writer.session.abandon()
 
+    def _cancelled(self, recorder: Recorder, asked_by: str) -> None:
+        """Stop as for a signal: somebody asked for it in the ledger."""
+        LOG.warning("run %s: cancelled by %s", self.summary.run_number, clean_text(asked_by))
+        recorder.cancelled(asked_by)
+        self.stop.set()
+
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
         wishes = {
@@ -133,7 +160,7 @@ class SyncRun:
         }
         assign_targets(session, self.schema, wishes)
         state = read_state(session, self.schemas, is_prepared=True)
-        if not self.request.selection:
+        if not self.request.selection and not self.request.due:
             self.unfed = surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, self.request)
 
@@ -197,7 +224,8 @@ def _new_run(request: SyncRequest) -> RunSummary:
         mode="full" if request.full else "configured",
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=_user(),
+        user=user_name(),
+        backfill=request.backfill or "",
         started_at=_now(),
     )
 
@@ -253,7 +281,8 @@ def _drain(context: RunContext, recorder: Recorder, waiting: queue.SimpleQueue[T
             recorder.failed((task.source, task.label), fault)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The operating system's user of this process."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

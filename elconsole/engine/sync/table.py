@@ -185,7 +185,11 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
 
     Raises what stands in the way of the new plan."""
     wanted = argument(task.source, task.relation.qualified, context.settings.sources)
-    found = survey(select(context.settings, [wanted]), context.pools.sources, context.stop)
+    found = survey(
+        select(context.settings, [wanted], context.request.backfill),
+        context.pools.sources,
+        context.stop,
+    )
     if found.failures:
         raise found.failures[task.source]
     state = _read_state(context)

@@ -1,5 +1,6 @@
 -- Write what became of a run's tables since the last report, and tell whoever listens: one
--- statement however many there are. A table that published wrote its own end.
+-- statement however many there are. A table that published wrote its own end. Selects who asked
+-- the run to stop, if anybody did.
 WITH reported AS (
   UPDATE elconsole.table_runs t
      SET status = p.status,
@@ -26,4 +27,6 @@ WITH reported AS (
      AND CASE WHEN p.status = 'running' THEN t.status IN ('pending', 'running')
               ELSE t.status <> 'succeeded' END
 )
-SELECT pg_catalog.pg_notify(%(channel)s, %(run_id)s::text)
+SELECT coalesce(cancel_requested_by, ''), pg_catalog.pg_notify(%(channel)s, %(run_id)s::text)
+  FROM (VALUES (true)) AS one (row)
+  LEFT JOIN elconsole.runs ON run_id = %(run_id)s AND cancel_requested_at IS NOT NULL

@@ -10,7 +10,12 @@ SELECT r.run_id::text AS run_id,
        coalesce(t.rows_written, r.records_loaded)::int8 AS rows_written,
        coalesce(t.bytes, r.bytes)::int8 AS bytes,
        r.tables_total,
-       coalesce(t.tables_failed, r.tables_failed)::int4 AS tables_failed
+       coalesce(t.tables_failed, r.tables_failed)::int4 AS tables_failed,
+       -- The ledger of an older elconsole has no such columns.
+       coalesce(pg_catalog.to_jsonb(r) OPERATOR(pg_catalog.->>) 'backfill', '') AS backfill,
+       CASE r.status WHEN 'cancelled' THEN
+         coalesce(pg_catalog.to_jsonb(r) OPERATOR(pg_catalog.->>) 'cancel_requested_by', '')
+         ELSE '' END AS cancelled_by
   FROM elconsole.runs r
  CROSS JOIN LATERAL (
          SELECT r.status = 'running' AND NOT EXISTS (
