@@ -108,7 +108,8 @@ class TableSettings(_Model):
     primary_key: Names | None = None
     """Columns of the key. Default: from the catalog."""
     deletes: Deletes = "ignore"
-    """Whether an incremental sync also removes rows gone from the source (`sweep`)."""
+    """What becomes of rows gone from the source: an incremental sync removes them (`sweep`), or
+    every sync keeps them with the time since when, in `_elconsole_deleted_at` (`mark`)."""
     columns: Names | None = None
     """The only columns to copy."""
     exclude_columns: Names = ()

@@ -66,7 +66,8 @@ TEMPLATE = """\
 #exclude = []                  # names or globs left out again
 #mode = "full"                 # or "incremental": the default of this source's tables
 #strategy = "xmin"             # how incremental finds changes; or "cursor"
-#deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
+#deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source;
+#                              # or "mark": they stay, with the time in _elconsole_deleted_at
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
 #exclude_columns = ["*_production.operator_id"]   # never copied

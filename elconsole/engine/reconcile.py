@@ -26,6 +26,7 @@ from elconsole.engine.extract import rows as reading
 from elconsole.engine.extract.snapshot import begin_snapshot
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.sql.names import MARK
 
 if TYPE_CHECKING:
     from elconsole.engine.connect.pool import Pools
@@ -193,7 +194,7 @@ def _target_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
         qualified(task.target_schema, task.target_name),
         tuple(identifier(column.name) for column in columns),
         tuple(identifier(name) for name in task.primary_key),
-        "",
+        f" WHERE {MARK} IS NULL" if task.has_marks else "",
         "false",
     )
 

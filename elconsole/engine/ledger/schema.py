@@ -21,6 +21,7 @@ MIGRATIONS = (
     "ledger/table_run_notes",
     "ledger/comments",
     "ledger/long_history",
+    "ledger/marks",
 )
 
 

@@ -28,7 +28,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     task, warehouse = context.task, context.warehouse
     target = known_target(task)
     leaf = merge.leaf_of(task)
-    sweeping = task.settings.deletes == "sweep"
+    sweeping = task.settings.deletes != "ignore"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
     condition = rows.changed_since(task, snapshot)
     with context.source.translated():
@@ -48,7 +48,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     loading = time.monotonic()
     context.on_extracted(moved)
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
-    wrote = merge.Merged(0, 0, 0, None)
+    wrote = merge.Merged(0, 0, 0, 0, None)
     if moved.rows or keys:
         counting = _unit_counting(context, moved.rows)
         with warehouse.attended(context.stall_timeout_s):
@@ -79,6 +79,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         strategy=task.strategy,
         notes=task.notes,
         quality_flags=wrote.units or {},
+        rows_marked=wrote.marked,
     )
     context.on_commit(result)
     begun = moved.rows or keys or context.asks_before_publish

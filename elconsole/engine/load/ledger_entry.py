@@ -63,6 +63,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "records_extracted": result.rows_read,
             "records_loaded": result.rows_written,
             "records_deleted": result.rows_deleted,
+            "records_marked": result.rows_marked,
             "bytes": result.bytes,
             "generation": result.generation,
             "extract_seconds": result.extract_seconds,

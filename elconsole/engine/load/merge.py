@@ -18,7 +18,7 @@ from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
-from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
+from elconsole.engine.sql.names import MARK, METADATA, STORAGE_SCHEMA
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
@@ -36,6 +36,7 @@ class Merged:
     inserted: int
     updated: int
     deleted: int
+    marked: int
     units: Mapping[str, int] | None
     """Units `passed` and `failed` of the table now; None where they are still to be counted."""
 
@@ -52,6 +53,7 @@ def raw_types(task: TableTask) -> dict[str, str]:
     raw = {name: column.type_text for name, column in task.raw_columns.items()}
     added = task.drift.added if task.drift else ()
     raw.update((column.name, column.type.type_sql) for column in added)
+    raw.update({MARK: "timestamp with time zone"} if task.marks else {})
     return {name: re.sub(r"\(\d+(,\d+)?\)", "", text) for name, text in raw.items()}
 
 
@@ -59,10 +61,13 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
     """Give the raw table new and widened columns: catalog changes, in a transaction of their
     own, so that their lock does not last as long as the load."""
     drift = task.drift
-    if drift is None or not (drift.added or drift.retyped):
+    if drift is None:
         return
     clauses = [f"ADD COLUMN {d}" for d in storage.column_definitions(drift.added, ())]
+    clauses += storage.new_mark_column(task)
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
+    if not clauses:
+        return
     table = qualified(task.target_schema, task.target_name)
     prepare(session, task, "BEGIN", "")
     # Its COMMIT shows no rows yet: the table's time goes on.
@@ -91,13 +96,13 @@ def write(
     sweep: bool,
     counting: UnitCounting | None,
 ) -> Merged:
-    """Upsert the `staged` rows, delete those whose key the source no longer has, and keep the
-    daily counts of units in step: all in one message."""
+    """Upsert the `staged` rows, delete or mark those whose key the source no longer has, and
+    keep the daily counts of units in step: all in one message."""
 
     def attempt(counting: UnitCounting | None) -> Merged:
         statements = _statements(task, leaf, defaults, staged, sweep, counting)
         cursor = session.execute("; ".join(statements).encode())
-        return _merged(cursor, bool(staged), sweep)
+        return _merged(cursor, task, bool(staged), sweep)
 
     if counting is None:
         return attempt(None)
@@ -129,15 +134,21 @@ def _statements(
         upsert = _upsert(task, leaf, defaults, counting, few=few)
         statements += [BY_KEY, upsert, ANYHOW] if few else [upsert]
     if sweep:
-        statements += [f"ANALYZE {KEYS}", _sweep(task, leaf, counting)]
+        statements.append(f"ANALYZE {KEYS}")
+        if task.marks:
+            statements.append(_mark(task, leaf, defaults, counting))
+        else:
+            statements.append(_sweep(task, leaf, counting))
+        if _unmarks(task):
+            statements.append(_unmark(task, leaf, defaults, counting))
     if counting is not None:
         statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
     return statements
 
 
-def _merged(cursor: psycopg.Cursor[Any], staged: bool, sweep: bool) -> Merged:
+def _merged(cursor: psycopg.Cursor[Any], task: TableTask, staged: bool, sweep: bool) -> Merged:
     """Read the answers in the order of their statements."""
-    inserted = updated = deleted = 0
+    inserted = updated = gone = back = 0
     units: dict[str, int] | None = None
     rows = []
     while True:
@@ -149,10 +160,13 @@ def _merged(cursor: psycopg.Cursor[Any], staged: bool, sweep: bool) -> Merged:
     if staged:
         inserted, updated = next(answers) or (0, 0)
     if sweep:
-        (deleted,) = next(answers) or (0,)
+        (gone,) = next(answers) or (0,)
+    if sweep and _unmarks(task):
+        (back,) = next(answers) or (0,)
     if (counted := next(answers, None)) is not None:
         units = {"passed": counted[0], "failed": counted[1]}
-    return Merged(inserted, updated, deleted, units)
+    deleted, marked = (0, gone) if task.marks else (gone, 0)
+    return Merged(inserted, updated + back, deleted, marked, units)
 
 
 def _upsert(
@@ -225,10 +239,11 @@ def _write(
 
 def _differs(task: TableTask, other: str) -> str:
     """True where the stored bytes are others (`*<>`): `IS DISTINCT FROM` takes 1.0 for 1.00
-    and fails for json."""
+    and fails for json. A marked row is another one than any of the source's."""
     names = [identifier(column.name) for column in task.columns]
     old, new = (", ".join(f"{side}.{name}" for name in names) for side in ("r", other))
-    return f"row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
+    differs = f"row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
+    return f"({differs} OR r.{MARK} IS NOT NULL)" if task.has_marks else differs
 
 
 def _renamed(prefix: str, names: Sequence[str], rows: str) -> str:
@@ -255,16 +270,51 @@ def _matched(task: TableTask, other: str) -> str:
 
 
 def count_statement(task: TableTask, leaf: str, staged: bool) -> str:
-    """How many rows the leaf will have once the staged ones are in it."""
-    count = f"SELECT (SELECT pg_catalog.count(*) FROM {leaf})"
+    """How many rows the leaf will have once the staged ones are in it; of marked ones, none."""
+    there = f"r.{MARK} IS NULL" if task.marks else "true"
+    count = f"SELECT (SELECT pg_catalog.count(*) FROM {leaf} AS r WHERE {there})"
     if not staged:
         return count
-    present = f"SELECT FROM {leaf} AS r WHERE {_matched(task, 's')}"
+    present = f"SELECT FROM {leaf} AS r WHERE {_matched(task, 's')} AND {there}"
     return f"{count} + (SELECT pg_catalog.count(*) FROM {STAGE} AS s WHERE NOT EXISTS ({present}))"
 
 
+def _kept(task: TableTask) -> str:
+    """Sub-select that finds the key of the row `r` among those that the source has."""
+    return f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
+
+
 def _sweep(task: TableTask, leaf: str, counting: UnitCounting | None) -> str:
-    kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
-    gone = f"gone AS (DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept}) RETURNING r.*)"
+    gone = f"gone AS (DELETE FROM {leaf} AS r WHERE NOT EXISTS ({_kept(task)}) RETURNING r.*)"
     counted = f", counted AS ({counting.moved(left='gone')})" if counting else ""
     return f"WITH {gone}{counted} SELECT pg_catalog.count(*) FROM gone"
+
+
+def _mark(
+    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+) -> str:
+    from elconsole.engine.load.marks import mark_gone
+
+    gone = f"gone AS ({mark_gone(leaf, defaults, _kept(task))})"
+    counted = ""
+    if counting:
+        names = [identifier(name) for name in counting.read if name != MARK]
+        # Their units leave as they were: without the mark.
+        left = f"(SELECT {', '.join([*names, f'NULL::timestamptz AS {MARK}'])} FROM gone) AS t"
+        counted = f", counted AS ({counting.moved(left=left)})"
+    return f"WITH {gone}{counted} SELECT pg_catalog.count(*) FROM gone"
+
+
+def _unmarks(task: TableTask) -> bool:
+    """Whether a marked row may be there again unread: by xmin, coming back is a change."""
+    return task.marks and task.has_marks and task.strategy == "cursor"
+
+
+def _unmark(
+    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+) -> str:
+    from elconsole.engine.load.marks import unmark_found
+
+    back = f"back AS ({unmark_found(leaf, defaults, _kept(task))})"
+    counted = f", counted AS ({counting.moved(arrived='back')})" if counting else ""
+    return f"WITH {back}{counted} SELECT pg_catalog.count(*) FROM back"

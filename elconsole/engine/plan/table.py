@@ -59,6 +59,11 @@ RELATION_KINDS = {
     "I": "index",
 }
 METADATA_COLUMNS = 4
+LEAVING = {
+    "ignore": "rows that leave it stay until the next full refresh",
+    "sweep": "rows that leave it stay until the next sweep",
+    "mark": "rows that leave it are marked as deleted",
+}
 
 
 def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
@@ -149,10 +154,16 @@ class Planner:
             fingerprint=fingerprint(source_columns),
             primary_key=primary_key_of(where, source_columns, columns, settings),
             choice=choice_text(settings, self.salt_mark),
-            drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
+            drift=drift_of(columns, raw, target, full=True, marks=settings.deletes == "mark")
+            if parent and parent.is_ours
+            else None,
             notes=notes + _name_note(relation, target, name),
             adopt=parent is not None and not parent.is_ours,
         )
+        if task.marks or task.has_marks:
+            from elconsole.engine.plan.kept.marks import checked_marks
+
+            task = checked_marks(task)
         return _incremental(task) if mode == "incremental" else task
 
     def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
@@ -246,10 +257,7 @@ class Planner:
         if collated:
             notes.append("collation not kept: " + ", ".join(collated))
         if settings.where:
-            notes.append(
-                "where: rows that leave it stay until the next "
-                + ("sweep" if settings.deletes == "sweep" else "full refresh")
-            )
+            notes.append(f"where: {LEAVING[settings.deletes]}")
         return planned, tuple(notes)
 
     def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
@@ -308,7 +316,7 @@ def _incremental(task: TableTask) -> TableTask:
     reason = _full_reason(task)
     if reason:
         return task.as_full(reason)
-    drift = drift_of(task.columns, task.raw_columns, task.target, full=False)
+    drift = drift_of(task.columns, task.raw_columns, task.target, full=False, marks=task.marks)
     if drift and drift.severity == "conflict":
         raise _conflict(task, drift)
     if drift and drift.severity == "full_refresh":

@@ -14,7 +14,9 @@ from elconsole.engine.catalog.source import SourceRelation
 from elconsole.engine.catalog.warehouse import RawColumn, RawRelation
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.targets import Target, Watermark
+from elconsole.engine.plan.columns import hashed_anew
 from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
+from elconsole.engine.sql.names import MARK
 
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings
@@ -82,6 +84,27 @@ class TableTask:
         return self.target.watermark if self.target else None
 
     @property
+    def marks(self) -> bool:
+        """Whether rows that are gone from the source stay, marked."""
+        return self.settings.deletes == "mark"
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether the raw table has a column for marks, wanted or not."""
+        return MARK in self.raw_columns
+
+    @property
+    def hashed_anew(self) -> frozenset[str]:
+        """Columns whose stored values are not what a refresh would store."""
+        return hashed_anew(self.watermark.choice, self.choice) if self.watermark else frozenset()
+
+    @property
+    def changes_key(self) -> bool:
+        """Whether stored rows can't be matched with the source's by the planned key."""
+        stored = set(self.parent.leaf_key or ()) if self.parent else set(self.primary_key)
+        return stored != set(self.primary_key) or bool(self.hashed_anew & stored)
+
+    @property
     def follows_cursor(self) -> bool:
         """Whether a sync notes the cursor's value: a full refresh on demand does too, so
         that the next one goes on from it."""
@@ -98,7 +121,9 @@ class TableTask:
             self,
             strategy="full",
             notes=(*self.notes, f"full refresh: {reason}"),
-            drift=drift_of(self.columns, self.raw_columns, self.target, full=True),
+            drift=drift_of(
+                self.columns, self.raw_columns, self.target, full=True, marks=self.marks
+            ),
         )
 
 
@@ -120,9 +145,13 @@ def drift_of(
     target: Target | None,
     *,
     full: bool,
+    marks: bool,
 ) -> Drift | None:
+    """How the raw table differs, if there is one. With `marks` it keeps its column for them."""
     if not raw:
         return None
+    if marks:
+        raw = {name: column for name, column in raw.items() if name != MARK}
     mark = target.watermark if target else None
     known = dict(zip_longest(mark.source_columns, mark.source_numbers)) if mark else {}
     return compare(columns, raw, full=full, known_columns=known)

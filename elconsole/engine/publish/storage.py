@@ -22,7 +22,7 @@ from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
-from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.names import MARK, STORAGE_SCHEMA
 from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 
@@ -35,6 +35,7 @@ PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
 )
+MARK_COLUMN = f"{MARK} timestamptz"
 
 
 def raw_id_default() -> str:
@@ -92,6 +93,7 @@ def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
         f"ADD COLUMN {name} {types[name]} NOT NULL DEFAULT {value}"
         for name, value in defaults.items()
     ]
+    added += [f"ADD COLUMN {MARK_COLUMN}"] * task.marks
     dropped = [f"ALTER COLUMN {name} DROP DEFAULT" for name in ("_airbyte_raw_id", *defaults)]
     statements = [
         f"ALTER TABLE {leaf} {', '.join(added)}",
@@ -125,7 +127,8 @@ def match_parent(task: TableTask, leaf: str) -> str:
 
 
 def create_parent(task: TableTask, parent: str) -> str:
-    definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ())])
+    marks = [MARK_COLUMN] * task.marks
+    definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ()), *marks])
     return (
         f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY});"
         f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
@@ -180,7 +183,12 @@ def parent_changes(task: TableTask) -> list[str]:
         for c in drift.retyped
     ]
     clauses += [f"ADD COLUMN {d}" for d in column_definitions(drift.added, ())]
-    return clauses
+    return clauses + new_mark_column(task)
+
+
+def new_mark_column(task: TableTask) -> list[str]:
+    """ALTER clause that gives a raw table its column for marks, where it lacks one."""
+    return [f"ADD COLUMN {MARK_COLUMN}"] * (task.marks and not task.has_marks)
 
 
 def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:

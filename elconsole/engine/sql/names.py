@@ -36,3 +36,5 @@ METADATA = (
     "_airbyte_generation_id",
 )
 METADATA_PREFIX = "_airbyte_"
+MARK = "_elconsole_deleted_at"
+"""When a row was found to be gone from its source; NULL while it is there."""
