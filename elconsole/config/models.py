@@ -110,6 +110,8 @@ class TableSettings(_Model):
     deletes: Deletes = "ignore"
     """What becomes of rows gone from the source: an incremental sync removes them (`sweep`), or
     every sync keeps them with the time since when, in `_elconsole_deleted_at` (`mark`)."""
+    history: bool = False
+    """Whether every version of its rows is kept, in a table `…_history` beside the raw one."""
     columns: Names | None = None
     """The only columns to copy."""
     exclude_columns: Names = ()
@@ -213,6 +215,8 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     deletes: Deletes = "ignore"
     """Default of this source's tables."""
+    history: bool = False
+    """Default of this source's tables."""
     table_timeout: TimeLimit | None = None
     """Default of this source's tables, over the general one."""
     exclude_columns: Names = ()
@@ -256,7 +260,7 @@ class SourceSettings(ConnectionSettings):
         )
 
 
-_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "table_timeout")
+_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "history", "table_timeout")
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:

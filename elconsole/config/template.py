@@ -68,6 +68,7 @@ TEMPLATE = """\
 #strategy = "xmin"             # how incremental finds changes; or "cursor"
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source;
 #                              # or "mark": they stay, with the time in _elconsole_deleted_at
+#history = true                # keep every version of a row, in a table …_history beside it
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
 #exclude_columns = ["*_production.operator_id"]   # never copied
@@ -81,6 +82,7 @@ TEMPLATE = """\
 #lookback = "1 day"
 #primary_key = ["id"]          # default: from the catalog
 #deletes = "sweep"
+#history = true
 #exclude_columns = ["operator_id"]   # never copied
 #hash_columns = ["batch_id"]   # copied as salted SHA-256
 #where = "line_id <> 'TEST'"   # SQL on the source

@@ -114,6 +114,8 @@ class DataLoaded(TableEvent):
     """What the plan, and the sync once it saw the source, had to say."""
     rows_marked: int = 0
     """Rows found gone from the source and kept, with the time."""
+    versions: int = 0
+    """Versions of rows opened in the table's history."""
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,7 @@ def _loaded(table: TableRun, event: DataLoaded) -> TableRun:
         rows_written=event.rows_written,
         rows_deleted=event.rows_deleted,
         rows_marked=event.rows_marked,
+        versions=event.versions,
         bytes=event.bytes_total,
         finished_at=event.at,
         duration_seconds=event.duration_seconds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from itertools import groupby
@@ -19,6 +19,7 @@ from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import Target, read_targets
+from elconsole.engine.sql.names import HISTORY_SUFFIX
 from elconsole.engine.sql.statements import statement, trusting
 
 
@@ -46,7 +47,7 @@ class RawRelation:
     leaf_oid: int | None
     leaf_name: str | None
     leaf_key: Sequence[str] | None = None
-    """Columns of the leaf's primary key."""
+    """Columns of the leaf's primary key; of a history, those of its current versions' key."""
     other_partition: str | None = None
     """A partition that is not our leaf."""
     stranger: str | None = None
@@ -83,16 +84,18 @@ def read_state(session: Session, schema: str, *, is_prepared: bool = False) -> W
         targets = read_targets(session, schema) if has_ledger else {}
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(trusting("catalog/warehouse_tables"), [schema]).fetchall()
-        relations = {relation.name: relation for relation in _with_triggers(session, found)}
-        columns = read_raw_columns(
-            session, [relation.oid for relation in found if relation.is_ours]
-        )
+        histories = {t.name + HISTORY_SUFFIX for t in targets.values() if t.history_run_id}
+        ours = {r.oid for r in found if r.is_ours or (r.kind == "r" and r.name in histories)}
+        relations = {r.name: r for r in _with_triggers(session, found, ours)}
+        columns = read_raw_columns(session, sorted(ours))
     return WarehouseState(schema, known, session.encoding, unit, targets, relations, columns)
 
 
-def _with_triggers(session: Session, found: Sequence[RawRelation]) -> Sequence[RawRelation]:
-    """The relations, with the triggers of those that have any."""
-    asked = [relation.oid for relation in found if relation.is_ours and relation.may_run_code]
+def _with_triggers(
+    session: Session, found: Sequence[RawRelation], ours: Collection[int]
+) -> Sequence[RawRelation]:
+    """The relations, with the triggers of those of ours that have any."""
+    asked = [relation.oid for relation in found if relation.oid in ours and relation.may_run_code]
     if not asked:
         return found
     rows = session.execute(trusting("catalog/raw_triggers"), [asked]).fetchall()

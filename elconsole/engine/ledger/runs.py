@@ -245,7 +245,7 @@ def _table_run(row: list[Any]) -> TableRun:
     *facts, changes, notes, kind, message, hint, state = row
     names = (
         "source table target mode strategy status rows_read rows_written"
-        " rows_deleted rows_marked bytes rows_estimated started_at finished_at"
+        " rows_deleted rows_marked versions bytes rows_estimated started_at finished_at"
         " duration_seconds attempts"
     ).split()
     return TableRun(

@@ -22,6 +22,7 @@ MIGRATIONS = (
     "ledger/comments",
     "ledger/long_history",
     "ledger/marks",
+    "ledger/history",
 )
 
 

@@ -75,6 +75,8 @@ class Target:
     units_version: str | None
     """What the stored daily counts were counted from."""
     watermark: Watermark | None
+    history_run_id: str | None = None
+    """The run whose rows its history has as current versions; None where it never had one."""
 
 
 def read_targets(session: Session, schema: str) -> dict[TableKey, Target]:
@@ -110,6 +112,7 @@ def _target(
     source_columns: list[str],
     source_numbers: list[int],
     run_id: str,
+    history_run_id: str | None,
 ) -> Target:
     watermark = snapshot and Watermark(
         snapshot,
@@ -140,4 +143,5 @@ def _target(
         units_failed,
         units_version,
         watermark or None,
+        history_run_id,
     )

@@ -42,6 +42,8 @@ class LoadResult:
     """What the plan and the snapshot had to say: why it was a full refresh, say."""
     rows_marked: int = 0
     """Found gone from the source and kept, with the time."""
+    versions: int = 0
+    """Versions of rows opened in the table's history."""
 
     @property
     def changed(self) -> bool:

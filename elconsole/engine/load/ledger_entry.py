@@ -41,7 +41,8 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
         "UPDATE elconsole.targets SET generation = %s, row_count = %s,"
         " last_synced_at = pg_catalog.clock_timestamp(),"
         " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END,"
-        " units_version = CASE WHEN %s THEN %s ELSE units_version END"
+        " units_version = CASE WHEN %s THEN %s ELSE units_version END,"
+        " history_run_id = CASE WHEN %s THEN %s::uuid ELSE history_run_id END"
         " WHERE target_id = %s",
         [
             result.generation,
@@ -50,6 +51,8 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             context.run_id,
             result.changed and bool(result.quality_flags),
             context.quality and context.quality.of_content(context.run_id).stored_version,
+            task.history is not None,
+            context.run_id,
             target.target_id,
         ],
     )
@@ -64,6 +67,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "records_loaded": result.rows_written,
             "records_deleted": result.rows_deleted,
             "records_marked": result.rows_marked,
+            "versions": result.versions,
             "bytes": result.bytes,
             "generation": result.generation,
             "extract_seconds": result.extract_seconds,

@@ -110,12 +110,18 @@ def _publish_leaf(
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, leaf.generation)
     with warehouse.attended(context.stall_timeout_s):
         finish = storage.finish_leaf(task, leaf.table, defaults)
-        carried = marked = 0
+        carried = marked = versions = 0
+        if task.marks or task.history:
+            warehouse.execute(finish.encode())
+            finish = ""
+        if task.history:
+            from elconsole.engine.load.history import follow, keep_versions
+
+            follow(warehouse, task, context.lock_wait_s)
+            versions = keep_versions(warehouse, task, leaf.table, defaults)
         if task.marks:
             from elconsole.engine.load.marks import carry_over
 
-            warehouse.execute(finish.encode())
-            finish = ""
             carried, marked = carry_over(warehouse, task, leaf.table, defaults)
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
@@ -140,6 +146,7 @@ def _publish_leaf(
         strategy="full",
         notes=task.notes,
         rows_marked=marked,
+        versions=versions,
     )
     context.on_commit(result)
     swap(

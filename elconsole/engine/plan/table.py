@@ -43,7 +43,7 @@ from elconsole.engine.plan.types import (
     selected,
     text_of,
 )
-from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.names import HISTORY_SUFFIX, STORAGE_SCHEMA
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings, TableSettings
@@ -164,6 +164,12 @@ class Planner:
             from elconsole.engine.plan.kept.marks import checked_marks
 
             task = checked_marks(task)
+        if settings.history or (target and target.history_run_id):
+            from elconsole.engine.plan.kept.history import with_history
+
+            task = with_history(task, self.state, self.names)
+            if task.history and task.history.oid is not None:
+                self._check_untouched(where, self.state.relations[task.history.name])
         return _incremental(task) if mode == "incremental" else task
 
     def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
@@ -186,6 +192,8 @@ class Planner:
         if relation.is_ours and published:
             self._check_untouched(where, relation)
             return relation
+        if name.endswith(HISTORY_SUFFIX):
+            self._check_no_history(where, name)
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
         what = RELATION_KINDS.get(relation.kind, "table")
@@ -199,6 +207,16 @@ class Planner:
             " that elconsole did not make; it was left alone",
             hint=hint,
         )
+
+    def _check_no_history(self, where: str, name: str) -> None:
+        """That what stands there is not the history of another raw table."""
+        for other in self.state.targets.values():
+            if other.history_run_id and other.name + HISTORY_SUFFIX == name:
+                raise TargetTaken(
+                    f"{where}: the target {self.state.schema}.{name} is the history of"
+                    f" {self.state.schema}.{other.name}; it was left alone",
+                    hint='give this table another name: target = "…" in its settings',
+                )
 
     def _check_untouched(self, where: str, relation: RawRelation) -> None:
         """That nothing of the raw table is somebody else's, whose code a sync would run."""

@@ -31,6 +31,24 @@ WHOLE_SOURCE = "*"
 
 
 @record(frozen=True, slots=True)
+class HistoryTable:
+    """Where the versions of a raw table's rows are kept."""
+
+    name: str
+    """Of the table, in the raw table's schema."""
+    oid: int | None
+    """None before it is made."""
+    columns: Mapping[str, RawColumn]
+    """As they stand."""
+    key: tuple[str, ...]
+    """By which its current versions are unique."""
+    is_indexed: bool
+    """Whether an index sees to that."""
+    in_step: bool
+    """Whether its current versions are the raw table's unmarked rows."""
+
+
+@record(frozen=True, slots=True)
 class TableTask:
     """One table's sync, decided before a row moves."""
 
@@ -58,6 +76,8 @@ class TableTask:
     notes: tuple[str, ...] = ()
     adopt: bool = False
     """Whether to convert the plain table that stands in the target's place."""
+    history: HistoryTable | None = None
+    """None where versions are not kept."""
 
     @property
     def key(self) -> TableKey:

@@ -196,7 +196,8 @@ def test_two_who_remove_runs_do_not_wait_for_each_other(plant: Link) -> None:
 def test_a_ledger_from_before_long_histories_is_read_and_then_migrated(plant: Link) -> None:
     plant.warehouse.sql(
         "DROP INDEX elconsole.runs_running_idx, elconsole.table_runs_loads_idx;"
-        "ALTER TABLE elconsole.table_runs DROP COLUMN records_marked;"
+        "ALTER TABLE elconsole.table_runs DROP COLUMN records_marked,"
+        " DROP COLUMN versions; ALTER TABLE elconsole.targets DROP COLUMN history_run_id;"
         "DELETE FROM elconsole.migrations WHERE version >="
         " (SELECT version FROM elconsole.migrations WHERE name = 'ledger/long_history')"
     )

@@ -5,7 +5,8 @@ SELECT t.target_id, t.source, t.source_schema, t.source_table, t.target_table, t
        t.units_version,
        w.snapshot, w.snapshot_xmin, w.extracted_at, w.cursor_column, w.cursor_value,
        w.source_oid, w.leaf_oids, w.system_identifier, w.timeline, w.selection,
-       w.source_columns, w.source_numbers, w.run_id::text
+       w.source_columns, w.source_numbers, w.run_id::text,
+       pg_catalog.to_jsonb(t) ->> 'history_run_id'  -- which a ledger to be migrated lacks
   FROM elconsole.targets t
   LEFT JOIN elconsole.watermarks w USING (target_id)
  WHERE t.target_schema = %s
