@@ -34,8 +34,9 @@ BEGIN
     INSERT INTO trail (xact, id) VALUES (pg_current_xact_id(), OLD.id);
   END IF;
   IF TG_OP <> 'DELETE' THEN
-    INSERT INTO trail (xact, id, now) VALUES (pg_current_xact_id(), NEW.id,
-      jsonb_build_array(NEW.id, NEW.v, NEW.moved));
+    -- A plan that is kept would remember the type of NEW.v.
+    EXECUTE 'INSERT INTO trail (xact, id, now)'
+      ' SELECT pg_current_xact_id(), $1.id, jsonb_build_array($1.id, $1.v, $1.moved)' USING NEW;
   END IF;
   RETURN NULL;
 END $$;
