@@ -111,7 +111,10 @@ class TableSettings(_Model):
     primary_key: Names | None = None
     """Columns of the key. Default: from the catalog."""
     deletes: Deletes = "ignore"
-    """Whether an incremental sync also removes rows gone from the source (`sweep`)."""
+    """What becomes of rows gone from the source: an incremental sync removes them (`sweep`), or
+    every sync keeps them with the time since when, in `_elconsole_deleted_at` (`mark`)."""
+    history: bool = False
+    """Whether every version of its rows is kept, in a table `…_history` beside the raw one."""
     columns: Names | None = None
     """The only columns to copy."""
     exclude_columns: Names = ()
@@ -220,6 +223,8 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     deletes: Deletes = "ignore"
     """Default of this source's tables."""
+    history: bool = False
+    """Default of this source's tables."""
     table_timeout: TimeLimit | None = None
     """Default of this source's tables, over the general one."""
     every: Interval | None = None
@@ -280,7 +285,9 @@ class SourceSettings(ConnectionSettings):
         )
 
 
-_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "table_timeout", "every")
+_SOURCE_DEFAULTS = (
+    "mode", "strategy", "lookback", "deletes", "history", "table_timeout", "every",
+)  # fmt: skip
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:

@@ -112,6 +112,10 @@ class DataLoaded(TableEvent):
     """Units `passed` and `failed` in the published table; empty where it has no status."""
     notes: tuple[str, ...] = ()
     """What the plan, and the sync once it saw the source, had to say."""
+    rows_marked: int = 0
+    """Rows found gone from the source and kept, with the time."""
+    versions: int = 0
+    """Versions of rows opened in the table's history."""
 
 
 @record(frozen=True, slots=True, kw_only=True)

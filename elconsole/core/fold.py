@@ -131,6 +131,8 @@ def _loaded(table: TableRun, event: DataLoaded) -> TableRun:
         rows_read=event.rows_read,
         rows_written=event.rows_written,
         rows_deleted=event.rows_deleted,
+        rows_marked=event.rows_marked,
+        versions=event.versions,
         bytes=event.bytes_total,
         finished_at=event.at,
         duration_seconds=event.duration_seconds,

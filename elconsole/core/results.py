@@ -56,6 +56,10 @@ class TableRun:
     rows_read: int = 0
     rows_written: int = 0
     rows_deleted: int = 0
+    rows_marked: int = 0
+    """Found gone from the source and kept, with the time."""
+    versions: int = 0
+    """Versions of rows opened in the table's history."""
     bytes: int = 0
     rows_estimated: int | None = None
     started_at: datetime | None = None

@@ -26,7 +26,7 @@ from elconsole.engine.extract import rows as reading
 from elconsole.engine.extract.snapshot import begin_snapshot
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import Refused, TableTask
-from elconsole.engine.sql.names import METADATA
+from elconsole.engine.sql.names import MARK, METADATA
 
 if TYPE_CHECKING:
     from elconsole.engine.connect.pool import Pools
@@ -200,7 +200,7 @@ def _target_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
         qualified(task.standing.schema, task.standing.name),
         tuple(identifier(column.name) for column in columns),
         tuple(identifier(name) for name in task.primary_key),
-        "",
+        f" WHERE {MARK} IS NULL" if task.has_marks else "",
         "false",
     )
 

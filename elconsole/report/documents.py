@@ -101,6 +101,8 @@ def _table_run(table: TableRun) -> Document:
         "records_extracted": table.rows_read,
         "records_loaded": table.rows_written,
         "records_deleted": table.rows_deleted,
+        "records_marked": table.rows_marked,
+        "versions": table.versions,
         "bytes": table.bytes,
         "duration_seconds": _seconds(table.duration_seconds),
         "attempts": table.attempts,

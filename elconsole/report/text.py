@@ -6,8 +6,9 @@ Text of databases and servers is data: cells lose control characters and line br
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from elconsole.core.humanize import NOTHING, age, bytes_size, rows_exact, seconds
 from elconsole.core.invocation import repeated, repeated_command
@@ -72,6 +73,13 @@ _RUN_COLUMNS = (
 )
 
 
+_KEPT: Mapping[str, Callable[[TableRun], int]] = {
+    "marked": attrgetter("rows_marked"),
+    "versions": attrgetter("versions"),
+}
+"""Counts that are told where there are any."""
+
+
 def _run_cells(run: TableRun) -> tuple[str, ...]:
     return (
         run.source,
@@ -122,8 +130,9 @@ def summary(detail: RunDetail) -> str:
 
 def finished_table(run: TableRun) -> str:
     """One finished table in one line."""
+    kept = (f"{rows_exact(count(run))} {name}, " for name, count in _KEPT.items() if count(run))
     return (
-        f"{run.source}.{run.table}: {run.status}, "
+        f"{run.source}.{run.table}: {run.status}, {''.join(kept)}"
         f"{rows_exact(run.rows_written)} rows in {seconds(run.duration_seconds)}"
     )
 
@@ -142,6 +151,7 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
         f"ended    {moment(run.finished_at)}  ({seconds(run.duration_seconds)})",
     ]
     earlier = {(old.source, old.table): old for old in before.tables} if before else {}
+    kept = {name: count for name, count in _KEPT.items() if any(map(count, detail.tables))}
     columns = (
         Column("source"),
         Column("table"),
@@ -149,6 +159,7 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
         Column("read", right=True),
         Column("written", right=True),
         Column("deleted", right=True),
+        *(Column(name, right=True) for name in kept),
         Column("bytes", right=True),
         Column("duration", right=True),
         Column("status"),
@@ -163,6 +174,7 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
             rows_exact(table_run.rows_read),
             rows_exact(table_run.rows_written),
             rows_exact(table_run.rows_deleted),
+            *(rows_exact(count(table_run)) for count in kept.values()),
             bytes_size(table_run.bytes),
             seconds(table_run.duration_seconds),
             table_run.status,

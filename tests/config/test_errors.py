@@ -185,7 +185,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         ("[sources.a]\ntables = [3]", "sources.a.tables: must be text, in quotes"),
         ("[sources.a]\nmode = 'ful'", "sources.a.mode: must be 'full' or 'incremental'"),
         ("[sources.a]\nstrategy = 'full'", "sources.a.strategy: must be 'xmin' or 'cursor'"),
-        ("[sources.a]\ndeletes = 'yes'", "sources.a.deletes: must be 'ignore' or 'sweep'"),
+        ("[sources.a]\ndeletes = 'yes'", "sources.a.deletes: must be 'ignore', 'sweep' or"),
         ("[sources.'a.b']\nport=1", 'sources."a.b": not a source\'s name'),
         ("[sources.1a]\nport=1", "sources.1a: not a source's name"),
         ("[sources.warehouse]\nport=1", "is the warehouse's own name"),

@@ -1,216 +1,128 @@
-"""Random histories: whatever happened, the last sync with a sweep leaves source and raw equal."""
+"""Random histories: whatever happened, the last sync leaves source and raw equal, and what is
+kept beside the rows tells what the source was at each sync."""
 
 from __future__ import annotations
 
-import random
+import json
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-import psycopg
 import pytest
 
 from elconsole.core.results import SyncRequest
-from elconsole.engine.connect.session import Session
-from elconsole.engine.load import ledger_entry, merge
 from tests.effort import tries
-from tests.faults.conftest import is_publishing
+from tests.faults.histories import History, Killer, play
 from tests.pairs import Pair
 
 pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(100 + 4 * tries(10))]
 
 HISTORIES = tries(10)
 """Of each strategy."""
-STEPS = 8
-KEYS = 8
 FIRST_SEED = 20_240_229
-Connection = psycopg.Connection[tuple[Any, ...]]
+MARK = "_elconsole_deleted_at"
+FROM, TO = "_elconsole_valid_from", "_elconsole_valid_to"
+AUDIT = """
+CREATE TABLE IF NOT EXISTS trail (
+  number bigint GENERATED ALWAYS AS IDENTITY, xact xid8, id int, now jsonb);
+TRUNCATE trail;
+CREATE OR REPLACE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR NEW.id <> OLD.id) THEN
+    INSERT INTO trail (xact, id) VALUES (pg_current_xact_id(), OLD.id);
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    -- A plan that is kept would remember the type of NEW.v.
+    EXECUTE 'INSERT INTO trail (xact, id, now)'
+      ' SELECT pg_current_xact_id(), $1.id, jsonb_build_array($1.id, $1.v, $1.moved)' USING NEW;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION audit()
+"""
+Rows = dict[int, tuple[Any, ...]]
+
+
+def at_source(pair: Pair, snapshot: str) -> Rows:
+    """What the trail says that the source's table was, of columns that no change renames."""
+    found = pair.source.sql(
+        "SELECT DISTINCT ON (id) id, now::text FROM trail"
+        f" WHERE pg_visible_in_snapshot(xact, '{snapshot}') ORDER BY id, number DESC"
+    )
+    return {key: tuple(json.loads(now)) for key, now in found if now is not None}
 
 
 @dataclass(slots=True)
-class History:
-    """One table, its source's transactions, and the syncs in between."""
+class Kept(History):
+    """A history of a table that keeps marks or versions."""
 
-    pair: Pair
-    seed: int
-    strategy: str
-    source: Connection
-    late: list[Connection] = field(default_factory=list)
-    """Transactions that are open."""
-    steps: list[str] = field(default_factory=list)
-    added: int = 0
-    columns: list[str] = field(default_factory=list)
-    kills: list[str] = field(default_factory=list)
-    random: random.Random = field(init=False)
+    states: dict[datetime, str] = field(default_factory=dict)
+    """Per published sync, its time and its snapshot."""
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
+        super(Kept, self).__post_init__()
+        self.further = [self.full_sync]
+
+    @property
+    def there(self) -> str:
+        return f"t WHERE {MARK} IS NULL" if self.seed % 3 else "t"
 
     def start(self) -> None:
-        self.do(
-            "DROP TABLE IF EXISTS t CASCADE;"
-            "CREATE TABLE t (id int PRIMARY KEY, v varchar(10), moved bigint NOT NULL,"
-            " c0 int DEFAULT 1)"
+        super(Kept, self).start()
+        self.source.execute(AUDIT)
+        deletes = "mark" if self.seed % 3 else "sweep"
+        block = {"mode": "incremental", "strategy": self.strategy, "deletes": deletes}
+        block |= {"cursor": "moved"} if self.strategy == "cursor" else {}
+        tables = {"tables": ["t"], "history": True}
+        self.pair.configure({"t": block}, retries=3, plant=tables)
+
+    def full_sync(self) -> None:
+        self.sync(full=True)
+
+    def sync(self, *, full: bool = False) -> None:
+        super(Kept, self).sync(full=full)
+        ((moment, snapshot),) = self.pair.warehouse.sql(
+            "SELECT extracted_at, snapshot FROM elconsole.watermarks"
         )
-        self.do("CREATE SEQUENCE IF NOT EXISTS clock")
-        self.columns = ["c0"]
-
-    def do(self, statement: str, connection: Connection | None = None) -> None:
-        self.steps.append(statement)
-        (connection or self.source).execute(statement.encode())
-
-    def step(self) -> None:
-        chosen: Callable[[], None] = self.random.choices(
-            [self.write, self.begin_late, self.end_late, self.alter, self.sync, self.killed_sync],
-            [10, 3, 4, 4, 4, 2],
-        )[0]
-        chosen()
-
-    def write(self, connection: Connection | None = None) -> None:
-        key, value = self.random.randrange(KEYS), self.random.choice("abcdef")
-        text = f"'{value}'" if self.random.random() < 0.8 else "NULL"
-        statement = self.random.choice(
-            [
-                f"INSERT INTO t (id, v, moved) VALUES ({key}, {text}, nextval('clock'))"
-                " ON CONFLICT (id) DO UPDATE SET v = excluded.v, moved = excluded.moved",
-                f"UPDATE t SET v = {text}, moved = nextval('clock') WHERE id >= {key}",
-                f"DELETE FROM t WHERE id = {key}",
-                f"UPDATE t SET id = id + {KEYS}, moved = nextval('clock') WHERE id = {key}"
-                f" AND NOT EXISTS (SELECT FROM t WHERE id = {key} + {KEYS})",
-            ]
-        )
-        for column in self.columns[-1:]:
-            if statement.startswith("UPDATE t SET v"):
-                statement = statement.replace("SET v", f"SET {column} = {key}, v")
-        self.attempt(statement, connection)
-
-    def attempt(self, statement: str, connection: Connection | None = None) -> None:
-        """What an open transaction blocks does not happen."""
-        try:
-            self.do(statement, connection)
-        except (
-            psycopg.errors.LockNotAvailable,
-            psycopg.errors.InFailedSqlTransaction,
-            psycopg.errors.InvalidSavepointSpecification,
-            psycopg.errors.UniqueViolation,
-            psycopg.errors.UndefinedColumn,
-        ):
-            self.steps[-1] += "  -- failed"
-
-    def begin_late(self) -> None:
-        if len(self.late) >= 2:
-            return
-        connection = self.pair.source.connect()
-        connection.execute("SET lock_timeout = '5ms'")
-        self.late.append(connection)
-        self.do("BEGIN", connection)
-        self.write(connection)
-        if self.random.random() < 0.5:
-            self.attempt("SAVEPOINT s", connection)
-            self.write(connection)
-            self.attempt(self.random.choice(["ROLLBACK TO s", "RELEASE s"]), connection)
-
-    def end_late(self) -> None:
-        if self.late:
-            connection = self.late.pop(self.random.randrange(len(self.late)))
-            self.do(self.random.choice(["COMMIT", "COMMIT", "ROLLBACK"]), connection)
-            connection.close()
-
-    def alter(self) -> None:
-        kind = self.random.choice(["plain", "default", "drop", "widen", "rename", "again"])
-        if kind in ("plain", "default"):
-            self.added += 1
-            default = " DEFAULT 7" if kind == "default" else ""
-            self.ddl(f"ALTER TABLE t ADD COLUMN c{self.added} int{default}")
-        elif kind == "widen":
-            self.ddl("ALTER TABLE t ALTER v TYPE " + self.random.choice(["varchar(20)", "text"]))
-        elif self.columns:
-            column = self.random.choice(self.columns)
-            if kind == "rename":
-                self.added += 1
-                self.ddl(f"ALTER TABLE t RENAME COLUMN {column} TO c{self.added}")
-            else:
-                self.ddl(f"ALTER TABLE t DROP COLUMN {column}")
-                if kind == "again":
-                    self.ddl(f"ALTER TABLE t ADD COLUMN {column} int")
-
-    def ddl(self, statement: str) -> None:
-        self.attempt(statement)
-        rows = self.source.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = 't'::regclass"
-            " AND attnum > 0 AND NOT attisdropped AND attname ~ '^c'"
-        )
-        self.columns = [row[0] for row in rows]
-
-    def sync(self) -> None:
-        self.steps.append("-- sync")
-        table = self.pair.sync()
-        self.steps[-1] += f" {table.strategy} {table.rows_written} attempts {table.attempts}"
-
-    def killed_sync(self) -> None:
-        """The warehouse's session is terminated at some statement; the retry may go on."""
-        self.kills.append(self.random.choice(["record", "upsert", "commit", "committed"]))
-        self.steps.append(f"-- killed at {self.kills[-1]}")
-        self.sync()
-        self.kills.clear()
+        self.states[moment] = snapshot
 
     def finish(self) -> None:
-        while self.late:
-            self.end_late()
-        self.sync()
-        listed = ", ".join(["id", "v", "moved", *self.columns])
-        assert self.pair.raw(listed) == self.pair.rows(listed)
-        assert self.pair.warehouse.scalar(
-            "SELECT row_count = (SELECT count(*) FROM raw.t) FROM elconsole.targets"
+        super(Kept, self).finish()
+        pair = self.pair
+        current = f"t_history WHERE {TO} IS NULL"
+        assert pair.raw(self.listed, current) == pair.rows(self.listed)
+        seen: Rows = {}
+        marked: dict[int, datetime] = {}
+        for moment, snapshot in self.states.items():
+            rows = at_source(pair, snapshot)
+            as_of = f"{FROM} <= '{moment}' AND coalesce({TO} > '{moment}', true)"
+            found = pair.raw("id, v, moved", f"t_history WHERE {as_of}")
+            assert {row[0]: row for row in found} == rows, f"history as of {moment}"
+            marked = {
+                key: moment if key in seen else marked[key]
+                for key in (seen.keys() | marked.keys()) - rows.keys()
+            }
+            seen = rows
+        if self.seed % 3:
+            assert dict(pair.raw(f"id, {MARK}", f"t WHERE {MARK} IS NOT NULL")) == marked
+        assert self.needless_versions() == []
+
+    def needless_versions(self) -> list[Any]:
+        """Versions that are the same as the one before them."""
+        return self.pair.warehouse.sql(
+            "SELECT new.id FROM raw.t_history new JOIN raw.t_history old"
+            f" ON old.id = new.id AND old.{TO} = new.{FROM} AND new.{FROM} < coalesce(new.{TO},"
+            f" 'infinity') WHERE to_jsonb(new) - '{{{FROM},{TO},_elconsole_operation}}'::text[]"
+            f" = to_jsonb(old) - '{{{FROM},{TO},_elconsole_operation}}'::text[]"
         )
-        if self.seed % 4 == 0:
-            assert self.pair.sync().rows_written == 0, "an idle sync wrote rows"
 
 
-class Killer:
-    """Terminates the warehouse's session where a history asks for it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
-        self.pair = pair
-        self.kills: list[str] = []
-        execute, record, write = Session.execute, ledger_entry.table_entry, merge.write
-
-        def killing_execute(session: Session, query: Any, *rest: Any, **options: Any) -> Any:
-            if is_publishing(session, query):
-                if "committed" in self.kills:
-                    execute(session, query)
-                self.strike(session, "commit", "committed")
-            return execute(session, query, *rest, **options)
-
-        def killing_record(context: Any, *rest: Any) -> Any:
-            self.strike(context.warehouse, "record")
-            return record(context, *rest)
-
-        def killing_write(session: Session, *rest: Any, **options: Any) -> Any:
-            self.strike(session, "upsert")
-            return write(session, *rest, **options)
-
-        monkeypatch.setattr(Session, "execute", killing_execute)
-        monkeypatch.setattr(ledger_entry, "table_entry", killing_record)
-        monkeypatch.setattr(merge, "write", killing_write)
-
-    def strike(self, session: Session, *places: str) -> None:
-        if any(place in self.kills for place in places):
-            self.kills.clear()
-            backend = session.info.backend_pid
-            self.pair.warehouse.sql(f"SELECT pg_terminate_backend({backend}, 5000)")
-
-
-def forget(pair: Pair) -> None:
-    """Empty the warehouse's ledger and raw table: the next history begins anew."""
-    pair.warehouse.sql("DROP TABLE IF EXISTS raw.t; TRUNCATE elconsole.targets CASCADE")
-
-
+@pytest.mark.parametrize("kind", [History, Kept], ids=["swept", "kept"])
 @pytest.mark.parametrize("strategy", ["xmin", "cursor"])
 def test_every_history_ends_with_source_and_raw_equal(
-    pair: Pair, strategy: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    pair: Pair, strategy: str, kind: type[History], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block: dict[str, Any] = {"mode": "incremental", "strategy": strategy, "deletes": "sweep"}
     if strategy == "cursor":
@@ -218,7 +130,7 @@ def test_every_history_ends_with_source_and_raw_equal(
     pair.configure({"t": block}, retries=3)
     killer = Killer(monkeypatch, pair)
     monkeypatch.setattr("elconsole.engine.sync.table.TableRunner._rest", lambda *_: None)
-    first = FIRST_SEED if strategy == "xmin" else FIRST_SEED + 10_000
+    first = FIRST_SEED + 10_000 * (strategy == "cursor") + 20_000 * (kind is Kept)
     print(f"seeds {first} to {first + HISTORIES - 1}")
     assert pair.engine is not None
     pair.source.sql("CREATE TABLE t (id int)")
@@ -227,17 +139,5 @@ def test_every_history_ends_with_source_and_raw_equal(
     with pair.source.connect() as source:
         source.execute("SET lock_timeout = '5ms'")
         for seed in range(first, first + HISTORIES):
-            forget(pair)
-            history = History(pair, seed, strategy, source)
-            killer.kills = history.kills
-            try:
-                history.start()
-                for _ in range(STEPS):
-                    history.step()
-                history.finish()
-            except BaseException as error:
-                for connection in history.late:
-                    connection.close()
-                error.add_note(f"seed {seed}:\n" + ";\n".join(history.steps))
-                raise
+            play(lambda seed: kind(pair, seed, strategy, source), seed, killer)
     print(f"{HISTORIES} histories in {time.monotonic() - started:.1f} s")

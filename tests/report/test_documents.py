@@ -60,6 +60,8 @@ def test_sync_has_the_contract_s_keys() -> None:
         "records_extracted": 100,
         "records_loaded": 100,
         "records_deleted": 0,
+        "records_marked": 0,
+        "versions": 0,
         "bytes": 20_000,
         "duration_seconds": 0.5,
         "attempts": 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from itertools import groupby
@@ -20,6 +20,7 @@ from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import Target, Targets, read_targets
+from elconsole.engine.sql.names import HISTORY_SUFFIX
 from elconsole.engine.sql.statements import statement, trusting
 
 NO_TARGETS = Targets(())
@@ -50,7 +51,7 @@ class RawRelation:
     leaf_oid: int | None
     leaf_name: str | None
     leaf_key: Sequence[str] | None = None
-    """Columns of the leaf's primary key."""
+    """Columns of the leaf's primary key; of a history, those of its current versions' key."""
     other_partition: str | None = None
     """A partition that is not our leaf."""
     stranger: str | None = None
@@ -96,13 +97,21 @@ def read_state(
         looked_at = sorted({*schemas, *(target.place.schema for target in targets.values())})
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(trusting("catalog/warehouse_tables"), [looked_at]).fetchall()
+        histories = {
+            Place(target.place.schema, target.place.name + HISTORY_SUFFIX)
+            for target in targets.values()
+            if target.history_run_id
+        }
+        ours = {
+            one.oid
+            for one in found
+            if one.is_ours or (one.kind == "r" and Place(one.schema, one.name) in histories)
+        }
         relations = {
             Place(relation.schema, relation.name): relation
-            for relation in _with_triggers(session, found)
+            for relation in _with_triggers(session, found, ours)
         }
-        columns = read_raw_columns(
-            session, [relation.oid for relation in found if relation.is_ours]
-        )
+        columns = read_raw_columns(session, sorted(ours))
     return WarehouseState(
         schemas[0],
         known,
@@ -116,9 +125,11 @@ def read_state(
     )
 
 
-def _with_triggers(session: Session, found: Sequence[RawRelation]) -> Sequence[RawRelation]:
-    """The relations, with the triggers of those that have any."""
-    asked = [relation.oid for relation in found if relation.is_ours and relation.may_run_code]
+def _with_triggers(
+    session: Session, found: Sequence[RawRelation], ours: Collection[int]
+) -> Sequence[RawRelation]:
+    """The relations, with the triggers of those of ours that have any."""
+    asked = [relation.oid for relation in found if relation.oid in ours and relation.may_run_code]
     if not asked:
         return found
     rows = session.execute(trusting("catalog/raw_triggers"), [asked]).fetchall()

@@ -248,7 +248,8 @@ def _table_run(row: list[Any]) -> TableRun:
     *facts, changes, notes, kind, message, hint, state = row
     names = (
         "source table target mode strategy status rows_read rows_written"
-        " rows_deleted bytes rows_estimated started_at finished_at duration_seconds attempts"
+        " rows_deleted rows_marked versions bytes rows_estimated started_at finished_at"
+        " duration_seconds attempts"
     ).split()
     return TableRun(
         **dict(zip(names, facts, strict=True)),

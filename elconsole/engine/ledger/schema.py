@@ -23,9 +23,11 @@ MIGRATIONS = (
     "ledger/table_run_notes",
     "ledger/comments",
     "ledger/long_history",
-    "ledger/target_homes",
     "ledger/cancelling",
     "ledger/backfills",
+    "ledger/marks",
+    "ledger/history",
+    "ledger/target_homes",
 )
 
 

@@ -82,6 +82,8 @@ class Target:
     units_version: str | None
     """What the stored daily counts were counted from."""
     watermark: Watermark | None
+    history_run_id: str | None = None
+    """The run whose rows its history has as current versions; None where it never had one."""
 
 
 @record(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def _target(
     source_columns: list[str],
     source_numbers: list[int],
     run_id: str,
+    history_run_id: str | None,
 ) -> Target:
     watermark = snapshot and Watermark(
         snapshot,
@@ -169,4 +172,5 @@ def _target(
         units_failed,
         units_version,
         watermark or None,
+        history_run_id,
     )

@@ -40,11 +40,17 @@ class LoadResult:
     """Units `passed` and `failed`; empty where the table has no pass rates."""
     notes: tuple[str, ...] = ()
     """What the plan and the snapshot had to say: why it was a full refresh, say."""
+    rows_marked: int = 0
+    """Found gone from the source and kept, with the time."""
+    versions: int = 0
+    """Versions of rows opened in the table's history."""
 
     @property
     def changed(self) -> bool:
         """Whether a row of the raw table is another one than before."""
-        return self.strategy == "full" or bool(self.rows_written or self.rows_deleted)
+        return self.strategy == "full" or bool(
+            self.rows_written or self.rows_deleted or self.rows_marked
+        )
 
 
 @record(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     task, warehouse = context.task, context.warehouse
     target = known_target(task)
     leaf = merge.leaf_of(task)
-    sweeping = task.settings.deletes == "sweep"
+    sweeping = task.settings.deletes != "ignore"
     merge.alter_in_place(warehouse, task, context.lock_wait_s)
     condition = rows.wanted(task, snapshot)
     with context.source.translated():
@@ -58,8 +58,10 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     loading = time.monotonic()
     context.on_extracted(moved)
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, target.generation)
-    wrote = merge.Merged(0, 0, 0, None)
-    if moved.rows or keys:
+    wrote = merge.Merged(0, 0, 0, 0, None)
+    begun = bool(moved.rows or keys or context.asks_before_publish)
+    follows = _follows_history(context, begun=bool(moved.rows or keys))
+    if moved.rows or keys or (task.history and not task.history.in_step):
         counting = _unit_counting(context, moved.rows)
         with warehouse.attended(context.stall_timeout_s):
             wrote = merge.write(
@@ -71,7 +73,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
                 sweep=keys is not None,
                 counting=counting,
             )
-    elif context.asks_before_publish:
+    elif begun and not follows:
         warehouse.execute("BEGIN")
     rows_written = wrote.inserted + wrote.updated
     context.before_publish(warehouse, leaf, hook_result(moved, rows_written))
@@ -89,17 +91,18 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         strategy=task.strategy,
         notes=task.notes,
         quality_flags=wrote.units or {},
+        rows_marked=wrote.marked,
+        versions=wrote.versions,
     )
     context.on_commit(result)
-    begun = moved.rows or keys or context.asks_before_publish
     if task.moved_from is not None:
-        if not begun:
+        if not (begun or follows):
             warehouse.execute("BEGIN")
         entry = ledger_entry.table_entry(context, snapshot, result)
         swap(warehouse, task, storage.move(task), context.lock_wait_s, entry)
         return tidy(context, result, lock, old_leaf=None)
     closing = [
-        *([] if begun else ["BEGIN"]),
+        *([] if begun or follows else ["BEGIN"]),
         ledger_entry.table_entry(context, snapshot, result),
         "COMMIT",
     ]
@@ -108,6 +111,23 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     commit(warehouse, "; ".join(closing))
     lock.held = lock.release not in closing
     return tidy(context, result, lock, old_leaf=None)
+
+
+def _follows_history(context: LoadContext, *, begun: bool) -> bool:
+    """Bring the table's history into shape, where it needs that; whether it did, for which the
+    transaction is open now."""
+    task = context.task
+    if task.history is None:
+        return False
+    from elconsole.engine.load.history import follow, must_follow
+
+    if not must_follow(task):
+        return False
+    if not begun:
+        context.warehouse.execute("BEGIN")
+    with context.warehouse.attended(context.stall_timeout_s):
+        follow(context.warehouse, task, context.lock_wait_s)
+    return True
 
 
 def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | None:

@@ -31,7 +31,8 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
         " last_synced_at = CASE WHEN %s THEN last_synced_at"
         " ELSE pg_catalog.clock_timestamp() END,"
         " content_run_id = CASE WHEN %s THEN %s::uuid ELSE content_run_id END,"
-        " units_version = CASE WHEN %s THEN %s ELSE units_version END"
+        " units_version = CASE WHEN %s THEN %s ELSE units_version END,"
+        " history_run_id = CASE WHEN %s THEN %s::uuid ELSE history_run_id END"
         " WHERE target_id = %s",
         [
             result.generation,
@@ -41,6 +42,8 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             context.run_id,
             result.changed and bool(result.quality_flags),
             context.quality and context.quality.of_content(context.run_id).stored_version,
+            task.history is not None,
+            context.run_id,
             target.target_id,
         ],
     )
@@ -55,6 +58,8 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "records_extracted": result.rows_read,
             "records_loaded": result.rows_written,
             "records_deleted": result.rows_deleted,
+            "records_marked": result.rows_marked,
+            "versions": result.versions,
             "bytes": result.bytes,
             "generation": result.generation,
             "extract_seconds": result.extract_seconds,

@@ -18,7 +18,7 @@ from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
-from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
+from elconsole.engine.sql.names import MARK, METADATA, STORAGE_SCHEMA
 
 STAGE = "pg_temp.elconsole_stage"
 KEYS = "pg_temp.elconsole_keys"
@@ -27,6 +27,8 @@ MOST_LOOKED_UP = 0.2
 BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 ANYHOW = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 LOG = logging.getLogger("elconsole.engine")
+Step = tuple[str, str]
+"""What a statement's answer is called, empty where it has none, and its SQL."""
 
 
 @record(frozen=True, slots=True)
@@ -36,8 +38,11 @@ class Merged:
     inserted: int
     updated: int
     deleted: int
+    marked: int
     units: Mapping[str, int] | None
     """Units `passed` and `failed` of the table now; None where they are still to be counted."""
+    versions: int = 0
+    """Opened in the table's history."""
 
 
 def leaf_of(task: TableTask) -> str:
@@ -52,6 +57,7 @@ def raw_types(task: TableTask) -> dict[str, str]:
     raw = {name: column.type_text for name, column in task.raw_columns.items()}
     added = task.drift.added if task.drift else ()
     raw.update((column.name, column.type.type_sql) for column in added)
+    raw.update({MARK: "timestamp with time zone"} if task.marks else {})
     return {name: re.sub(r"\(\d+(,\d+)?\)", "", text) for name, text in raw.items()}
 
 
@@ -59,10 +65,13 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
     """Give the raw table new and widened columns: catalog changes, in a transaction of their
     own, so that their lock does not last as long as the load."""
     drift = task.drift
-    if drift is None or not (drift.added or drift.retyped):
+    if drift is None:
         return
     clauses = [f"ADD COLUMN {d}" for d in storage.column_definitions(drift.added, ())]
+    clauses += storage.new_mark_column(task)
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
+    if not clauses:
+        return
     table = qualified(task.standing.schema, task.standing.name)
     prepare(session, task, "BEGIN", "")
     # Its COMMIT shows no rows yet: the table's time goes on.
@@ -91,13 +100,13 @@ def write(
     sweep: bool,
     counting: UnitCounting | None,
 ) -> Merged:
-    """Upsert the `staged` rows, delete those whose key the source no longer has, and keep the
-    daily counts of units in step: all in one message."""
+    """Upsert the `staged` rows, delete or mark those whose key the source no longer has, and
+    keep the daily counts of units in step: all in one message."""
 
     def attempt(counting: UnitCounting | None) -> Merged:
-        statements = _statements(task, leaf, defaults, staged, sweep, counting)
-        cursor = session.execute("; ".join(statements).encode())
-        return _merged(cursor, bool(staged), sweep)
+        steps = _steps(task, leaf, defaults, staged, sweep, counting)
+        cursor = session.execute("; ".join(sql for _, sql in steps).encode())
+        return _merged(cursor, task, [answer for answer, _ in steps if answer])
 
     if counting is None:
         return attempt(None)
@@ -115,44 +124,88 @@ def are_few(task: TableTask, rows: int) -> bool:
     return rows <= MOST_LOOKED_UP * (known_target(task).row_count or 0)
 
 
-def _statements(
+def _steps(
     task: TableTask,
     leaf: str,
     defaults: dict[str, str],
     staged: int,
     sweep: bool,
     counting: UnitCounting | None,
-) -> list[str]:
-    statements = []
+) -> list[Step]:
+    """The statements of a merge, in their order."""
+    steps: list[Step] = []
     if staged:
-        few = are_few(task, staged)
-        upsert = _upsert(task, leaf, defaults, counting, few=few)
-        statements += [BY_KEY, upsert, ANYHOW] if few else [upsert]
+        steps += _staged_steps(task, leaf, defaults, staged, counting)
     if sweep:
-        statements += [f"ANALYZE {KEYS}", _sweep(task, leaf, counting)]
+        steps += _sweep_steps(task, leaf, defaults, counting)
+    if task.history and not task.history.in_step:
+        from elconsole.engine.load.history import unmarked, whole
+
+        *before, last = whole(task, unmarked(task, leaf), defaults)
+        steps += [*(("", sql) for sql in before), ("versions", last)]
     if counting is not None:
-        statements = ["SAVEPOINT units", counting.begin(), *statements, counting.finish()]
-    return statements
+        begin = [("", "SAVEPOINT units"), ("", counting.begin())]
+        steps = [*begin, *steps, ("units", counting.finish())]
+    return steps
 
 
-def _merged(cursor: psycopg.Cursor[Any], staged: bool, sweep: bool) -> Merged:
-    """Read the answers in the order of their statements."""
-    inserted = updated = deleted = 0
-    units: dict[str, int] | None = None
-    rows = []
+def _staged_steps(
+    task: TableTask,
+    leaf: str,
+    defaults: dict[str, str],
+    staged: int,
+    counting: UnitCounting | None,
+) -> list[Step]:
+    few = are_few(task, staged)
+    steps: list[Step] = [("written", _upsert(task, leaf, defaults, counting, few=few))]
+    if _keeps_versions(task):
+        from elconsole.engine.load.history import changed
+
+        steps.append(("versions", changed(task, STAGE, defaults)))
+    return [("", BY_KEY), *steps, ("", ANYHOW)] if few else steps
+
+
+def _sweep_steps(
+    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+) -> list[Step]:
+    find = _mark if task.marks else _sweep
+    steps: list[Step] = [("", f"ANALYZE {KEYS}"), ("gone", find(task, leaf, defaults, counting))]
+    if _keeps_versions(task):
+        from elconsole.engine.load.history import close_gone, stage_gone
+
+        steps = [("", stage_gone(task)), *steps, ("", close_gone(task, defaults))]
+    if task.marks and task.has_marks and task.strategy == "cursor":
+        # By xmin, a row that comes back is a change, and was read.
+        steps.append(("back", _unmark(task, leaf, defaults, counting)))
+    return steps
+
+
+def _keeps_versions(task: TableTask) -> bool:
+    """Whether versions follow what is merged: else all rows are compared with them."""
+    return task.history is not None and task.history.in_step
+
+
+def _merged(cursor: psycopg.Cursor[Any], task: TableTask, answers: Sequence[str]) -> Merged:
+    """Read the answers, named in the order of their statements."""
+    rows: list[Any] = []
     while True:
         if cursor.description is not None:
             rows.append(cursor.fetchone())
         if not cursor.nextset():
             break
-    answers = iter(rows)
-    if staged:
-        inserted, updated = next(answers) or (0, 0)
-    if sweep:
-        (deleted,) = next(answers) or (0,)
-    if (counted := next(answers, None)) is not None:
-        units = {"passed": counted[0], "failed": counted[1]}
-    return Merged(inserted, updated, deleted, units)
+    found = dict(zip(answers, rows, strict=True))
+    inserted, updated = found.get("written") or (0, 0)
+    (gone,), (back,) = (found.get(name) or (0,) for name in ("gone", "back"))
+    (versions,) = found.get("versions") or (0,)
+    units = found.get("units")
+    return Merged(
+        inserted=inserted,
+        updated=updated + back,
+        deleted=0 if task.marks else gone,
+        marked=gone if task.marks else 0,
+        units={"passed": units[0], "failed": units[1]} if units else None,
+        versions=versions + (back if _keeps_versions(task) else 0),
+    )
 
 
 def _upsert(
@@ -225,10 +278,11 @@ def _write(
 
 def _differs(task: TableTask, other: str) -> str:
     """True where the stored bytes are others (`*<>`): `IS DISTINCT FROM` takes 1.0 for 1.00
-    and fails for json."""
+    and fails for json. A marked row is another one than any of the source's."""
     names = [identifier(column.name) for column in task.columns]
     old, new = (", ".join(f"{side}.{name}" for name in names) for side in ("r", other))
-    return f"row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
+    differs = f"row({old})::record OPERATOR(pg_catalog.*<>) row({new})::record"
+    return f"({differs} OR r.{MARK} IS NOT NULL)" if task.has_marks else differs
 
 
 def _renamed(prefix: str, names: Sequence[str], rows: str) -> str:
@@ -255,16 +309,62 @@ def _matched(task: TableTask, other: str) -> str:
 
 
 def count_statement(task: TableTask, leaf: str, staged: bool) -> str:
-    """How many rows the leaf will have once the staged ones are in it."""
-    count = f"SELECT (SELECT pg_catalog.count(*) FROM {leaf})"
+    """How many rows the leaf will have once the staged ones are in it; of marked ones, none."""
+    there = f"r.{MARK} IS NULL" if task.marks else "true"
+    count = f"SELECT (SELECT pg_catalog.count(*) FROM {leaf} AS r WHERE {there})"
     if not staged:
         return count
-    present = f"SELECT FROM {leaf} AS r WHERE {_matched(task, 's')}"
+    present = f"SELECT FROM {leaf} AS r WHERE {_matched(task, 's')} AND {there}"
     return f"{count} + (SELECT pg_catalog.count(*) FROM {STAGE} AS s WHERE NOT EXISTS ({present}))"
 
 
-def _sweep(task: TableTask, leaf: str, counting: UnitCounting | None) -> str:
-    kept = f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
-    gone = f"gone AS (DELETE FROM {leaf} AS r WHERE NOT EXISTS ({kept}) RETURNING r.*)"
-    counted = f", counted AS ({counting.moved(left='gone')})" if counting else ""
-    return f"WITH {gone}{counted} SELECT pg_catalog.count(*) FROM gone"
+def _kept(task: TableTask) -> str:
+    """Sub-select that finds the key of the row `r` among those that the source has."""
+    return f"SELECT FROM {KEYS} AS k WHERE {_matched(task, 'k')}"
+
+
+def _sweep(
+    task: TableTask, leaf: str, _defaults: dict[str, str], counting: UnitCounting | None
+) -> str:
+    gone = f"DELETE FROM {leaf} AS r WHERE NOT EXISTS ({_kept(task)}) RETURNING r.*"
+    return _gone(task, gone, "gone", counting)
+
+
+def _mark(
+    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+) -> str:
+    from elconsole.engine.load.marks import mark_gone
+
+    left = "gone"
+    if counting:
+        names = [identifier(name) for name in counting.read if name != MARK]
+        # Their units leave as they were: without the mark.
+        left = f"(SELECT {', '.join([*names, f'NULL::timestamptz AS {MARK}'])} FROM gone) AS t"
+    return _gone(task, mark_gone(leaf, defaults, _kept(task)), left, counting)
+
+
+def _gone(task: TableTask, find: str, left: str, counting: UnitCounting | None) -> str:
+    """Run what returns the rows that are gone; selects how many. `left`: FROM item of their
+    units."""
+    noted = ""
+    if _keeps_versions(task):
+        from elconsole.engine.load.history import note_gone
+
+        noted = note_gone(task)
+    counted = f", counted AS ({counting.moved(left=left)})" if counting else ""
+    return f"WITH gone AS ({find}){noted}{counted} SELECT pg_catalog.count(*) FROM gone"
+
+
+def _unmark(
+    task: TableTask, leaf: str, defaults: dict[str, str], counting: UnitCounting | None
+) -> str:
+    from elconsole.engine.load.marks import unmark_found
+
+    opened = ""
+    if _keeps_versions(task):
+        from elconsole.engine.load.history import reopen
+
+        opened = reopen(task, defaults)
+    back = f"back AS ({unmark_found(leaf, defaults, _kept(task))})"
+    counted = f", counted AS ({counting.moved(arrived='back')})" if counting else ""
+    return f"WITH {back}{opened}{counted} SELECT pg_catalog.count(*) FROM back"

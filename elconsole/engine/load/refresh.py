@@ -110,6 +110,19 @@ def _publish_leaf(
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, leaf.generation)
     with warehouse.attended(context.stall_timeout_s):
         finish = storage.finish_leaf(task, leaf.table, defaults)
+        carried = marked = versions = 0
+        if task.marks or task.history:
+            warehouse.execute(finish.encode())
+            finish = ""
+        if task.history:
+            from elconsole.engine.load.history import follow, keep_versions
+
+            follow(warehouse, task, context.lock_wait_s)
+            versions = keep_versions(warehouse, task, leaf.table, defaults)
+        if task.marks:
+            from elconsole.engine.load.marks import carry_over
+
+            carried, marked = carry_over(warehouse, task, leaf.table, defaults)
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
     parent = qualified(task.target_schema, task.target_name)
@@ -128,10 +141,12 @@ def _publish_leaf(
         load_seconds=time.monotonic() - loading,
         duration_seconds=time.monotonic() - context.started,
         generation=leaf.generation,
-        row_count=moved.rows,
+        row_count=moved.rows + carried,
         extracted_at=snapshot.taken_at,
         strategy="full",
         notes=task.notes,
+        rows_marked=marked,
+        versions=versions,
     )
     context.on_commit(result)
     swap(

@@ -12,7 +12,7 @@ from elconsole.core.errors import PlanError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceColumn, SourceRelation
 from elconsole.engine.plan.drift import PlannedColumn
-from elconsole.engine.sql.names import METADATA_PREFIX
+from elconsole.engine.sql.names import MARK, METADATA_PREFIX
 
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings
@@ -73,7 +73,7 @@ def choose_columns(
         if (wanted is None or column.name in wanted) and column.name not in settings.exclude_columns
     )
     for column in chosen:
-        if column.name.startswith(METADATA_PREFIX):
+        if column.name.startswith(METADATA_PREFIX) or column.name == MARK:
             raise PlanError(
                 f"{where}: the column {column.name} has a name that raw tables keep for themselves",
                 hint=f'exclude it: exclude_columns = ["{column.name}"]',
@@ -131,6 +131,16 @@ def check_quality(where: str, block: TableSettings, columns: tuple[PlannedColumn
                     f"{where}: {key} of its quality names {name}, which is not among its columns",
                     hint=f"did you mean {near}?" if near else "correct quality in settings",
                 )
+
+
+def hashed_anew(before: str, now: str) -> frozenset[str]:
+    """The columns that were hashed in another way, or not at all, by the choice `before`: what
+    the raw table has of them must not be taken along. Of texts made by `choice_text`."""
+    old, new = json.loads(before or "{}"), json.loads(now)
+    was, is_now = set(old.get("hash_columns", ())), set(new.get("hash_columns", ()))
+    if old.get("hash_salt") != new.get("hash_salt"):
+        return frozenset(was | is_now)
+    return frozenset(was ^ is_now)
 
 
 def salt_mark(salt: str) -> str:

@@ -130,6 +130,14 @@ def widening(raw: RawColumn, planned: TypePlan) -> Severity:
     return "conflict"
 
 
+def holds(raw: RawColumn, planned: TypePlan) -> bool:
+    """Whether the raw column's type has a place for every value of the planned one."""
+    old, new = (planned.oid, planned.typmod), (raw.type_oid, raw.typmod)
+    if old == new or _keeps_stored_bytes(old, new) or (old[0], new[0]) in REWRITES:
+        return True
+    return old[0] == new[0] == NUMERIC and _numeric_grows(old, new)
+
+
 def _keeps_stored_bytes(old: tuple[int, int], new: tuple[int, int]) -> bool:
     if old[0] == VARCHAR and new[0] in (VARCHAR, TEXT):
         return new[1] == -1 or (old[1] != -1 and new[1] >= old[1])

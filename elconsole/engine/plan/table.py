@@ -46,7 +46,7 @@ from elconsole.engine.plan.types import (
     selected,
     text_of,
 )
-from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.names import HISTORY_SUFFIX, STORAGE_SCHEMA
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings, TableSettings
@@ -63,6 +63,11 @@ RELATION_KINDS = {
 }
 METADATA_COLUMNS = 4
 FIRST_LOAD = "first load"
+LEAVING = {
+    "ignore": "rows that leave it stay until the next full refresh",
+    "sweep": "rows that leave it stay until the next sweep",
+    "mark": "rows that leave it are marked as deleted",
+}
 
 
 def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
@@ -162,7 +167,9 @@ class Planner:
             fingerprint=fingerprint(source_columns),
             primary_key=key_columns,
             choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
-            drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
+            drift=drift_of(columns, raw, target, full=True, marks=settings.deletes == "mark")
+            if parent and parent.is_ours
+            else None,
             notes=notes
             + _name_note(key, target, place, self.placed.by_rule)
             + _children_note(relation),
@@ -171,6 +178,17 @@ class Planner:
             reads_identity=self.catalog.identity is not None,
             adopt=parent is not None and not parent.is_ours,
         )
+        if task.marks or task.has_marks:
+            from elconsole.engine.plan.kept.marks import checked_marks
+
+            task = checked_marks(task)
+        if settings.history or (target and target.history_run_id):
+            from elconsole.engine.plan.kept.history import with_history
+
+            task = with_history(task, self.state, self.placed.places)
+            if task.history and task.history.oid is not None:
+                stands = Place(task.standing.schema, task.history.name)
+                self._check_untouched(where, self.state.relations[stands])
         if self.backfill is not None:
             return _backfill(task, self.backfill)
         return _incremental(task) if mode == "incremental" else task
@@ -209,6 +227,8 @@ class Planner:
         if relation.is_ours and published:
             self._check_untouched(where, relation)
             return relation
+        if place.name.endswith(HISTORY_SUFFIX):
+            self._check_no_history(where, place)
         if self.adopt and (relation.kind == "r" or relation.leaf_oid is not None):
             return relation
         what = RELATION_KINDS.get(relation.kind, "table")
@@ -232,6 +252,17 @@ class Planner:
                 " stands; both were left alone",
                 hint="rename or drop it, or set another target",
             )
+
+    def _check_no_history(self, where: str, place: Place) -> None:
+        """That what stands there is not the history of another raw table."""
+        for other in self.state.targets.values():
+            history = Place(other.place.schema, other.place.name + HISTORY_SUFFIX)
+            if other.history_run_id and history == place:
+                raise TargetTaken(
+                    f"{where}: the target {place.text} is the history of"
+                    f" {other.place.text}; it was left alone",
+                    hint='give this table another name: target = "…" in its settings',
+                )
 
     def _check_untouched(self, where: str, relation: RawRelation) -> None:
         """That nothing of the raw table is somebody else's, whose code a sync would run."""
@@ -293,10 +324,7 @@ class Planner:
         if collated:
             notes.append("collation not kept: " + ", ".join(collated))
         if settings.where:
-            notes.append(
-                "where: rows that leave it stay until the next "
-                + ("sweep" if settings.deletes == "sweep" else "full refresh")
-            )
+            notes.append(f"where: {LEAVING[settings.deletes]}")
         return planned, tuple(notes)
 
     def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
@@ -395,7 +423,7 @@ def _incremental(task: TableTask) -> TableTask:
     reason = _full_reason(task)
     if reason:
         return task.as_full(reason)
-    drift = drift_of(task.columns, task.raw_columns, task.target, full=False)
+    drift = drift_of(task.columns, task.raw_columns, task.target, full=False, marks=task.marks)
     if drift and drift.severity == "conflict":
         raise _conflict(task, drift)
     if drift and drift.severity == "full_refresh":
@@ -420,7 +448,7 @@ def _backfill(task: TableTask, condition: str) -> TableTask:
             f"{where} can't be backfilled: without a primary key rows can't be matched",
             hint="name its unique columns: primary_key in settings",
         )
-    drift = drift_of(task.columns, task.raw_columns, task.target, full=False)
+    drift = drift_of(task.columns, task.raw_columns, task.target, full=False, marks=task.marks)
     reason = _full_reason(task)
     if reason is None and drift and drift.severity in ("conflict", "full_refresh"):
         reason = drift.reason or "the schema changed"

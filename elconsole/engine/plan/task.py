@@ -16,7 +16,9 @@ from elconsole.engine.catalog.warehouse import RawColumn, RawRelation
 from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.targets import Target, Watermark
+from elconsole.engine.plan.columns import hashed_anew
 from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
+from elconsole.engine.sql.names import MARK
 
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings
@@ -28,6 +30,24 @@ SALT_SETTING = "elconsole.hash_salt"
 
 WHOLE_SOURCE = "*"
 """The label of what befalls a source of which no table is known."""
+
+
+@record(frozen=True, slots=True)
+class HistoryTable:
+    """Where the versions of a raw table's rows are kept."""
+
+    name: str
+    """Of the table, in the raw table's schema."""
+    oid: int | None
+    """None before it is made."""
+    columns: Mapping[str, RawColumn]
+    """As they stand."""
+    key: tuple[str, ...]
+    """By which its current versions are unique."""
+    is_indexed: bool
+    """Whether an index sees to that."""
+    in_step: bool
+    """Whether its current versions are the raw table's unmarked rows."""
 
 
 @record(frozen=True, slots=True)
@@ -66,6 +86,8 @@ class TableTask:
     """Whether to convert the plain table that stands in the target's place."""
     backfill: str | None = None
     """The condition whose rows are read again, without moving the watermark."""
+    history: HistoryTable | None = None
+    """None where versions are not kept."""
 
     @property
     def key(self) -> TableKey:
@@ -104,6 +126,27 @@ class TableTask:
         return self.target.watermark if self.target else None
 
     @property
+    def marks(self) -> bool:
+        """Whether rows that are gone from the source stay, marked."""
+        return self.settings.deletes == "mark"
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether the raw table has a column for marks, wanted or not."""
+        return MARK in self.raw_columns
+
+    @property
+    def hashed_anew(self) -> frozenset[str]:
+        """Columns whose stored values are not what a refresh would store."""
+        return hashed_anew(self.watermark.choice, self.choice) if self.watermark else frozenset()
+
+    @property
+    def changes_key(self) -> bool:
+        """Whether stored rows can't be matched with the source's by the planned key."""
+        stored = set(self.parent.leaf_key or ()) if self.parent else set(self.primary_key)
+        return stored != set(self.primary_key) or bool(self.hashed_anew & stored)
+
+    @property
     def follows_cursor(self) -> bool:
         """Whether a sync notes the cursor's value: a full refresh on demand does too, so
         that the next one goes on from it."""
@@ -120,7 +163,9 @@ class TableTask:
             self,
             strategy="full",
             notes=(*self.notes, f"full refresh: {reason}"),
-            drift=drift_of(self.columns, self.raw_columns, self.target, full=True),
+            drift=drift_of(
+                self.columns, self.raw_columns, self.target, full=True, marks=self.marks
+            ),
         )
 
 
@@ -142,9 +187,13 @@ def drift_of(
     target: Target | None,
     *,
     full: bool,
+    marks: bool,
 ) -> Drift | None:
+    """How the raw table differs, if there is one. With `marks` it keeps its column for them."""
     if not raw:
         return None
+    if marks:
+        raw = {name: column for name, column in raw.items() if name != MARK}
     mark = target.watermark if target else None
     known = dict(zip_longest(mark.source_columns, mark.source_numbers)) if mark else {}
     return compare(columns, raw, full=full, known_columns=known)

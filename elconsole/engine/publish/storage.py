@@ -19,10 +19,11 @@ from psycopg import sql
 from elconsole.core.errors import SchemaConflict, TargetTaken
 from elconsole.core.quoting import identifier, literal, qualified
 from elconsole.engine.connect.session import Session
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
-from elconsole.engine.sql.names import STORAGE_SCHEMA
+from elconsole.engine.sql.names import HISTORY_SUFFIX, MARK, STORAGE_SCHEMA
 from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 
@@ -35,6 +36,7 @@ PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
 )
+MARK_COLUMN = f"{MARK} timestamptz"
 
 
 def raw_id_default() -> str:
@@ -92,6 +94,7 @@ def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
         f"ADD COLUMN {name} {types[name]} NOT NULL DEFAULT {value}"
         for name, value in defaults.items()
     ]
+    added += [f"ADD COLUMN {MARK_COLUMN}"] * task.marks
     dropped = [f"ALTER COLUMN {name} DROP DEFAULT" for name in ("_airbyte_raw_id", *defaults)]
     statements = [
         f"ALTER TABLE {leaf} {', '.join(added)}",
@@ -125,7 +128,8 @@ def match_parent(task: TableTask, leaf: str) -> str:
 
 
 def create_parent(task: TableTask, parent: str) -> str:
-    definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ())])
+    marks = [MARK_COLUMN] * task.marks
+    definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ()), *marks])
     return (
         f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY});"
         f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
@@ -140,11 +144,19 @@ def move(task: TableTask) -> str:
     old, new = task.standing, task.target_place
     if old == new:
         return ""
+    free = f"{_free_index_names(task)};" if old.schema != new.schema else ""
+    history = ""
+    if task.history is not None:
+        renamed = Place(new.schema, new.name + HISTORY_SUFFIX)
+        history = _moved(Place(old.schema, task.history.name), renamed)
+    return free + _moved(old, new) + history
+
+
+def _moved(old: Place, new: Place) -> str:
     if old.schema == new.schema:
         return f"ALTER TABLE {qualified(old.schema, old.name)} RENAME TO {identifier(new.name)};"
     passing = f"elconsole_moves_{os.urandom(6).hex()}"
     return (
-        f"{_free_index_names(task)};"
         f"ALTER TABLE {qualified(old.schema, old.name)} RENAME TO {passing};"
         f"ALTER TABLE {qualified(old.schema, passing)} SET SCHEMA {identifier(new.schema)};"
         f"ALTER TABLE {qualified(new.schema, passing)} RENAME TO {identifier(new.name)};"
@@ -217,7 +229,12 @@ def parent_changes(task: TableTask) -> list[str]:
         for c in drift.retyped
     ]
     clauses += [f"ADD COLUMN {d}" for d in column_definitions(drift.added, ())]
-    return clauses
+    return clauses + new_mark_column(task)
+
+
+def new_mark_column(task: TableTask) -> list[str]:
+    """ALTER clause that gives a raw table its column for marks, where it lacks one."""
+    return [f"ADD COLUMN {MARK_COLUMN}"] * (task.marks and not task.has_marks)
 
 
 def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import LiteralString
 
 import psycopg
@@ -35,17 +36,33 @@ def swap(
     or lost in between never holds the lock. A savepoint keeps what the transaction did
     before. Raises SwapBlocked, naming the blocker, after `lock_wait_s` seconds;
     SchemaConflict where a view forbids the change."""
+    patiently(
+        session,
+        task,
+        task.standing.name,
+        lambda: _try(session, task, f"{ddl};{ledger_entry}"),
+        lock_wait_s,
+    )
+
+
+def patiently(
+    session: Session, task: TableTask, name: str, attempt: Callable[[], bool], lock_wait_s: float
+) -> None:
+    """Try, with pauses, what takes the lock of the raw table, or of the table `name` beside it;
+    `attempt` tells whether it had the lock. Raises SwapBlocked, naming the blocker, after
+    `lock_wait_s` seconds."""
     deadline = time.monotonic() + lock_wait_s
     tries = 0
     steady: set[int] = set()
-    while not _try(session, task, f"{ddl};{ledger_entry}"):
+    while not attempt():
         # Whoever came and went did not block it all the time.
-        holders = _holders(session, task)
+        holders = _holders(session, task, name)
         steady = steady & holders or holders
         if time.monotonic() >= deadline:
+            blocker = _blocker(session, task, name, steady)
             raise SwapBlocked(
-                f"{task.source}.{task.label}: {task.target_text} stayed locked for"
-                f" {lock_wait_s:.0f} s by {_blocker(session, task, steady)}; the old rows stand",
+                f"{task.source}.{task.label}: {task.standing.schema}.{name} stayed locked for"
+                f" {lock_wait_s:.0f} s by {blocker}; the old rows stand",
                 hint="end that transaction and sync again; lock_wait sets how long a sync waits",
                 sqlstate="55P03",
             )
@@ -75,8 +92,8 @@ def prepare(session: Session, task: TableTask, build: str, match: str) -> None:
         )
 
 
-def _table(task: TableTask) -> str:
-    return sql.Identifier(task.standing.schema, task.standing.name).as_string()
+def _table(task: TableTask, name: str = "") -> str:
+    return sql.Identifier(task.standing.schema, name or task.standing.name).as_string()
 
 
 def _try(session: Session, task: TableTask, ddl: str) -> bool:
@@ -120,19 +137,24 @@ def _pause(session: Session, seconds: float) -> None:
         raise Cancelled("the sync was stopped")
 
 
-def _holders(session: Session, task: TableTask) -> set[int]:
-    """The backends that hold the raw table or its leaf."""
+def _holders(session: Session, task: TableTask, name: str) -> set[int]:
+    """The backends that hold the table or its leaf."""
     rows = session.execute(
         "SELECT pid FROM pg_catalog.pg_locks"
         " WHERE relation IN (pg_catalog.to_regclass(%s), %s) AND granted"
         f" AND pid <> pg_catalog.pg_backend_pid() AND database = {THIS_DATABASE}",
-        [_table(task), (task.parent and task.parent.leaf_oid) or 0],
+        [_table(task, name), _leaf_oid(task, name)],
     ).fetchall()
     return {int(row[0]) for row in rows}
 
 
-def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
-    """Who holds the raw table or its leaf, as far as this role may see."""
+def _leaf_oid(task: TableTask, name: str) -> int:
+    """The leaf's, where `name` is the raw table's; 0 for none."""
+    return (task.parent and name == task.target_name and task.parent.leaf_oid) or 0
+
+
+def _blocker(session: Session, task: TableTask, name: str, steady: set[int]) -> str:
+    """Who holds the table or its leaf, as far as this role may see."""
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::int8"
@@ -140,7 +162,7 @@ def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
         " WHERE l.relation IN (pg_catalog.to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
         f" AND l.database = {THIS_DATABASE}"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [_table(task), (task.parent and task.parent.leaf_oid) or 0, list(steady)],
+        [_table(task, name), _leaf_oid(task, name), list(steady)],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

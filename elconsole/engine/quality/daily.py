@@ -20,7 +20,7 @@ from elconsole.engine.quality.statements import (
     hashing,
     read_columns,
 )
-from elconsole.engine.sql.names import METADATA
+from elconsole.engine.sql.names import MARK, METADATA
 from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 
@@ -110,7 +110,7 @@ class UnitCounting:
         """The raw table's columns that counting a row reads."""
         made_of = self.target.definition
         named = [made_of.status, made_of.time, *made_of.by, made_of.defect]
-        return [name for name in dict.fromkeys([*named, *METADATA]) if name in self.columns]
+        return [name for name in dict.fromkeys([*named, *METADATA, MARK]) if name in self.columns]
 
     def moved(self, *, left: str = "", arrived: str = "") -> str:
         """An INSERT that notes the rows of FROM items, which `left` the table or `arrived`."""

@@ -34,6 +34,7 @@ from elconsole.engine.quality.statements import (
     has_time,
     passed_condition,
     read_columns,
+    there_condition,
 )
 from elconsole.engine.sql.statements import statement
 from elconsole.quality.charts import Reference
@@ -98,6 +99,7 @@ def failed_units(
         ),
         table=target.identifier,
         passed=passed_condition(target.definition),
+        there=there_condition(columns),
         dimension=dimension_expression(dimension),
         order=order,
         value=sql.Literal(value),

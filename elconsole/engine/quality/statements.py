@@ -14,6 +14,7 @@ from psycopg import sql
 from elconsole.core.errors import TargetTaken
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
+from elconsole.engine.sql.names import MARK
 from elconsole.engine.sql.quoting import constant, constants
 from elconsole.engine.sql.statements import statement, trusting
 
@@ -155,6 +156,7 @@ def counts_statement(
         time=_time(target, columns),
         extracted=_extracted(columns),
         changed=_changed(columns),
+        there=there_condition(columns),
         table=rows or target.identifier,
     )
 
@@ -185,6 +187,13 @@ def passed_condition(definition: UnitDefinition, column: str | None = None) -> s
     return sql.SQL("coalesce({}::text = ANY({}), false)").format(
         sql.Identifier(column or definition.status), constants(definition.passed)
     )
+
+
+def there_condition(columns: Mapping[str, str]) -> sql.Composable:
+    """True for a row that its source still has: one that is gone is no unit any more."""
+    if MARK not in columns:
+        return sql.SQL("true")
+    return sql.SQL("{} IS NULL").format(sql.Identifier(MARK))
 
 
 def dimension_expression(column: str) -> sql.Composed:

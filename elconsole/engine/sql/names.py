@@ -38,3 +38,13 @@ METADATA = (
     "_airbyte_generation_id",
 )
 METADATA_PREFIX = "_airbyte_"
+HISTORY_SUFFIX = "_history"
+"""What the name of a raw table's history ends with."""
+VALID_FROM, VALID_TO, OPERATION = VERSION_COLUMNS = (
+    "_elconsole_valid_from",
+    "_elconsole_valid_to",
+    "_elconsole_operation",
+)
+"""What a version has beside the source's columns."""
+MARK = "_elconsole_deleted_at"
+"""When a row was found to be gone from its source; NULL while it is there."""

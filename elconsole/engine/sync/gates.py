@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from elconsole.core.quoting import qualified
 from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
+from elconsole.engine.sql.names import MARK
 from elconsole.engine.sync.context import RunContext
 from elconsole.plugins.checks import CheckedTable, ChecksWanted, any_wanted, run_checks
 from elconsole.plugins.types import HookResult, HookTask
@@ -130,8 +132,10 @@ def ask_checks(context: RunContext, task: TableTask, unpublished: ReadableTable)
     wanted = _wanted(context, task)
     if not any_wanted(wanted):
         return
+    is_marked = task.marks if task.strategy == "full" else task.marks or task.has_marks
+    new = _there(unpublished) if is_marked else unpublished
     with _published(context, task) as old:
-        reason = run_checks(wanted, _checked(task), unpublished, old, datetime.now(UTC))
+        reason = run_checks(wanted, _checked(task), new, old, datetime.now(UTC))
     if reason is not None:
         raise CheckFailed(
             f"{task.source}.{task.label}: {reason}",
@@ -164,7 +168,14 @@ def _published(context: RunContext, task: TableTask) -> Iterator[ReadableTable |
         yield None
         return
     with context.pools.warehouse.session(context.stop) as session:
-        yield ReadableTable(qualified(task.standing.schema, task.standing.name), session)
+        stands = qualified(task.standing.schema, task.standing.name)
+        published = ReadableTable(stands, session)
+        yield _there(published) if task.has_marks else published
+
+
+def _there(table: ReadableTable) -> ReadableTable:
+    """The rows of a table that the source still has: the checks are of them."""
+    return replace(table, table=f"(SELECT * FROM {table.table} WHERE {MARK} IS NULL) AS there")
 
 
 def query_only(

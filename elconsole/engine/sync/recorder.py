@@ -117,6 +117,8 @@ class Recorder:
                 rows_read=result.rows_read,
                 rows_written=result.rows_written,
                 rows_deleted=result.rows_deleted,
+                rows_marked=result.rows_marked,
+                versions=result.versions,
                 bytes_total=result.bytes,
                 extract_seconds=result.extract_seconds,
                 load_seconds=result.load_seconds,

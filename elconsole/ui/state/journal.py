@@ -248,6 +248,10 @@ def _loaded_detail(event: DataLoaded) -> str:
     parts = [f"generation {event.generation}", span_of(event.duration_seconds)]
     if event.rows_deleted:
         parts.append(f"{count(event.rows_deleted)} deleted")
+    if event.rows_marked:
+        parts.append(f"{count(event.rows_marked)} marked")
+    if event.versions:
+        parts.append(f"{count(event.versions)} versions")
     if failed := event.quality_flags.get("failed"):
         parts.append(f"{count_short(failed)} units failed inspection")
     return " · ".join(parts)

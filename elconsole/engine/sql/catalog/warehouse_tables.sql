@@ -9,10 +9,18 @@ SELECT c.oid::int8 AS oid,
          AS is_ours,
        leaf.oid::int8 AS leaf_oid,
        leaf.relname AS leaf_name,
-       (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
-          FROM pg_catalog.pg_constraint k
-          JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-         WHERE k.conrelid = leaf.oid AND k.contype = 'p') AS leaf_key,
+       CASE c.relkind WHEN 'p' THEN
+         (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
+            FROM pg_catalog.pg_constraint k
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+           WHERE k.conrelid = leaf.oid AND k.contype = 'p')
+       WHEN 'r' THEN
+         (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
+            FROM pg_catalog.pg_index i
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+           WHERE i.indrelid = c.oid AND i.indisunique
+             AND pg_catalog.pg_get_expr(i.indpred, c.oid) = '(_elconsole_valid_to IS NULL)')
+       END AS leaf_key,
        (SELECT pg_catalog.min(other.inhrelid::regclass::text)
           FROM pg_catalog.pg_inherits other
          WHERE other.inhparent = c.oid AND c.relkind = 'p'
@@ -23,7 +31,8 @@ SELECT c.oid::int8 AS oid,
             THEN pg_catalog.pg_get_userbyid(leaf.relowner)::text
        END AS stranger,
        c.relkind = 'p' AND (c.relhastriggers OR coalesce(leaf.relhastriggers, false)
-                            OR leaf.relacl IS NOT NULL) AS may_run_code
+                            OR leaf.relacl IS NOT NULL)
+         OR c.relkind = 'r' AND c.relhastriggers AS may_run_code
   FROM pg_catalog.pg_namespace n
   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
   LEFT JOIN (pg_catalog.pg_inherits i

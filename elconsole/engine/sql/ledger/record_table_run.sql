@@ -6,6 +6,8 @@ UPDATE elconsole.table_runs
        records_extracted = %(records_extracted)s,
        records_loaded = %(records_loaded)s,
        records_deleted = %(records_deleted)s,
+       records_marked = %(records_marked)s,
+       versions = %(versions)s,
        bytes = %(bytes)s,
        generation = %(generation)s,
        extract_seconds = %(extract_seconds)s,

@@ -7,6 +7,7 @@ SELECT t.target_id, coalesce(pg_catalog.to_jsonb(t) ->> 'home_schema', t.target_
        t.units_version,
        w.snapshot, w.snapshot_xmin, w.extracted_at, w.cursor_column, w.cursor_value,
        w.source_oid, w.leaf_oids, w.system_identifier, w.timeline, w.selection,
-       w.source_columns, w.source_numbers, w.run_id::text
+       w.source_columns, w.source_numbers, w.run_id::text,
+       pg_catalog.to_jsonb(t) ->> 'history_run_id'  -- which a ledger to be migrated lacks
   FROM elconsole.targets t
   LEFT JOIN elconsole.watermarks w USING (target_id)

@@ -12,7 +12,7 @@ WITH grouped AS (
     FROM (
         SELECT {period} AS period, {dimensions}, {status}::text AS status, {defect} AS defect,
                {time} AS newest, {extracted} AS extracted, {changed} AS changed
-        FROM {table}
+        FROM {table} WHERE {there}
         UNION ALL
         SELECT {period} AS period, {dimensions}, {status}::text AS status, {defect} AS defect,
                {time} AS newest, {extracted} AS extracted, {changed} AS changed

@@ -1,6 +1,6 @@
 -- The newest failed units of one dimension value.
 SELECT {columns}
 FROM {table}
-WHERE NOT ({passed}) AND {dimension} = {value}
+WHERE {there} AND NOT ({passed}) AND {dimension} = {value}
 ORDER BY {order} NULLS LAST
 LIMIT {limit}
