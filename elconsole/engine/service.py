@@ -40,6 +40,7 @@ from elconsole.engine.sync.run import SyncRun
 
 if TYPE_CHECKING:
     from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
+    from elconsole.core.targets import TargetChange, TargetRequest, TargetsReport
     from elconsole.core.types import Role
 
 WAREHOUSE = "warehouse"
@@ -177,6 +178,21 @@ class PostgresEngine:
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
+
+    def targets(self) -> TargetsReport:
+        from elconsole.engine.targets import list_targets
+
+        found = survey(select(self.settings, ()), self._pools.sources)
+        with self._warehouse() as session:
+            published = self._raw_tables(session)
+            state = read_state(session, self.settings.target_schemas)
+        return list_targets(self.settings, found, state, published)
+
+    def change_targets(self, request: TargetRequest) -> tuple[TargetChange, ...]:
+        from elconsole.engine.targets import TargetChanger
+
+        with self._warehouse() as session:
+            return TargetChanger(session, self.settings, request).change()
 
     def quality(self, request: results.QualityRequest) -> results.QualityReport:
         self._check_known(request.sources)

@@ -360,8 +360,10 @@ def _incremental(task: TableTask) -> TableTask:
 
 def _full_reason(task: TableTask) -> str | None:
     mark = task.watermark
-    if task.parent is None or mark is None:
+    if task.parent is None:
         return "first load"
+    if mark is None:
+        return "its watermark was reset"
     if mark.source_oid != task.relation.oid:
         return "the source table is another one than before (replaced or renamed)"
     if mark.choice != task.choice:

@@ -19,6 +19,7 @@ from psycopg import sql
 from elconsole.core.errors import SchemaConflict, TargetTaken
 from elconsole.core.quoting import identifier, literal, qualified
 from elconsole.engine.connect.session import Session
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
@@ -132,28 +133,26 @@ def create_parent(task: TableTask, parent: str) -> str:
     )
 
 
-def move(task: TableTask) -> str:
-    """DDL that gives the raw table its new place, under its lock; empty where it keeps its own.
+def move(old: Place, new: Place) -> str:
+    """DDL that gives a raw table another place, under its lock; empty where it keeps its own.
 
     What hangs on it follows. A name that is only passed through must be free in both schemas,
     and so must those of the indexes, which go to the new schema too."""
-    old, new = task.standing, task.target_place
     if old == new:
         return ""
     if old.schema == new.schema:
         return f"ALTER TABLE {qualified(old.schema, old.name)} RENAME TO {identifier(new.name)};"
     passing = f"elconsole_moves_{os.urandom(6).hex()}"
     return (
-        f"{_free_index_names(task)};"
+        f"{_free_index_names(old, new)};"
         f"ALTER TABLE {qualified(old.schema, old.name)} RENAME TO {passing};"
         f"ALTER TABLE {qualified(old.schema, passing)} SET SCHEMA {identifier(new.schema)};"
         f"ALTER TABLE {qualified(new.schema, passing)} RENAME TO {identifier(new.name)};"
     )
 
 
-def _free_index_names(task: TableTask) -> str:
+def _free_index_names(old: Place, new: Place) -> str:
     """A block that renames the raw table's indexes whose names the new schema has already."""
-    old, new = task.standing, task.target_place
     table = literal(qualified(old.schema, old.name))
     return _do(
         "DECLARE taken record; BEGIN FOR taken IN"
@@ -241,10 +240,9 @@ def name_taken(task: TableTask, error: psycopg.Error) -> TargetTaken:
     )
 
 
-def leftovers_query(task: TableTask, target_id: int) -> str:
-    """SELECT of the leaves of this target that no parent has: an old generation, or a dead
-    run's."""
-    kept = task.parent.leaf_oid if task.parent else None
+def leftovers_query(target_id: int, kept: int | None) -> str:
+    """SELECT of the leaves of this target that no parent has, but for one to be kept: an old
+    generation, or a dead run's."""
     # A range of names, which the catalog's index serves however many tables there are.
     return (
         "SELECT c.relname FROM pg_catalog.pg_class c"
