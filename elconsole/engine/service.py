@@ -25,7 +25,7 @@ from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import read_targets
-from elconsole.engine.plan.plan import plan_tables
+from elconsole.engine.plan.plan import ignored_news, plan_tables
 from elconsole.engine.plan.problems import lacking, refused
 from elconsole.engine.plan.results import as_drift, as_planned_table
 from elconsole.engine.plan.survey import Survey, select, survey
@@ -106,6 +106,7 @@ class PostgresEngine:
             (*lacking(health), *refused(planned)),
             surveyed_unfed(self.settings, found, state),
             tuple(sorted(silent.union(found.failures))),
+            ignored_news(self.settings, found, state, planned),
         )
 
     def _probe_role(self, connection: results.ConnectionInfo) -> results.ConnectionHealth:
@@ -127,8 +128,8 @@ class PostgresEngine:
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
-        planned, unfed = self._planned(request)
-        return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
+        planned, unfed, ignored = self._planned(request)
+        return results.PlanReport(tuple(map(as_planned_table, planned)), unfed, ignored)
 
     def sync(
         self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag
@@ -232,13 +233,13 @@ class PostgresEngine:
         return quality_targets(self.settings, targets)
 
     def schema(self) -> results.SchemaReport:
-        planned, unfed = self._planned(results.SyncRequest())
-        return results.SchemaReport(tuple(map(as_drift, planned)), unfed)
+        planned, unfed, ignored = self._planned(results.SyncRequest())
+        return results.SchemaReport(tuple(map(as_drift, planned)), unfed, ignored)
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> results.ReconcileReport:
         from elconsole.engine.reconcile import reconcile_tables
 
-        planned, _ = self._planned(results.SyncRequest(selection), stop)
+        planned, _, _ = self._planned(results.SyncRequest(selection), stop)
         salt = self.settings.hash_salt
         return reconcile_tables(
             planned,
@@ -253,7 +254,7 @@ class PostgresEngine:
         from elconsole.advisors.everything import advise
         from elconsole.engine.facts import is_unreachable, read_facts
 
-        planned, unfed = self._planned(results.SyncRequest())
+        planned, unfed, _ = self._planned(results.SyncRequest())
         silent = {one.source: one.error for one in planned if is_unreachable(one)}
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
@@ -267,14 +268,18 @@ class PostgresEngine:
 
     def _planned(
         self, request: results.SyncRequest, stop: StopFlag | None = None
-    ) -> tuple[list[TableTask | Refused], tuple[results.UnfedTable, ...]]:
-        """The tables of a request, and the unfed ones where it names everything."""
+    ) -> tuple[
+        list[TableTask | Refused], tuple[results.UnfedTable, ...], tuple[results.IgnoredNew, ...]
+    ]:
+        """The tables of a request, the unfed ones where it names everything, and what is new
+        and left out."""
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
             state = read_state(session, self.settings.target_schemas)
         unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
-        return plan_tables(self.settings, found, state, request), unfed
+        planned = plan_tables(self.settings, found, state, request)
+        return planned, unfed, ignored_news(self.settings, found, state, planned)
 
     def close(self) -> None:
         self._pools.close()

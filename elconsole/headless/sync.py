@@ -28,11 +28,20 @@ def run_sync(
     with progress:
         detail = stoppable(lambda: engine.sync(request, emit=progress, stop=stop), signals)
     progress.finish(detail)
+    _tell_ignored(detail, output)
     if as_json:
         output.result(documents.document(documents.sync(detail)))
     elif not output.quiet:
         output.result(text.sync(detail))
     return exit_code(detail, signals.exit_code)
+
+
+def _tell_ignored(detail: RunDetail, output: Output) -> None:
+    if detail.ignored:
+        from elconsole.report.ignored import ignored_lines
+
+        for line in ignored_lines(detail.ignored):
+            output.note(line)
 
 
 def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, ...]:

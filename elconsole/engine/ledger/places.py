@@ -56,7 +56,14 @@ class Placed:
 
 
 def wish_of(source: SourceSettings, key: TableKey, default_schema: str) -> Wish:
-    return Wish(source.target_schema or default_schema, source.target_name(*key))
+    """What the source's settings say; the table's own block over the source's format."""
+    name, schema, table = key
+    own = None
+    if any(block.target for block in source.table.values()):
+        own = source.table_settings(schema, table).target
+    if own is None and source.target is not None:
+        own = source.target.format(source=name, schema=schema, table=table)
+    return Wish(source.target_schema or default_schema, own)
 
 
 def wishes_of(settings: Settings, keys: Collection[TableKey]) -> dict[TableKey, Wish]:
