@@ -186,6 +186,35 @@ COMMANDS = (
         examples=(("elconsole cancel", "the run that goes on"), ("elconsole cancel 42", "")),
     ),
     Command(
+        "targets",
+        "Every raw table and who feeds it; rename, drop, reset.",
+        "targets.targets",
+        (
+            word(
+                "action", metavar="ACTION",
+                type=one_of(["rename", "move-source", "drop", "reset"]),
+                completed_by="target_actions",
+                help="rename OLD NEW: another name for a raw table. move-source OLD NEW: the "
+                "tables of a source that settings renamed. drop NAME: a raw table, for good. "
+                "reset SOURCE.TABLE: the next sync is full.",
+            ),
+            word(
+                "names", metavar="NAME", nargs="*", completed_by="targets",
+                help="What the action is about.",
+            ),
+            flag("--yes", help="Don't ask."),
+            flag("--dry-run", help="Say what would be done, and change nothing."),
+            _JSON,
+        ),
+        examples=(
+            ("elconsole targets", ""),
+            ("elconsole targets rename raw.orders raw.sales", ""),
+            ("elconsole targets move-source crm sales", "after [sources.crm] was renamed"),
+            ("elconsole targets drop raw.orders", "asks; --yes does not"),
+            ("elconsole targets reset crm.orders", "the next sync is full"),
+        ),
+    ),
+    Command(
         "schema",
         "Drift between source and raw columns, and what follows.",
         "reports.schema",
@@ -260,7 +289,7 @@ COMMANDS = (
     Command(
         "trust",
         "Let a file of a working folder name plug-ins and commands.",
-        "trust.trust",
+        "setup.trust",
         (
             word(
                 "path", metavar="FILE", type=file, completed_by="file",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_S = 1.0
 """For the warehouse; who presses tab does not wait for a server that is gone."""
+TARGET_ACTIONS = ("rename", "move-source", "drop", "reset")
 RUNS = 20
 """How many of the newest runs are offered."""
 
@@ -43,6 +44,8 @@ _elconsole_names() {
 _elconsole_sources() { _elconsole_names sources "$1"; }
 _elconsole_tables() { _elconsole_names tables "$1"; }
 _elconsole_runs() { _elconsole_names runs "$1"; }
+_elconsole_targets() { _elconsole_names targets "$1"; }
+_elconsole_target_actions() { _elconsole_names target_actions "$1"; }
 """
 _ZSH = """
 # $1=kind
@@ -53,6 +56,8 @@ _elconsole_names() {
 _elconsole_sources() { _elconsole_names sources }
 _elconsole_tables() { _elconsole_names tables }
 _elconsole_runs() { _elconsole_names runs }
+_elconsole_targets() { _elconsole_names targets }
+_elconsole_target_actions() { _elconsole_names target_actions }
 """
 
 
@@ -66,23 +71,37 @@ def script(context: CommandContext, *, shell: str) -> int:
 
 def candidates(context: CommandContext, *, kind: str | None, line: str | None) -> int:
     """Print what may stand where the `line` typed so far ends, one a line: `sources`,
-    `tables` (sources, too) or `runs`. Says nothing where it can't tell."""
+    `tables` (sources, too), `runs`, `targets` or `target_actions`. Says nothing where it
+    can't tell."""
     # tcsh puts the line there.
     typed = line or os.environ.get("COMMAND_LINE", "")
     with suppress(Exception):
-        asked = _as_in(typed, context)
-        for name in _names(kind or "", asked):
+        words = _words(typed)
+        asked = _as_in(words, context)
+        for name in _names(_kind_meant(kind or "", words), asked):
             if _PLAIN.fullmatch(name):
                 context.output.result(name)
     return errors.EXIT_OK
 
 
-def _as_in(line: str, context: CommandContext) -> CommandContext:
-    """A silent context with the options of a line, which is still being written."""
+def _words(line: str) -> list[str]:
+    """The words of a line, which is still being written."""
     try:
-        words = shlex.split(line)
+        return shlex.split(line)
     except ValueError:
-        words = line.split()
+        return line.split()
+
+
+def _kind_meant(kind: str, words: Iterable[str]) -> str:
+    """What `targets` is followed by: raw tables, tables of sources, or sources."""
+    if kind != "targets":
+        return kind
+    action = next((word for word in words if word in TARGET_ACTIONS), "")
+    return {"reset": "tables", "move-source": "sources"}.get(action, kind)
+
+
+def _as_in(words: list[str], context: CommandContext) -> CommandContext:
+    """A silent context with the options of those words."""
     options = read_global_options(words[1:])
     return CommandContext(options, context.parts, Output(stderr=None))
 
@@ -93,7 +112,9 @@ def _names(kind: str, asked: CommandContext) -> Iterator[str]:
         yield from settings.sources
     if kind == "runs":
         yield from ("last", "prune")
-    if kind in ("tables", "runs") and not asked.options.demo:
+    if kind == "target_actions":
+        yield from TARGET_ACTIONS
+    if kind in ("tables", "runs", "targets") and not asked.options.demo:
         with closing(asked.parts.make_engine(settings)) as engine, _soon_given_up():
             yield from _names_in_warehouse(kind, engine, settings)
 
@@ -105,7 +126,9 @@ def _names_in_warehouse(kind: str, engine: Engine, settings: Settings) -> Iterat
         yield from (run.run_id for run in runs)
         return
     for table in engine.raw_tables():
-        if table.source in settings.sources:
+        if kind == "targets":
+            yield table.target
+        elif table.source in settings.sources:
             yield argument(table.source, table.table, settings.sources)
 
 

@@ -20,7 +20,7 @@ class Argument:
     keywords: Mapping[str, Any]
     """What `argparse` is told besides."""
     completed_by: str = ""
-    """What the shell offers as its value: `file`, `sources`, `tables` or `runs`."""
+    """What the shell offers as its value: `file`, or a kind that `__complete` knows."""
 
     def is_option(self) -> bool:
         return self.names[0].startswith("-")

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 
 from elconsole.cli import gc_pause
 from elconsole.core import errors
+from elconsole.core.safe_text import clean_text
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import CommandContext
     from elconsole.config.load import LoadedSettings
     from elconsole.report.streams import Output
+
+TRUSTED_NAMES = ("elconsole.toml", ".env")
+"""What is read from a working folder."""
 
 
 def version(context: CommandContext) -> int:
@@ -164,3 +168,34 @@ def console_arguments(context: CommandContext) -> list[str]:
         if path is not None:
             arguments += [name, str(Path(path).absolute())]
     return arguments
+
+
+def trust(context: CommandContext, *, path: Path | None) -> int:
+    """Trust a file as it is now; without `path` those of the working folder.
+
+    Raises UsageError where there is none, ConfigurationError where others can write it.
+    """
+    from elconsole.config import trust as trusting
+
+    for one in _files_to_trust(path):
+        trusting.trust(one)
+        context.output.result(clean_text(one))
+    context.output.note("trusted as they are now; after a change, run elconsole trust again")
+    return errors.EXIT_OK
+
+
+def _files_to_trust(path: Path | None) -> tuple[Path, ...]:
+    if path is not None and path.name not in TRUSTED_NAMES:
+        raise errors.UsageError(
+            f"{clean_text(path)}: only {' and '.join(TRUSTED_NAMES)} of a working folder"
+            " need trust",
+            hint="a file named with -c needs none",
+        )
+    files = (Path(name).absolute() for name in TRUSTED_NAMES) if path is None else [path.absolute()]
+    found = tuple(file for file in files if path is not None or file.is_file())
+    if not found:
+        raise errors.UsageError(
+            f"there is no {' and no '.join(TRUSTED_NAMES)} here",
+            hint="name a file: elconsole trust FILE",
+        )
+    return found

@@ -28,6 +28,7 @@ from elconsole.config.fields import (
     Interval,
     Lookback,
     Names,
+    NewPolicy,
     Port,
     Seconds,
     Secret,
@@ -238,6 +239,10 @@ class SourceSettings(ConnectionSettings):
     target: TargetFormat | None = None
     """What its raw tables are called, e.g. `crm_{table}`: fields {source}, {schema}, {table}.
     Default: the table's own name, with the source's before it where two would be alike."""
+    new_tables: NewPolicy | None = None
+    """What of this source happens to new tables. Default: the general one."""
+    new_columns: NewPolicy | None = None
+    """What of this source happens to new columns. Default: the general one."""
     table: dict[Text, TableSettings] = Field(default_factory=dict)
     """Per table: a name, a schema-qualified name, or a glob."""
 
@@ -267,16 +272,6 @@ class SourceSettings(ConnectionSettings):
         blocks = self.table.items()
         names = (table, f"{schema}.{table}")
         return [block for name in names for key, block in blocks if spelled(key) == name]
-
-    def target_name(self, source: str, schema: str, table: str) -> str | None:
-        """The raw table's name that settings give; None where they give none.
-
-        `source`: what this source is called."""
-        if any(block.target for block in self.table.values()):
-            own = self.table_settings(schema, table).target
-            if own is not None:
-                return own
-        return self.target and self.target.format(source=source, schema=schema, table=table)
 
     def selects(self, schema: str, table: str) -> bool:
         """Whether `tables` names this table and `exclude` does not."""
@@ -354,6 +349,10 @@ class Settings(_Model):
     """Columns of any source copied as salted SHA-256: `table.column`, globs on both sides."""
     hash_salt: Secret | None = None
     """Secret that goes into `hash_columns`."""
+    new_tables: NewPolicy = "sync"
+    """Tables that a glob names, of a source synced without them: `sync`, `ignore`, `fail`."""
+    new_columns: NewPolicy = "sync"
+    """Columns that were not there at their table's last sync: `sync`, `ignore` or `fail`."""
     lock_wait: Seconds = 30.0
     """Seconds that publishing waits for readers of a raw table, in short attempts."""
     keep_runs: Age = "400 days"

@@ -39,6 +39,8 @@ TEMPLATE = """\
 #exclude_columns = ["*.email"] # never copied from any source: table.column, globs on both sides
 #hash_columns = ["*.phone"]    # copied as salted SHA-256
 #hash_salt = "a long secret"   # goes into hash_columns
+#new_tables = "sync"           # or "ignore", "fail": tables that appear under a glob
+#new_columns = "sync"          # or "ignore", "fail": columns that appear in a table
 
 # The database that receives the rows. Passwords are better kept in ~/.pgpass, in a
 # service file, or in the environment; if one stands here, keep this file at mode 0600.
@@ -64,6 +66,8 @@ TEMPLATE = """\
 #password = "refills_password"
 #tables = ["refills_production"]   # names, schema.names or globs; default "*": every table
 #exclude = []                  # names or globs left out again
+#new_tables = "ignore"          # of this source, over the general one; or "fail", or "sync"
+#new_columns = "fail"           # likewise
 #target_schema = "crm"         # of this source's raw tables, instead of warehouse.schema
 #target = "crm_{table}"        # their names, of {source}, {schema}, {table}
 #mode = "full"                 # or "incremental": the default of this source's tables

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from elconsole.core.events import Emit
 from elconsole.core.results import (
@@ -27,6 +27,9 @@ from elconsole.core.results import (
     SyncRequest,
     UnitsPage,
 )
+
+if TYPE_CHECKING:
+    from elconsole.core.targets import TargetChange, TargetRequest, TargetsReport
 
 StopFlag = threading.Event
 """Set it from any thread to cancel; the sync ends within a second, rolled back."""
@@ -77,6 +80,12 @@ class Engine(Protocol):
 
     def raw_tables(self) -> tuple[RawTable, ...]:
         """Every table the engine published."""
+
+    def targets(self) -> TargetsReport:
+        """Every raw table, and who feeds it. Asks the sources."""
+
+    def change_targets(self, request: TargetRequest) -> tuple[TargetChange, ...]:
+        """Rename, drop or reset raw tables, or give them another source."""
 
     def quality(self, request: QualityRequest) -> QualityReport:
         """Pass rates per dimension."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 _HINTED = re.compile(
-    r"`elconsole (?=--headless|sync|check|config\b|grants|runs|schema|reconcile|advise|quality)"
+    r"`elconsole (?=--headless|sync|check|config\b|grants|runs|schema|reconcile|advise|quality"
+    r"|targets)"
 )
 _options = ""
 

@@ -113,6 +113,16 @@ class UnfedTable:
 
 
 @record(frozen=True, slots=True)
+class IgnoredNew:
+    """A new table, or a new column of one, that settings leave out."""
+
+    source: str
+    table: str
+    column: str | None = None
+    """None: the whole table."""
+
+
+@record(frozen=True, slots=True)
 class RunDetail:
     """A run and its tables: what `sync` returns, `run` reads and `watch` yields."""
 
@@ -123,6 +133,8 @@ class RunDetail:
     the ledger does not keep it."""
     unasked: tuple[str, ...] = ()
     """Sources that could not be asked; their raw tables are in `unfed` neither way."""
+    ignored: tuple[IgnoredNew, ...] = ()
+    """What was new and left out; the ledger does not keep it."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -154,6 +166,7 @@ class PlanReport:
     tables: tuple[PlannedTable, ...]
     unfed: tuple[UnfedTable, ...] = ()
     """In the plan of everything."""
+    ignored: tuple[IgnoredNew, ...] = ()
 
 
 @record(frozen=True, slots=True)
@@ -224,6 +237,7 @@ class CheckReport:
     """None where the warehouse could not be asked."""
     unasked: tuple[str, ...] = ()
     """Sources that could not be asked; their raw tables are not called unfed."""
+    ignored: tuple[IgnoredNew, ...] = ()
 
 
 @record(frozen=True, slots=True)
@@ -323,6 +337,7 @@ class TableDrift:
 class SchemaReport:
     tables: tuple[TableDrift, ...]
     unfed: tuple[UnfedTable, ...] = ()
+    ignored: tuple[IgnoredNew, ...] = ()
 
 
 @record(frozen=True, slots=True, kw_only=True)

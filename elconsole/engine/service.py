@@ -25,7 +25,7 @@ from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import read_targets
-from elconsole.engine.plan.plan import plan_tables
+from elconsole.engine.plan.plan import ignored_news, plan_tables
 from elconsole.engine.plan.results import as_drift, as_planned_table, lacking, refused
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
@@ -39,6 +39,7 @@ from elconsole.engine.sync.run import SyncRun, user_name
 
 if TYPE_CHECKING:
     from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
+    from elconsole.core.targets import TargetChange, TargetRequest, TargetsReport
     from elconsole.core.types import Role
 
 WAREHOUSE = "warehouse"
@@ -104,6 +105,7 @@ class PostgresEngine:
             (*lacking(health), *refused(planned)),
             surveyed_unfed(self.settings, found, state),
             tuple(sorted(silent.union(found.failures))),
+            ignored_news(self.settings, found, state, planned),
         )
 
     def _probe_role(self, connection: results.ConnectionInfo) -> results.ConnectionHealth:
@@ -125,16 +127,16 @@ class PostgresEngine:
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
-        planned, unfed = self._planned(request)
+        planned, unfed, ignored = self._planned(request)
         if not request.counted:
-            return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
+            return results.PlanReport(tuple(map(as_planned_table, planned)), unfed, ignored)
         from elconsole.engine.extract.expected import expect
 
         tables = (
             replace(as_planned_table(one), rows_estimated=rows)
             for one, rows in expect(planned, self._pools.sources)
         )
-        return results.PlanReport(tuple(tables), unfed)
+        return results.PlanReport(tuple(tables), unfed, ignored)
 
     def sync(
         self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag
@@ -193,6 +195,21 @@ class PostgresEngine:
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
 
+    def targets(self) -> TargetsReport:
+        from elconsole.engine.targets import list_targets
+
+        found = survey(select(self.settings, ()), self._pools.sources)
+        with self._warehouse() as session:
+            published = self._raw_tables(session)
+            state = read_state(session, self.settings.target_schemas)
+        return list_targets(self.settings, found, state, published)
+
+    def change_targets(self, request: TargetRequest) -> tuple[TargetChange, ...]:
+        from elconsole.engine.targets import TargetChanger
+
+        with self._warehouse() as session:
+            return TargetChanger(session, self.settings, request).change()
+
     def quality(self, request: results.QualityRequest) -> results.QualityReport:
         self._check_known(request.sources)
         with self._warehouse() as session:
@@ -231,13 +248,13 @@ class PostgresEngine:
         return quality_targets(self.settings, targets)
 
     def schema(self) -> results.SchemaReport:
-        planned, unfed = self._planned(results.SyncRequest())
-        return results.SchemaReport(tuple(map(as_drift, planned)), unfed)
+        planned, unfed, ignored = self._planned(results.SyncRequest())
+        return results.SchemaReport(tuple(map(as_drift, planned)), unfed, ignored)
 
     def reconcile(self, selection: tuple[str, ...], *, stop: StopFlag) -> results.ReconcileReport:
         from elconsole.engine.reconcile import reconcile_tables
 
-        planned, _ = self._planned(results.SyncRequest(selection), stop)
+        planned, _, _ = self._planned(results.SyncRequest(selection), stop)
         salt = self.settings.hash_salt
         return reconcile_tables(
             planned,
@@ -252,7 +269,7 @@ class PostgresEngine:
         from elconsole.advisors.everything import advise
         from elconsole.engine.facts import is_unreachable, read_facts
 
-        planned, unfed = self._planned(results.SyncRequest())
+        planned, unfed, _ = self._planned(results.SyncRequest())
         silent = {one.source: one.error for one in planned if is_unreachable(one)}
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
@@ -266,8 +283,11 @@ class PostgresEngine:
 
     def _planned(
         self, request: results.SyncRequest, stop: StopFlag | None = None
-    ) -> tuple[list[TableTask | Refused], tuple[results.UnfedTable, ...]]:
-        """The tables of a request, and the unfed ones where it names everything."""
+    ) -> tuple[
+        list[TableTask | Refused], tuple[results.UnfedTable, ...], tuple[results.IgnoredNew, ...]
+    ]:
+        """The tables of a request, the unfed ones where it names everything, and what is new
+        and left out."""
         selected = select(self.settings, request.selection, request.backfill)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
@@ -279,7 +299,8 @@ class PostgresEngine:
                 found = due_tables(session, self.settings, found, ledger_version(session, schemas))
         is_part = request.selection or request.due
         unfed = () if is_part else surveyed_unfed(self.settings, found, state)
-        return plan_tables(self.settings, found, state, request), unfed
+        planned = plan_tables(self.settings, found, state, request)
+        return planned, unfed, ignored_news(self.settings, found, state, planned)
 
     def close(self) -> None:
         self._pools.close()

@@ -33,11 +33,20 @@ def run_sync(
     nothing_due = request.due and not detail.tables
     if not nothing_due:
         progress.finish(detail)
+    _tell_ignored(detail, output)
     if as_json:
         output.result(documents.document(documents.sync(detail)))
     elif not output.quiet:
         output.result(NOTHING_DUE if nothing_due else text.sync(detail))
     return exit_code(detail, signals.exit_code)
+
+
+def _tell_ignored(detail: RunDetail, output: Output) -> None:
+    if detail.ignored:
+        from elconsole.report.ignored import ignored_lines
+
+        for line in ignored_lines(detail.ignored):
+            output.note(line)
 
 
 def remaining(

@@ -18,6 +18,7 @@ from elconsole.core.errors import ElconsoleError
 from elconsole.core.events import Emit, Event, QualitySignal
 
 if TYPE_CHECKING:
+    from elconsole.core.targets import TargetChange, TargetRequest, TargetsReport
     from elconsole.observe.metrics import Metrics
     from elconsole.observe.notify import Notifier
 
@@ -153,6 +154,12 @@ class ObservedEngine:
 
     def raw_tables(self) -> tuple[results.RawTable, ...]:
         return self._engine.raw_tables()
+
+    def targets(self) -> TargetsReport:
+        return self._engine.targets()
+
+    def change_targets(self, request: TargetRequest) -> tuple[TargetChange, ...]:
+        return self._engine.change_targets(request)
 
     def failed_units(
         self, source: str, table: str, dimension: str, value: str, limit: int = 200

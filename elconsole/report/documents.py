@@ -13,6 +13,7 @@ from elconsole.core.invocation import repeated, repeated_command
 from elconsole.core.results import (
     AdviceReport,
     CheckReport,
+    IgnoredNew,
     PlanReport,
     Problem,
     QualityReport,
@@ -87,6 +88,7 @@ def sync(detail: RunDetail) -> Document:
         "records_loaded": run.rows_written,
         "bytes": run.bytes,
         "tables": [_table_run(table) for table in detail.tables],
+        "ignored": _ignored(detail.ignored),
     }
 
 
@@ -132,6 +134,7 @@ def plan(report: PlanReport) -> Document:
             }
             for table in report.tables
         ],
+        "ignored": _ignored(report.ignored),
     }
 
 
@@ -197,6 +200,7 @@ def check(report: CheckReport) -> Document:
         ],
         "problems": [_problem(problem) for problem in report.problems],
         "unfed": [_unfed(table) for table in report.unfed or ()],
+        "ignored": _ignored(report.ignored),
     }
 
 
@@ -208,6 +212,10 @@ def _problem(problem: Problem) -> Document:
         "message": problem.error.message,
         "hint": problem.error.hint and repeated(problem.error.hint),
     }
+
+
+def _ignored(ignored: tuple[IgnoredNew, ...]) -> list[Document]:
+    return [{"source": one.source, "table": one.table, "column": one.column} for one in ignored]
 
 
 def _unfed(table: UnfedTable) -> Document:
@@ -278,6 +286,7 @@ def schema(report: SchemaReport) -> Document:
             for table in report.tables
         ],
         "unfed": [_unfed(table) for table in report.unfed],
+        "ignored": _ignored(report.ignored),
     }
 
 

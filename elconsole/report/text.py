@@ -16,6 +16,7 @@ from elconsole.core.results import (
     AdviceReport,
     CheckReport,
     ConnectionHealth,
+    IgnoredNew,
     PlannedTable,
     PlanReport,
     Problem,
@@ -268,7 +269,8 @@ def plan(report: PlanReport) -> str:
         for planned in report.tables
     ]
     notes = [line for planned in report.tables for line in _plan_notes(planned)]
-    blocks = [table(columns, rows), "\n".join(notes), "Nothing was changed."]
+    ignored = _ignored(report.ignored)
+    blocks = [table(columns, rows), "\n".join(notes), *ignored, "Nothing was changed."]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -322,6 +324,7 @@ def check(report: CheckReport, now: datetime) -> str:
     )
     blocks = [connections, _raw_tables(report.tables, now)]
     blocks += [*_problems(report.problems), *_unfed(report.unfed or ())]
+    blocks += _ignored(report.ignored)
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -361,6 +364,15 @@ def _problems(problems: Sequence[Problem]) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
+def _ignored(ignored: Sequence[IgnoredNew]) -> list[str]:
+    """A line for each new table or column that is left out, in one block or none."""
+    if not ignored:
+        return []
+    from elconsole.report.ignored import ignored_lines
+
+    return ["\n".join(ignored_lines(ignored))]
+
+
 def _unfed(tables: Sequence[UnfedTable]) -> list[str]:
     """A line for each raw table that no sync fills any more, in one block or none."""
     lines = [
@@ -385,7 +397,8 @@ def _age(then: datetime | None, now: datetime) -> str:
 
 def schema(report: SchemaReport) -> str:
     """Drift, column by column, then raw tables that are unfed."""
-    return "\n\n".join([_drift(report), *_unfed(report.unfed)])
+    blocks = [_drift(report), *_unfed(report.unfed), *_ignored(report.ignored)]
+    return "\n\n".join(blocks)
 
 
 def _drift(report: SchemaReport) -> str:

@@ -75,9 +75,12 @@ class CommandLine:
         plant = cast("Callable[..., AbstractContextManager[Plant]]", open_plant)
         return Parts(make_engine=make_engine, open_plant=plant, run_console=run_console)
 
-    def run(self, arguments: str | Sequence[str], *, terminal: bool = False) -> Ended:
-        """Run with captured streams, which pretend to be a terminal where asked."""
-        streams = [_Stream(terminal), _Stream(terminal), _Stream(terminal)]
+    def run(
+        self, arguments: str | Sequence[str], *, terminal: bool = False, typed: str = ""
+    ) -> Ended:
+        """Run with captured streams, which pretend to be a terminal where asked; `typed` is
+        what somebody answers."""
+        streams = [_Stream(terminal, typed), _Stream(terminal), _Stream(terminal)]
         words = arguments.split() if isinstance(arguments, str) else arguments
         with pytest.MonkeyPatch.context() as patch:
             for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
@@ -89,8 +92,8 @@ class CommandLine:
 
 
 class _Stream(io.StringIO):
-    def __init__(self, terminal: bool) -> None:
-        super().__init__()
+    def __init__(self, terminal: bool, typed: str = "") -> None:
+        super().__init__(typed)
         self._terminal = terminal
 
     def isatty(self) -> bool:

@@ -155,6 +155,25 @@ def test_runs_are_offered_by_number_and_by_id_beside_the_words() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("elconsole targets drop ", ["raw." + name.partition(".")[2] for name in TABLES]),
+        ("elconsole targets rename ", ["raw." + name.partition(".")[2] for name in TABLES]),
+        ("elconsole targets move-source ", SOURCES),
+        ("elconsole targets reset ", [*SOURCES, *TABLES]),
+    ],
+)
+def test_what_an_action_on_raw_tables_takes_is_offered(typed: str, names: list[str]) -> None:
+    assert offered(CommandLine(), "targets", typed) == names
+
+
+def test_the_actions_on_raw_tables_are_offered_without_a_database() -> None:
+    line = CommandLine(FakeEngine(raises=RuntimeError("asked")))
+    actions = ["rename", "move-source", "drop", "reset"]
+    assert offered(line, "target_actions", "elconsole targets ") == actions
+
+
 def test_the_line_may_come_in_tcsh_s_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ from tests.fakes.quality import PEN_QUALITY, quality_row
 
 pytestmark = pytest.mark.unit
 
-REPORTS = ["check", "quality", "runs", "schema", "reconcile", "advise", "sync --dry-run"]
+REPORTS = ["check", "quality", "runs", "schema", "reconcile", "advise", "targets", "sync --dry-run"]
 
 
 @pytest.mark.parametrize("words", REPORTS)

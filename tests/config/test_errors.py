@@ -225,16 +225,7 @@ def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expecte
 
 def test_two_keys_of_one_table_may_give_it_the_same_target(load: Load) -> None:
     lines = "[sources.a.table.t]\ntarget='x'\n[sources.a.table.'public.t']\ntarget='x'"
-    source = load(lines).settings.sources["a"]
-    assert source.target_name("a", "public", "t") == "x"
-    assert source.target_name("a", "public", "u") is None
-
-
-def test_a_target_is_a_format_of_the_source_and_a_name_of_a_table(load: Load) -> None:
-    lines = "[sources.a]\ntarget='{{{source}}}.{schema}_{table}'\n[sources.a.table.t]\ntarget='{x'"
-    source = load(lines).settings.sources["a"]
-    assert source.target_name("a", "s", "u") == "{a}.s_u"
-    assert source.target_name("a", "s", "t") == "{x"
+    assert load(lines).settings.sources["a"].table_settings("public", "t").target == "x"
 
 
 def test_the_warehouse_calls_its_schema_so(load: Load) -> None:

@@ -39,6 +39,7 @@ from elconsole.core.results import (
     UnfedTable,
     UnitsPage,
 )
+from elconsole.core.targets import TargetChange, TargetInfo, TargetRequest, TargetsReport
 from elconsole.core.types import ErrorInfo, RunStatus
 from tests.fakes.plans import ADVICE, PLAN
 from tests.fakes.plant import (
@@ -104,6 +105,7 @@ class FakeEngine:
     """Runs that were asked to stop."""
     stubborn: bool = False
     """Whether runs go on when they are asked to stop."""
+    target_requests: list[TargetRequest] = field(default_factory=list)
     interrupts: int = 0
     closed: bool = False
     release: threading.Event = field(default_factory=threading.Event)
@@ -285,6 +287,20 @@ class FakeEngine:
         self._io()
         return tuple(map(_published, self.tables)) if self.raw is None else self.raw
 
+    def targets(self) -> TargetsReport:
+        self._io()
+        return TargetsReport(tuple(map(_target, self.tables)))
+
+    def change_targets(self, request: TargetRequest) -> tuple[TargetChange, ...]:
+        """Says that the one raw table of that name was changed, or would be."""
+        self._io()
+        self.target_requests.append(request)
+        return tuple(
+            TargetChange(one.target, one.source, one.table, f"{request.action} done", request.to)
+            for one in self.targets().targets
+            if request.name in (one.target, f"{one.source}.{one.table}")
+        )
+
     def quality(self, request: QualityRequest) -> QualityReport:
         self._io()
         self.quality_requests.append(request)
@@ -359,6 +375,20 @@ def _named(script: FakeTable) -> dict[str, Any]:
 
 def _full_refresh(script: FakeTable) -> PlannedTable:
     return PlannedTable(**_named(script), error=script.error)
+
+
+def _target(script: FakeTable) -> TargetInfo:
+    known = _published(script)
+    return TargetInfo(
+        target=known.target,
+        source=known.source,
+        table=known.table,
+        state="fed",
+        rows=known.rows,
+        bytes=known.bytes,
+        last_synced_at=known.last_synced_at,
+        generation=1,
+    )
 
 
 def _published(script: FakeTable) -> RawTable:

@@ -20,7 +20,6 @@ from elconsole.engine.ledger.names import TableKey
 from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import Target, Targets, read_targets
-from elconsole.engine.sql.names import HISTORY_SUFFIX
 from elconsole.engine.sql.statements import statement, trusting
 
 NO_TARGETS = Targets(())
@@ -97,11 +96,7 @@ def read_state(
         looked_at = sorted({*schemas, *(target.place.schema for target in targets.values())})
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
             found = cursor.execute(trusting("catalog/warehouse_tables"), [looked_at]).fetchall()
-        histories = {
-            Place(target.place.schema, target.place.name + HISTORY_SUFFIX)
-            for target in targets.values()
-            if target.history_run_id
-        }
+        histories = {one.place.history for one in targets.values() if one.history_run_id}
         ours = {
             one.oid
             for one in found

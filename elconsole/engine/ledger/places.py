@@ -12,6 +12,7 @@ from elconsole.core.errors import PlanError
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.ledger.names import NAME_BYTES, TableKey, assign_names
+from elconsole.engine.sql.names import HISTORY_SUFFIX
 
 if TYPE_CHECKING:
     from elconsole.config.models import Settings, SourceSettings
@@ -28,6 +29,11 @@ class Place:
     def text(self) -> str:
         """`schema.table`, unquoted."""
         return f"{self.schema}.{self.name}"
+
+    @property
+    def history(self) -> Place:
+        """Where the versions of a raw table here are kept, if they are."""
+        return Place(self.schema, self.name + HISTORY_SUFFIX)
 
 
 @record(frozen=True, slots=True)
@@ -56,7 +62,14 @@ class Placed:
 
 
 def wish_of(source: SourceSettings, key: TableKey, default_schema: str) -> Wish:
-    return Wish(source.target_schema or default_schema, source.target_name(*key))
+    """What the source's settings say; the table's own block over the source's format."""
+    name, schema, table = key
+    own = None
+    if any(block.target for block in source.table.values()):
+        own = source.table_settings(schema, table).target
+    if own is None and source.target is not None:
+        own = source.target.format(source=name, schema=schema, table=table)
+    return Wish(source.target_schema or default_schema, own)
 
 
 def wishes_of(settings: Settings, keys: Collection[TableKey]) -> dict[TableKey, Wish]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from elconsole.core.record import record
@@ -14,12 +14,20 @@ from elconsole.engine.sql.names import NAMES_LOCK
 from elconsole.engine.sql.statements import statement
 
 
-def assign_targets(session: Session, schema: str, wishes: Mapping[TableKey, Wish]) -> None:
+def assign_targets(
+    session: Session,
+    schema: str,
+    wishes: Mapping[TableKey, Wish],
+    unwanted: Callable[[Mapping[TableKey, Target]], Collection[TableKey]] = lambda _: (),
+) -> None:
     """Give every table that has none its target, for good; `schema` is the warehouse's.
 
-    One whose settings name what another table has gets none: planning refuses it."""
+    One whose settings name what another table has gets none: planning refuses it; nor do those
+    that are `unwanted` beside the targets that there are."""
     with session.within(CATALOG_TIMEOUT_S):
         known = read_targets(session).of(schema)
+        left_out = unwanted(known)
+        wishes = {key: wish for key, wish in wishes.items() if key not in left_out}
         if all(key in known for key in wishes):
             return
         with session.transaction():

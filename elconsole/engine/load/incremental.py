@@ -99,7 +99,8 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         if not (begun or follows):
             warehouse.execute("BEGIN")
         entry = ledger_entry.table_entry(context, snapshot, result)
-        swap(warehouse, task, storage.move(task), context.lock_wait_s, entry)
+        move = storage.move(task.standing, task.target_place, history=task.history is not None)
+        swap(warehouse, task, move, context.lock_wait_s, entry)
         return tidy(context, result, lock, old_leaf=None)
     closing = [
         *([] if begun or follows else ["BEGIN"]),

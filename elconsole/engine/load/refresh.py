@@ -126,7 +126,9 @@ def _publish_leaf(
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
     parent = qualified(task.target_schema, task.target_name)
-    ddl = storage.move(task) + storage.exchange(task, parent, leaf.table)
+    ddl = storage.move(
+        task.standing, task.target_place, history=task.history is not None
+    ) + storage.exchange(task, parent, leaf.table)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:
         old = leaf_name(target.target_id, 0, task.target_name, os.urandom(3).hex())

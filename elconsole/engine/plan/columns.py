@@ -11,6 +11,7 @@ from elconsole.config.patterns import column_matches
 from elconsole.core.errors import PlanError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceColumn, SourceRelation
+from elconsole.engine.ledger.targets import Watermark
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.sql.names import MARK, METADATA_PREFIX
 
@@ -79,6 +80,38 @@ def choose_columns(
                 hint=f'exclude it: exclude_columns = ["{column.name}"]',
             )
     return chosen
+
+
+def new_columns(
+    source: tuple[SourceColumn, ...],
+    settings: TableSettings,
+    mark: Watermark | None,
+    raw: Collection[str],
+) -> tuple[str, ...]:
+    """Columns that were not there at the table's last sync, but those that settings name.
+
+    `raw`: the raw table's, which tell where there is no watermark; without either, none is new.
+    What settings left out then was there: by name, or, where they named the others, by its
+    place before the last that was read."""
+    if mark is None and not raw:
+        return ()
+    known = set(mark.source_columns if mark else raw)
+    before = json.loads(mark.choice) if mark and mark.choice else {}
+    known.update(before.get("exclude_columns", ()), settings.columns or ())
+    known.update(settings.exclude_columns)
+    last = max(mark.source_numbers, default=0) if mark and "columns" in before else 0
+    return tuple(
+        column.name for column in source if column.name not in known and column.number > last
+    )
+
+
+def new_refused(where: str, columns: Iterable[str]) -> PlanError:
+    """The error of a table whose settings want to be asked before new columns are copied."""
+    return PlanError(
+        f"{where}: new columns {', '.join(columns)}, and new_columns is fail",
+        hint="name them in columns or exclude_columns of the table's settings, or set new_columns"
+        ' = "ignore", or "sync" for a sync',
+    )
 
 
 def primary_key_of(

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from elconsole.config.keys import dotted
 from elconsole.config.patterns import spelled, split, table_matches
-from elconsole.core.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError, PlanError
 from elconsole.core.record import record
-from elconsole.core.results import SyncRequest
+from elconsole.core.results import IgnoredNew, SyncRequest
 from elconsole.engine.catalog.source import SourceCatalog
 from elconsole.engine.catalog.warehouse import WarehouseState
 from elconsole.engine.ledger.names import TableKey, spell
@@ -18,7 +19,7 @@ from elconsole.engine.ledger.places import Place, wish_of, wishes_of
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import Hidden, salt_mark
 from elconsole.engine.plan.cursors import cursor_notes
-from elconsole.engine.plan.survey import Selected, Survey
+from elconsole.engine.plan.survey import Selected, Survey, new_tables
 from elconsole.engine.plan.table import Planner, labels, missing_table
 from elconsole.engine.plan.task import WHOLE_SOURCE, Refused, TableTask
 from elconsole.engine.plan.unmatched import (
@@ -36,7 +37,9 @@ def plan_tables(
     settings: Settings, found: Survey, state: WarehouseState, request: SyncRequest
 ) -> list[TableTask | Refused]:
     """Every table of the request, in the settings' order, planned or refused with a reason."""
-    placed = state.ledger.placed(state.schema, wishes_of(settings, found.keys()))
+    fresh = new_tables(settings, found, state.targets)
+    wanted = [key for key in found.keys() if key not in fresh]  # noqa: SIM118
+    placed = state.ledger.placed(state.schema, wishes_of(settings, wanted))
     salt = settings.hash_salt
     salted = salt_mark(salt.get_secret_value()) if salt else None
     is_whole = found.catalogs.keys() == settings.sources.keys()
@@ -71,13 +74,42 @@ def plan_tables(
                 settings.exclude_columns + one.settings.exclude_columns,
                 settings.hash_columns + one.settings.hash_columns,
             ),
+            one.settings.new_columns or settings.new_columns,
             one.backfill,
         )
         labelled = labels(catalog.relations)
         for relation in found.relations[one.name]:
-            planned.append(_checked(planner.plan(relation, labelled[relation.oid])))
+            key, label = (one.name, relation.schema, relation.name), labelled[relation.oid]
+            if key not in fresh:
+                planned.append(_checked(planner.plan(relation, label)))
+            elif fresh[key] == "fail":
+                planned.append(refusals.new(key, label))
         planned += refusals.missing(catalog)
     return [_spelled(one, state.encoding) for one in planned]
+
+
+def ignored_news(
+    settings: Settings,
+    found: Survey,
+    state: WarehouseState,
+    planned: Iterable[TableTask | Refused],
+) -> tuple[IgnoredNew, ...]:
+    """The new tables and columns that settings leave out."""
+    fresh = new_tables(settings, found, state.targets)
+    labelled = {name: labels(catalog.relations) for name, catalog in found.catalogs.items()}
+    tables = [
+        IgnoredNew(source, labelled[source][relation.oid])
+        for source, relations in found.relations.items()
+        for relation in relations
+        if fresh.get((source, relation.schema, relation.name)) == "ignore"
+    ]
+    columns = [
+        IgnoredNew(one.source, one.label, column)
+        for one in planned
+        if isinstance(one, TableTask)
+        for column in one.ignored_columns
+    ]
+    return (*tables, *columns)
 
 
 def _spelled(planned: TableTask | Refused, encoding: str) -> TableTask | Refused:
@@ -141,6 +173,15 @@ class Refusals:
             self._refused(self._key(glob), glob, unmatched_glob(self.one.name, glob, catalog))
             for glob in globs
         ]
+
+    def new(self, key: TableKey, label: str) -> Refused:
+        """A failed entry for a table that was not there before, where settings want to be asked."""
+        block = dotted(("sources", self.one.name))
+        error = PlanError(
+            f"{self.one.name}.{label} is new, and new_tables is fail",
+            hint=f'name it in tables or exclude of [{block}], or set new_tables = "ignore"',
+        )
+        return self._refused(key, label, error)
 
     def _meant(self) -> list[TableKey]:
         """What settings or arguments name, as far as names and earlier syncs tell."""

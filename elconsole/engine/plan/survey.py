@@ -21,11 +21,13 @@ from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
+from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.conditions import refused_backfill, refused_conditions
 
 if TYPE_CHECKING:
     import threading
 
+    from elconsole.config.fields import NewPolicy
     from elconsole.config.models import Settings, SourceSettings
 
 ONE_TABLE = """name it, with its schema where there are two: `elconsole --headless sync \
@@ -129,6 +131,27 @@ def survey(
         one.name: _chosen(one, catalogs[one.name]) for one in selected if one.name in catalogs
     }
     return Survey(selected, catalogs, failures, relations)
+
+
+def new_tables(
+    settings: Settings, found: Survey, known: Mapping[TableKey, Target]
+) -> dict[TableKey, NewPolicy]:
+    """Tables that globs alone name, of sources that were synced without them, and what settings
+    say of such; none where they say nothing. `known`: the ledger's targets.
+
+    One that has a target was selected before, whatever became of its first load."""
+    synced = {target.key[0] for target in known.values() if target.generation}
+    policies: dict[TableKey, NewPolicy] = {}
+    for one in found.selected:
+        policy = one.settings.new_tables or settings.new_tables
+        if policy == "sync" or one.name not in synced:
+            continue
+        plain = [p for p in (*one.settings.tables, *one.patterns) if spelled(p) is not None]
+        for relation in found.relations.get(one.name, ()):
+            key = (one.name, relation.schema, relation.name)
+            if key not in known and not any(matches(relation, pattern) for pattern in plain):
+                policies[key] = policy
+    return policies
 
 
 def _guarded(

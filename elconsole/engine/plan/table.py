@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from elconsole.core.types import Mode, Strategy
 from elconsole.engine.catalog.source import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
 from elconsole.engine.ledger.names import TableKey, can_spell
-from elconsole.engine.ledger.places import Place, Placed, line_to_write
+from elconsole.engine.ledger.places import Place, Placed
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     Hidden,
@@ -33,10 +33,20 @@ from elconsole.engine.plan.columns import (
     choose_columns,
     fingerprint,
     is_proven,
+    new_columns,
+    new_refused,
     primary_key_of,
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
-from elconsole.engine.plan.task import SALT_SETTING, Refused, TableTask, drift_of, not_backfilled
+from elconsole.engine.plan.task import (
+    SALT_SETTING,
+    Refused,
+    TableTask,
+    drift_of,
+    moved_from,
+    name_note,
+    not_backfilled,
+)
 from elconsole.engine.plan.types import (
     TEXT,
     TypePlan,
@@ -49,6 +59,7 @@ from elconsole.engine.plan.types import (
 from elconsole.engine.sql.names import HISTORY_SUFFIX, STORAGE_SCHEMA
 
 if TYPE_CHECKING:
+    from elconsole.config.fields import NewPolicy
     from elconsole.config.models import SourceSettings, TableSettings
 
 MAX_COLUMNS = 1600
@@ -110,6 +121,7 @@ class Planner:
     salt_mark: str | None
     """Tells one salt from another without telling the salt; None where there is none."""
     hidden: Hidden
+    new_columns: NewPolicy
     backfill: str | None = None
     """The condition whose rows are to be read again."""
 
@@ -143,7 +155,8 @@ class Planner:
         source_columns = self.catalog.columns.get(relation.oid, ())
         place = self.placed.place(key)
         self._check_spelling(where, (*key, place.schema, place.name), source_columns)
-        columns, notes = self._columns(where, source_columns, settings)
+        ignored = self._new_columns(where, source_columns, settings, self.state.targets.get(key))
+        columns, notes = self._columns(where, source_columns, settings, ignored)
         for block in self.source_settings.own_blocks(relation.schema, relation.name):
             check_quality(where, block, columns)
         target = self.state.targets.get(key)
@@ -171,10 +184,11 @@ class Planner:
             if parent and parent.is_ours
             else None,
             notes=notes
-            + _name_note(key, target, place, self.placed.by_rule)
+            + name_note(key, target, place, self.placed.by_rule)
             + _children_note(relation),
+            ignored_columns=ignored,
             key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
-            moved_from=_moved_from(parent, place),
+            moved_from=moved_from(parent, place),
             reads_identity=self.catalog.identity is not None,
             adopt=parent is not None and not parent.is_ours,
         )
@@ -187,8 +201,7 @@ class Planner:
 
             task = with_history(task, self.state, self.placed.places)
             if task.history and task.history.oid is not None:
-                stands = Place(task.standing.schema, task.history.name)
-                self._check_untouched(where, self.state.relations[stands])
+                self._check_untouched(where, self.state.relations[task.standing.history])
         if self.backfill is not None:
             return _backfill(task, self.backfill)
         return _incremental(task) if mode == "incremental" else task
@@ -256,8 +269,7 @@ class Planner:
     def _check_no_history(self, where: str, place: Place) -> None:
         """That what stands there is not the history of another raw table."""
         for other in self.state.targets.values():
-            history = Place(other.place.schema, other.place.name + HISTORY_SUFFIX)
-            if other.history_run_id and history == place:
+            if other.history_run_id and other.place.history == place:
                 raise TargetTaken(
                     f"{where}: the target {place.text} is the history of"
                     f" {other.place.text}; it was left alone",
@@ -296,10 +308,35 @@ class Planner:
                 hint="detach it: a raw table has one partition, which elconsole exchanges",
             )
 
+    def _new_columns(
+        self,
+        where: str,
+        source: tuple[SourceColumn, ...],
+        settings: TableSettings,
+        target: Target | None,
+    ) -> tuple[str, ...]:
+        """New columns to leave out; raises PlanError where settings want to be asked."""
+        if self.new_columns == "sync" or target is None or not target.generation:
+            return ()
+        raw = self.state.relations.get(target.place)
+        there = self.state.columns.get(raw.oid, {}) if raw and raw.is_ours else {}
+        found = new_columns(source, settings, target.watermark, there)
+        if found and self.new_columns == "fail":
+            raise new_refused(where, found)
+        return found
+
     def _columns(
-        self, where: str, source: tuple[SourceColumn, ...], settings: TableSettings
+        self,
+        where: str,
+        source: tuple[SourceColumn, ...],
+        settings: TableSettings,
+        ignored: tuple[str, ...],
     ) -> tuple[tuple[PlannedColumn, ...], tuple[str, ...]]:
-        chosen = choose_columns(where, source, settings)
+        chosen = tuple(
+            column
+            for column in choose_columns(where, source, settings)
+            if column.name not in ignored
+        )
         if len(chosen) + METADATA_COLUMNS > MAX_COLUMNS:
             raise PlanError(
                 f"{where} has {len(chosen)} columns; with the {METADATA_COLUMNS} metadata columns"
@@ -314,6 +351,8 @@ class Planner:
         ]
         collated = [f"{c.name} ({c.collation})" for c in chosen if c.collation]
         notes = []
+        if ignored:
+            notes.append("new columns left out (new_columns): " + ", ".join(ignored))
         if settings.hash_columns:
             notes.append("hashed in the source: " + ", ".join(settings.hash_columns))
         if cast:
@@ -376,27 +415,6 @@ class Planner:
         if not other:
             return self.state.known_types
         return {oid: name for oid, name in self.state.known_types.items() if oid not in other}
-
-
-def _moved_from(parent: RawRelation | None, place: Place) -> Place | None:
-    if parent is None or not parent.is_ours:
-        return None
-    stands = Place(parent.schema, parent.name)
-    return None if stands == place else stands
-
-
-def _name_note(
-    key: TableKey, target: Target | None, place: Place, by_rule: Collection[TableKey]
-) -> tuple[str, ...]:
-    """What is to be said of the raw table's name: that it is none of settings' choice, or new."""
-    if target is None and key in by_rule and place.name != key[2]:
-        return (
-            f"named {place.name}: the name {key[2]} is taken or wanted twice;"
-            f" {line_to_write(key)} gives it another",
-        )
-    if target is not None and target.generation and target.place != place:
-        return (f"renamed: {target.place.text} becomes {place.text}",)
-    return ()
 
 
 def _children_note(relation: SourceRelation) -> tuple[str, ...]:
@@ -466,8 +484,10 @@ def _backfill(task: TableTask, condition: str) -> TableTask:
 
 def _full_reason(task: TableTask) -> str | None:
     mark = task.watermark
-    if task.parent is None or mark is None:
+    if task.parent is None:
         return FIRST_LOAD
+    if mark is None:
+        return "its watermark was reset"
     if mark.source_oid != task.relation.oid:
         return "the source table is another one than before (replaced or renamed)"
     if mark.choice != task.choice:

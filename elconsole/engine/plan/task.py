@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from elconsole.core.types import Mode, SchemaChange, Strategy
 from elconsole.engine.catalog.source import SourceRelation
 from elconsole.engine.catalog.warehouse import RawColumn, RawRelation
 from elconsole.engine.ledger.names import TableKey
-from elconsole.engine.ledger.places import Place
+from elconsole.engine.ledger.places import Place, line_to_write
 from elconsole.engine.ledger.targets import Target, Watermark
 from elconsole.engine.plan.columns import hashed_anew
 from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
@@ -78,6 +78,8 @@ class TableTask:
     notes: tuple[str, ...] = ()
     key_proven: bool = True
     """Whether the source keeps the key unique; where it does not, each merge looks."""
+    ignored_columns: tuple[str, ...] = ()
+    """New ones that settings leave out."""
     moved_from: Place | None = None
     """Where the raw table stands, if settings give it another place: publishing moves it."""
     reads_identity: bool = False
@@ -213,3 +215,25 @@ def not_backfilled(task: TableTask, reason: str) -> PlanError:
         f"{task.source}.{task.label} can't be backfilled: {reason}",
         hint=f"sync it first: `elconsole --headless sync {argument}`",
     )
+
+
+def moved_from(parent: RawRelation | None, place: Place) -> Place | None:
+    """Where a raw table of ours stands, if that is not its place."""
+    if parent is None or not parent.is_ours:
+        return None
+    stands = Place(parent.schema, parent.name)
+    return None if stands == place else stands
+
+
+def name_note(
+    key: TableKey, target: Target | None, place: Place, by_rule: Collection[TableKey]
+) -> tuple[str, ...]:
+    """What is to be said of the raw table's name: that it is none of settings' choice, or new."""
+    if target is None and key in by_rule and place.name != key[2]:
+        return (
+            f"named {place.name}: the name {key[2]} is taken or wanted twice;"
+            f" {line_to_write(key)} gives it another",
+        )
+    if target is not None and target.generation and target.place != place:
+        return (f"renamed: {target.place.text} becomes {place.text}",)
+    return ()

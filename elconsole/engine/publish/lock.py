@@ -44,11 +44,12 @@ class TableLock:
     @property
     def question(self) -> str:
         """SQL that tries to take the lock, and selects what only its holder may rely on."""
+        kept = self._task.parent
         return "; ".join(
             [
                 f"SELECT pg_catalog.pg_try_advisory_lock({TABLE_LOCK_CLASS}, {self._target_id})",
                 _standing(self._task, self._target_id),
-                leftovers_query(self._task, self._target_id),
+                leftovers_query(self._target_id, kept.leaf_oid if kept else None),
             ]
         )
 

@@ -23,7 +23,7 @@ from elconsole.engine.ledger.places import Place
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.plan.types import TypePlan, copy_format
-from elconsole.engine.sql.names import HISTORY_SUFFIX, MARK, STORAGE_SCHEMA
+from elconsole.engine.sql.names import MARK, STORAGE_SCHEMA
 from elconsole.engine.sql.quoting import constant
 from elconsole.engine.sql.statements import statement
 
@@ -136,20 +136,18 @@ def create_parent(task: TableTask, parent: str) -> str:
     )
 
 
-def move(task: TableTask) -> str:
-    """DDL that gives the raw table its new place, under its lock; empty where it keeps its own.
+def move(old: Place, new: Place, *, history: bool) -> str:
+    """DDL that gives a raw table another place, under its lock; empty where it keeps its own.
 
     What hangs on it follows. A name that is only passed through must be free in both schemas,
     and so must those of the indexes, which go to the new schema too."""
-    old, new = task.standing, task.target_place
     if old == new:
         return ""
-    free = f"{_free_index_names(task)};" if old.schema != new.schema else ""
-    history = ""
-    if task.history is not None:
-        renamed = Place(new.schema, new.name + HISTORY_SUFFIX)
-        history = _moved(Place(old.schema, task.history.name), renamed)
-    return free + _moved(old, new) + history
+    free = f"{_free_index_names(old, new)};" if old.schema != new.schema else ""
+    tables = [(old, new)]
+    if history:
+        tables.append((old.history, new.history))
+    return free + "".join(_moved(*one) for one in tables)
 
 
 def _moved(old: Place, new: Place) -> str:
@@ -163,9 +161,8 @@ def _moved(old: Place, new: Place) -> str:
     )
 
 
-def _free_index_names(task: TableTask) -> str:
+def _free_index_names(old: Place, new: Place) -> str:
     """A block that renames the raw table's indexes whose names the new schema has already."""
-    old, new = task.standing, task.target_place
     table = literal(qualified(old.schema, old.name))
     return _do(
         "DECLARE taken record; BEGIN FOR taken IN"
@@ -258,10 +255,9 @@ def name_taken(task: TableTask, error: psycopg.Error) -> TargetTaken:
     )
 
 
-def leftovers_query(task: TableTask, target_id: int) -> str:
-    """SELECT of the leaves of this target that no parent has: an old generation, or a dead
-    run's."""
-    kept = task.parent.leaf_oid if task.parent else None
+def leftovers_query(target_id: int, kept: int | None) -> str:
+    """SELECT of the leaves of this target that no parent has, but for one to be kept: an old
+    generation, or a dead run's."""
     # A range of names, which the catalog's index serves however many tables there are.
     return (
         "SELECT c.relname FROM pg_catalog.pg_class c"

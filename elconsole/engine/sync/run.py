@@ -20,7 +20,7 @@ import psycopg
 
 from elconsole.core.errors import Cancelled, ElconsoleError, ServerError, UsageError
 from elconsole.core.events import Emit
-from elconsole.core.results import RunDetail, RunSummary, SyncRequest, UnfedTable
+from elconsole.core.results import IgnoredNew, RunDetail, RunSummary, SyncRequest, UnfedTable
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import ENDED
 from elconsole.engine.catalog.warehouse import WarehouseState, read_state
@@ -32,9 +32,9 @@ from elconsole.engine.ledger.names import can_spell
 from elconsole.engine.ledger.places import wishes_of
 from elconsole.engine.ledger.schema import ledger_version, prepare_warehouse
 from elconsole.engine.ledger.targets import assign_targets
-from elconsole.engine.plan.plan import Refusals, plan_tables
+from elconsole.engine.plan.plan import Refusals, ignored_news, plan_tables
 from elconsole.engine.plan.results import as_table_run
-from elconsole.engine.plan.survey import Selected, Survey, select, survey
+from elconsole.engine.plan.survey import Selected, Survey, new_tables, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
 from elconsole.engine.sync.context import RunContext
@@ -75,6 +75,7 @@ class SyncRun:
         self.schemas = settings.target_schemas
         self.summary = _new_run(request)
         self.unfed: tuple[UnfedTable, ...] | None = None
+        self.ignored: tuple[IgnoredNew, ...] = ()
         self._emit = emit
 
     def run(self) -> RunDetail:
@@ -137,7 +138,9 @@ class SyncRun:
             tasks = [task for task in planned if isinstance(task, TableTask)]
             work(self._context(number), recorder, tasks)
             done = recorder.completed(stopped=self.stop.is_set())
-            detail = replace(done, unfed=self.unfed, unasked=tuple(found.failures))
+            detail = replace(
+                done, unfed=self.unfed, unasked=tuple(found.failures), ignored=self.ignored
+            )
             if writer.finish(self._grace_s()) and self._finish(writer.session, detail.run):
                 self._prune(writer.session)
             return detail
@@ -158,11 +161,13 @@ class SyncRun:
             for key, wish in wishes_of(self.settings, keys).items()
             if can_spell([wish.schema, wish.name or ""], session.encoding)
         }
-        assign_targets(session, self.schema, wishes)
+        assign_targets(session, self.schema, wishes, partial(new_tables, self.settings, found))
         state = read_state(session, self.schemas, is_prepared=True)
         if not self.request.selection and not self.request.due:
             self.unfed = surveyed_unfed(self.settings, found, state)
-        return plan_tables(self.settings, found, state, self.request)
+        planned = plan_tables(self.settings, found, state, self.request)
+        self.ignored = ignored_news(self.settings, found, state, planned)
+        return planned
 
     def _recorder(self, planned: Sequence[TableTask | Refused]) -> Recorder:
         run = replace(self.summary, tables_total=len(planned))

@@ -16,6 +16,7 @@ import pytest
 from elconsole.core.errors import ServerUnsupported, UsageError
 from elconsole.core.events import DataLoaded, SyncCompleted, SyncStarted, TableStarted
 from elconsole.core.results import QualityRequest, RunDetail, RunSummary, SyncRequest
+from elconsole.core.targets import TargetRequest
 from elconsole.engine.catalog import warehouse
 from elconsole.engine.catalog.warehouse import RawColumn
 from elconsole.engine.connect.session import Session
@@ -350,6 +351,8 @@ READERS: dict[str, Callable[[PostgresEngine], object]] = {
     "runs last": lambda engine: engine.run("last"),
     "runs prune": lambda engine: engine.prune_runs(1.0),
     "tables": lambda engine: engine.raw_tables(),
+    "targets": lambda engine: engine.targets(),
+    "targets reset": lambda engine: engine.change_targets(TargetRequest("reset", "plant.units")),
     "quality": lambda engine: engine.quality(QualityRequest()),
     "baselines": lambda engine: engine.freeze_baseline(),
     "failed units": lambda engine: engine.failed_units("plant", "units", "all", ""),

@@ -6,13 +6,24 @@ from itertools import permutations
 
 import pytest
 
-from elconsole.engine.ledger.places import Place, Wish, line_to_write, place_all
+from elconsole.config.models import SourceSettings
+from elconsole.engine.ledger.places import Place, Wish, line_to_write, place_all, wish_of
 
 pytestmark = pytest.mark.unit
 
 CRM = ("crm", "public", "orders")
 ERP = ("erp", "public", "orders")
 UNITS = ("erp", "public", "units")
+
+
+def test_a_target_is_a_format_of_the_source_and_a_name_of_a_table() -> None:
+    source = SourceSettings.model_validate(
+        {"target": "{{{source}}}.{schema}_{table}", "table": {"t": {"target": "{x"}}}
+    )
+    assert wish_of(source, ("a", "s", "u"), "raw") == Wish("raw", "{a}.s_u")
+    assert wish_of(source, ("a", "s", "t"), "raw") == Wish("raw", "{x")
+    other = SourceSettings.model_validate({"target_schema": "of a"})
+    assert wish_of(other, ("a", "s", "u"), "raw") == Wish("of a", None)
 
 
 def test_without_settings_names_are_as_ever() -> None:

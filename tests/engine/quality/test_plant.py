@@ -51,7 +51,7 @@ def sync(engine: PostgresEngine) -> None:
 
 
 def facts_of(engine: PostgresEngine) -> Facts:
-    planned, _ = engine._planned(SyncRequest())
+    planned, _, _ = engine._planned(SyncRequest())
     quality = engine.quality(QualityRequest()).tables
     with engine._warehouse() as session:
         return read_facts(

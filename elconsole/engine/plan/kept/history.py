@@ -11,7 +11,7 @@ from elconsole.engine.ledger.names import NAME_BYTES, TableKey
 from elconsole.engine.ledger.places import Place
 from elconsole.engine.plan.drift import PlannedColumn, holds, same_type, widening
 from elconsole.engine.plan.task import HistoryTable, TableTask
-from elconsole.engine.sql.names import HISTORY_SUFFIX, VERSION_COLUMNS
+from elconsole.engine.sql.names import VERSION_COLUMNS
 
 TEXT_OID = 25
 
@@ -28,11 +28,11 @@ def with_history(
         return replace(task, notes=(*task.notes, gone))
     _check_key(task)
     _check_name(task, places)
-    stands = _of(task.standing)
+    stands = task.standing.history
     relation = state.relations.get(stands)
     columns = state.columns.get(relation.oid, {}) if relation else {}
     _check_ours(task, relation, columns)
-    if task.moved_from and state.relations.get(_of(task.target_place)):
+    if task.moved_from and state.relations.get(task.target_place.history):
         raise TargetTaken(
             f"{task.source}.{task.label}: its history can't become {_place(task)}, where"
             " something stands; both were left alone",
@@ -49,13 +49,8 @@ def with_history(
     return replace(task, history=history, notes=(*task.notes, *_notes(task, history)))
 
 
-def _of(place: Place) -> Place:
-    """Where the history of the raw table there stands."""
-    return Place(place.schema, place.name + HISTORY_SUFFIX)
-
-
 def _place(task: TableTask) -> str:
-    return _of(task.target_place).text
+    return task.target_place.history.text
 
 
 def _check_key(task: TableTask) -> None:
@@ -75,7 +70,7 @@ def _check_key(task: TableTask) -> None:
 
 
 def _check_name(task: TableTask, places: Mapping[TableKey, Place]) -> None:
-    where, name = f"{task.source}.{task.label}", _of(task.target_place).name
+    where, name = f"{task.source}.{task.label}", task.target_place.history.name
     rename = f'set target = "…" for {where}, or history = false'
     if len(name.encode()) > NAME_BYTES:
         raise PlanError(
@@ -84,7 +79,7 @@ def _check_name(task: TableTask, places: Mapping[TableKey, Place]) -> None:
         )
     for (source, schema, table), taken in places.items():
         # One that came after the history was made is refused itself.
-        if taken == _of(task.target_place) and not _was_made(task):
+        if taken == task.target_place.history and not _was_made(task):
             raise PlanError(
                 f"{where}: its history would be {_place(task)}, which is the raw table of"
                 f" {source}.{schema}.{table}",
