@@ -28,6 +28,7 @@ from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     Hidden,
     check_quality,
+    choice_change,
     choice_text,
     choose_columns,
     fingerprint,
@@ -61,6 +62,12 @@ RELATION_KINDS = {
     "I": "index",
 }
 METADATA_COLUMNS = 4
+NAMES_OF_OBJECTS = frozenset(
+    f"reg{kind}"
+    for kind in "class collation config dictionary namespace oper operator proc procedure role"
+    " type".split()
+)
+"""Types of which a value is an object's OID, and is written with its name."""
 
 
 def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
@@ -151,7 +158,12 @@ class Planner:
             columns=columns,
             fingerprint=fingerprint(source_columns),
             primary_key=key_columns,
-            choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
+            choice=choice_text(
+                settings,
+                self.salt_mark,
+                children=relation.reads_children,
+                meanings=self._meanings(relation, columns),
+            ),
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
             notes=notes + _name_note(relation, target, name) + _children_note(relation),
             key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
@@ -159,6 +171,12 @@ class Planner:
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
+
+    def _meanings(
+        self, relation: SourceRelation, columns: Iterable[PlannedColumn]
+    ) -> Mapping[str, Sequence[str]]:
+        found, names = self.catalog.meanings.get(relation.oid, {}), {c.name for c in columns}
+        return {name: found[name] for name in sorted(found) if name in names}
 
     def _unique(
         self, relation: SourceRelation, settings: TableSettings
@@ -352,8 +370,19 @@ def _incremental(task: TableTask) -> TableTask:
     if drift and drift.severity == "full_refresh":
         return task.as_full(drift.reason or "the schema changed")
     return replace(
-        task, strategy=settings.strategy, drift=drift, notes=task.notes + _key_note(task)
+        task,
+        strategy=settings.strategy,
+        drift=drift,
+        notes=task.notes + _key_note(task) + _unseen(task),
     )
+
+
+def _unseen(task: TableTask) -> tuple[str, ...]:
+    """What no incremental sync can see: names that such values are written with."""
+    named = [c.name for c in task.columns if c.source_type.removesuffix("[]") in NAMES_OF_OBJECTS]
+    if not named:
+        return ()
+    return (f"a renamed object changes {', '.join(named)} unseen, until the next full refresh",)
 
 
 def _key_note(task: TableTask) -> tuple[str, ...]:
@@ -369,8 +398,8 @@ def _full_reason(task: TableTask) -> str | None:
         return "first load"
     if mark.source_oid != task.relation.oid:
         return "the source table is another one than before (replaced or renamed)"
-    if mark.choice != task.choice:
-        return "the selection in settings changed"
+    if changed := choice_change(mark.choice, task.choice):
+        return changed
     if set(task.parent.leaf_key or ()) != set(task.primary_key):
         return "the primary key changed"
     return None
