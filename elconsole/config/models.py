@@ -155,6 +155,10 @@ class ConnectionSettings(_Model):
     """A file whose first line is the password: a container's secret."""
     password_command: Names = ()
     """A command and its arguments, run without a shell, whose first line is the password."""
+    search_path: Text | None = None
+    """Schemas to look in behind `pg_catalog`, `public, app`, where an index, a view or statistics
+    call a function that names something without its schema. Whoever may create there, may have
+    the role run code."""
     dsn: Annotated[Secret, Field(min_length=1)] | None = None
     """libpq connection string, URI or `key=value`; the keys above override its parts."""
 

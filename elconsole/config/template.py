@@ -53,6 +53,7 @@ TEMPLATE = """\
 #password_file = "/run/secrets/warehouse"          # or its first line
 #password_command = ["pass", "show", "warehouse"]  # or what this prints
 #schema = "raw"                # of the raw tables
+#search_path = "public"        # behind pg_catalog, for functions of indexes and views
 # Or, in place of the five, anything libpq takes (service=, passfile=, several hosts):
 #dsn = "postgresql://warehouse_user@localhost:5435/warehouse?sslmode=prefer"
 

@@ -52,19 +52,20 @@ class PostgresEngine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        of_warehouse = settings.workers + LEDGER_SESSIONS
         self._pools = Pools(
             {
-                name: Pool(self._server(name, "source", source), settings.workers)
+                name: Pool(self._server(name, "source", source, settings.workers), settings.workers)
                 for name, source in settings.sources.items()
             },
             Pool(
-                self._server(WAREHOUSE, "warehouse", settings.warehouse),
-                settings.workers + LEDGER_SESSIONS,
+                self._server(WAREHOUSE, "warehouse", settings.warehouse, of_warehouse),
+                of_warehouse,
             ),
         )
         self._running: set[threading.Event] = set()
 
-    def _server(self, name: str, role: Role, settings: ConnectionSettings) -> Server:
+    def _server(self, name: str, role: Role, settings: ConnectionSettings, sessions: int) -> Server:
         path = dotted(("sources", name)) if role == "source" else name
         return Server(
             name,
@@ -72,6 +73,8 @@ class PostgresEngine:
             settings.resolved_parameters(path),
             settings.address,
             self.settings.connect_timeout,
+            settings.search_path,
+            sessions,
         )
 
     def connections(self) -> tuple[results.ConnectionInfo, ...]:

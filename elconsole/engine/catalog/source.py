@@ -104,6 +104,8 @@ class SourceColumn:
     has_missing: bool
     """Whether it was added with a default to rows that existed."""
     nullable: bool = True
+    is_virtual: bool = False
+    """Whether its values are computed as they are read."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "type_text", clean_text(self.type_text, LABEL_CELLS))
@@ -152,6 +154,8 @@ class SourceCatalog:
     is of that type."""
     unique: Mapping[int, Sequence[frozenset[str]]] = field(default_factory=dict)
     """Per relation whose key settings name, sets of columns that an index keeps unique."""
+    meanings: Mapping[int, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    """Per relation and column, digests of what its values are made of beside their bytes."""
     refused: Mapping[int, ElconsoleError] = field(default_factory=dict)
     """Per relation, why its rows can't be read as settings ask."""
 

@@ -81,6 +81,8 @@ def _first(server: Server) -> dict[str, str]:
 
 def _wanted(server: Server, version: int) -> dict[str, str]:
     wanted = {**COMMON_SETTINGS, **ROLE_SETTINGS[server.role]}
+    if server.search_path:
+        wanted["search_path"] = f"pg_catalog, {server.search_path}"
     if version >= 140000:
         wanted["client_connection_check_interval"] = "500ms"
         wanted["idle_session_timeout"] = "0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
+from elconsole.config.keys import dotted
 from elconsole.core.record import record
 from elconsole.core.types import Role
 
@@ -66,3 +67,12 @@ class Server:
     """libpq keywords; may hold a password."""
     address: str
     connect_timeout_s: float
+    search_path: str | None = None
+    """Schemas behind `pg_catalog`, for what its users made and left unqualified."""
+    sessions: int = 0
+    """The most that we open at once; 0 where that isn't known."""
+
+    @property
+    def block(self) -> str:
+        """Where settings describe it, as TOML has it."""
+        return dotted(("sources", self.name)) if self.role == "source" else "warehouse"

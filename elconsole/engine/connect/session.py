@@ -362,7 +362,9 @@ def _settle(session: Session, server: Server) -> None:
         raise ServerUnsupported(
             f"{server.name} runs PostgreSQL {version // 10000}; "
             f"a {server.role} needs {MINIMUM_VERSION[server.role] // 10000} or newer",
-            hint="upgrade the server, or sync from a newer replica",
+            hint="upgrade the server, or sync from a newer replica"
+            if server.role == "source"
+            else "upgrade the server, or name a newer one in [warehouse]",
         )
     if session.info.parameter_status("server_encoding") == "SQL_ASCII":
         raise ServerUnsupported(

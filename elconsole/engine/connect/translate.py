@@ -4,6 +4,8 @@ Sessions call it (`Session.translated`)."""
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from elconsole.core.errors import (
@@ -55,6 +57,15 @@ ENCRYPTION = (
 """What libpq says of certificates and encryption, and what to do; the first that fits."""
 TOO_MANY = ("too many connections", "too many clients", "connection slots are reserved")
 TOO_MANY_STATE = "53300"
+UNRESOLVED_STATES = frozenset({"42883", "42P01"})
+"""A function, operator or table that is not there; where the error has a context, a function
+that PostgreSQL runs for a statement of ours named it."""
+FUNCTION_NAMED = re.compile(r"""(?:function|unction|Funktion|fonction|función)\s+["«»„"']?"""
+    r"""([^\s"«»„"'(]{1,200})""")  # fmt: skip
+COPY_PLACE = re.compile(r"COPY .{1,200}?, \w+ (\d+)(?:, \w+ ([^:\n]{1,200}))?")
+SERVER_SPOKE = re.compile(r"(?:: |^)[^\s:]{2,20}:  \S", re.MULTILINE)
+"""A severity, in the server's language, and two spaces."""
+ASCII_MOST = 127
 TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "25P03", "25P04"})
 SOURCE_CONFLICTS = {
     "55P03": "another session locks the table even against readers (ALTER TABLE, TRUNCATE,"
@@ -72,10 +83,28 @@ def server_words(error: psycopg.Error) -> str:
     diagnostics = error.diag
     primary = diagnostics.message_primary
     if primary is None:
-        return " ".join(shortened(str(error)).split()) or type(error).__name__
+        return " ".join(shortened(_own_words(error)).split()) or type(error).__name__
     detail = diagnostics.message_detail
     words = f"{primary} ({detail})" if detail else primary
     return " ".join(shortened(words).split())
+
+
+def _own_words(error: psycopg.Error) -> str:
+    """What libpq says. Before a session has an encoding a server writes in its own: as UTF-8,
+    or in the one of Western Europe where it reads like that, else without what can't be told."""
+    text = str(error)
+    if "\ufffd" not in text or error.pgconn is None:
+        return text
+    raw = error.pgconn.error_message
+    foreign = sum(byte > ASCII_MOST for byte in raw)
+    if foreign * 5 < len(raw):
+        return raw.decode("cp1252", "replace").replace("\ufffd", "?")
+    return raw.decode("ascii", "ignore") + " (its words are in an encoding that can't be told)"
+
+
+def _was_answered(words: str) -> bool:
+    """Whether a server's own message says why, in whatever language, and not libpq's."""
+    return SERVER_SPOKE.search(words) is not None
 
 
 def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
@@ -103,12 +132,20 @@ def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         )
     kind = _unavailable(server)
     if state == TOO_MANY_STATE or any(sign in words for sign in TOO_MANY):
+        needed = f"a sync needs up to {server.sessions} connections here: " * bool(server.sessions)
         return kind(
             what,
-            hint="lower workers, or raise the role's CONNECTION LIMIT or the server's"
+            hint=f"{needed}lower workers, or raise the role's CONNECTION LIMIT or the server's"
             " max_connections",
             # libpq keeps the state of a refused connection to itself.
             sqlstate=TOO_MANY_STATE,
+        )
+    if _was_answered(str(error)):
+        return kind(
+            what,
+            hint="the server runs, and its own words say why: see user, password, database and"
+            " pg_hba.conf, or whether it is starting",
+            sqlstate=state,
         )
     return kind(
         what,
@@ -140,7 +177,34 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         return PermissionMissing(
             what, hint="`elconsole grants` prints the SQL that gives it", sqlstate=state
         )
-    return ServerError(what, hint=_hint(error, server.role), sqlstate=state)
+    if state in UNRESOLVED_STATES and error.diag.context:
+        return ServerError(f"{what}; {_caller(error)}", hint=path_hint(server), sqlstate=state)
+    return ServerError(what + _place(error), hint=_hint(error, server.role), sqlstate=state)
+
+
+def _caller(error: psycopg.Error) -> str:
+    """Which function named what is not there, as far as the server tells."""
+    found = FUNCTION_NAMED.search(error.diag.context or "")
+    named = f" {shortened(found[1])}" if found else ""
+    return f"it is the function{named} of an index, a view or statistics that names it"
+
+
+def path_hint(server: Server) -> str:
+    """What to do where a function of a server's users relies on a search_path."""
+    return (
+        "qualify what the function names, or give it a path of its own (ALTER FUNCTION … SET"
+        f" search_path = …); else set search_path in [{server.block}]"
+    )
+
+
+def _place(error: psycopg.Error) -> str:
+    """Where in a COPY a value was refused; the value itself is not shown."""
+    context = error.diag.context or ""
+    found = COPY_PLACE.match(context) if (error.sqlstate or "").startswith("22") else None
+    if found is None:
+        return ""
+    column = f", column {shortened(found[2])}" if found[2] else ""
+    return f" (row {found[1]} of the copy{column})"
 
 
 def _unavailable(server: Server) -> type[DatabaseUnavailable]:

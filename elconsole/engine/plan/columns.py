@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from elconsole.config.keys import nearest
@@ -17,6 +17,8 @@ from elconsole.engine.sql.names import MARK, METADATA_PREFIX
 
 if TYPE_CHECKING:
     from elconsole.config.models import TableSettings
+
+CHOSE_OTHERS = "the selection in settings changed"
 
 
 @record(frozen=True, slots=True)
@@ -183,9 +185,16 @@ def salt_mark(salt: str) -> str:
     return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
 
 
-def choice_text(settings: TableSettings, salted: str | None, *, children: bool) -> str:
+def choice_text(
+    settings: TableSettings,
+    salted: str | None,
+    *,
+    children: bool,
+    meanings: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """What of the table is selected, as text to compare with the last sync's; `children`:
-    whether the rows of tables that inherit from it are."""
+    whether the rows of tables that inherit from it are; `meanings`: what its values are made
+    of beside their bytes."""
     chosen = {
         "columns": settings.columns,
         "exclude_columns": settings.exclude_columns or None,
@@ -194,5 +203,25 @@ def choice_text(settings: TableSettings, salted: str | None, *, children: bool) 
         "where": settings.where,
         "primary_key": settings.primary_key,
         "children": children,
+        "meanings": meanings,
     }
     return json.dumps({name: value for name, value in chosen.items() if value})
+
+
+def choice_change(known: str, now: str) -> str | None:
+    """Why rows of the last sync are not those of this choice; None where they are.
+
+    A label or column that is new changes no stored value."""
+    if known == now:
+        return None
+    try:
+        before, after = json.loads(known), json.loads(now)
+    except ValueError:
+        return CHOSE_OTHERS
+    meant, means = before.pop("meanings", {}), after.pop("meanings", {})
+    if before != after:
+        return CHOSE_OTHERS
+    for column, digests in meant.items():
+        if column in means and not set(digests) <= set(means[column]):
+            return f"the values of {column} changed by themselves, with what defines them"
+    return None

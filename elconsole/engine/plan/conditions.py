@@ -13,7 +13,7 @@ from elconsole.config.keys import dotted
 from elconsole.core.errors import ElconsoleError, PlanError
 from elconsole.engine.catalog.source import SourceRelation, relation_clause
 from elconsole.engine.connect.session import Session
-from elconsole.engine.connect.translate import server_words
+from elconsole.engine.connect.translate import UNRESOLVED_STATES, server_words
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings
@@ -49,6 +49,9 @@ def refused_conditions(
                 return refused
             error = _failure(session, [(relation, where)])
             if error is None or not _is_misread(error):
+                continue
+            if error.sqlstate in UNRESOLVED_STATES and error.diag.context:
+                refused[relation.oid] = session.told(error)
                 continue
             block = dotted(("sources", name, "table", relation.name))
             refused[relation.oid] = PlanError(

@@ -12,6 +12,7 @@ from elconsole.config.patterns import is_glob, read_argument, spelled
 from elconsole.core.errors import ElconsoleError, UsageError
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import (
+    FIRST_USER_OID,
     SourceCatalog,
     SourceRelation,
     matches,
@@ -183,12 +184,29 @@ def _read(session: Session, one: Selected) -> SourceCatalog:
         from elconsole.engine.catalog.unique_keys import read_unique_keys
 
         catalog = replace(catalog, unique=read_unique_keys(session, keyed))
+    meant = [r.oid for r in asked if _is_incremental(one, r) and _may_change(catalog, r)]
+    if meant:
+        from elconsole.engine.catalog.meanings import read_meanings
+
+        catalog = replace(catalog, meanings=read_meanings(session, meant))
     return replace(catalog, refused=refused)
+
+
+def _is_incremental(one: Selected, relation: SourceRelation) -> bool:
+    return one.settings.table_settings(relation.schema, relation.name).mode == "incremental"
 
 
 def _names_key(one: Selected, relation: SourceRelation) -> bool:
     settings = one.settings.table_settings(relation.schema, relation.name)
     return settings.mode == "incremental" and bool(settings.primary_key)
+
+
+def _may_change(catalog: SourceCatalog, relation: SourceRelation) -> bool:
+    """Whether a column's values could change by themselves."""
+    return any(
+        column.is_virtual or column.type_oid >= FIRST_USER_OID
+        for column in catalog.columns.get(relation.oid, ())
+    )
 
 
 def _is_asked(one: Selected, relation: SourceRelation) -> bool:

@@ -29,6 +29,7 @@ from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     Hidden,
     check_quality,
+    choice_change,
     choice_text,
     choose_columns,
     fingerprint,
@@ -79,6 +80,12 @@ LEAVING = {
     "sweep": "rows that leave it stay until the next sweep",
     "mark": "rows that leave it are marked as deleted",
 }
+NAMES_OF_OBJECTS = frozenset(
+    f"reg{kind}"
+    for kind in "class collation config dictionary namespace oper operator proc procedure role"
+    " type".split()
+)
+"""Types of which a value is an object's OID, and is written with its name."""
 
 
 def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
@@ -179,7 +186,12 @@ class Planner:
             columns=columns,
             fingerprint=fingerprint(source_columns),
             primary_key=key_columns,
-            choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
+            choice=choice_text(
+                settings,
+                self.salt_mark,
+                children=relation.reads_children,
+                meanings=self._meanings(relation, columns),
+            ),
             drift=drift_of(columns, raw, target, full=True, marks=settings.deletes == "mark")
             if parent and parent.is_ours
             else None,
@@ -205,6 +217,12 @@ class Planner:
         if self.backfill is not None:
             return _backfill(task, self.backfill)
         return _incremental(task) if mode == "incremental" else task
+
+    def _meanings(
+        self, relation: SourceRelation, columns: Iterable[PlannedColumn]
+    ) -> Mapping[str, Sequence[str]]:
+        found, names = self.catalog.meanings.get(relation.oid, {}), {c.name for c in columns}
+        return {name: found[name] for name in sorted(found) if name in names}
 
     def _unique(
         self, relation: SourceRelation, settings: TableSettings
@@ -447,8 +465,19 @@ def _incremental(task: TableTask) -> TableTask:
     if drift and drift.severity == "full_refresh":
         return task.as_full(drift.reason or "the schema changed")
     return replace(
-        task, strategy=settings.strategy, drift=drift, notes=task.notes + _key_note(task)
+        task,
+        strategy=settings.strategy,
+        drift=drift,
+        notes=task.notes + _key_note(task) + _unseen(task),
     )
+
+
+def _unseen(task: TableTask) -> tuple[str, ...]:
+    """What no incremental sync can see: names that such values are written with."""
+    named = [c.name for c in task.columns if c.source_type.removesuffix("[]") in NAMES_OF_OBJECTS]
+    if not named:
+        return ()
+    return (f"a renamed object changes {', '.join(named)} unseen, until the next full refresh",)
 
 
 def _key_note(task: TableTask) -> tuple[str, ...]:
@@ -490,8 +519,8 @@ def _full_reason(task: TableTask) -> str | None:
         return "its watermark was reset"
     if mark.source_oid != task.relation.oid:
         return "the source table is another one than before (replaced or renamed)"
-    if mark.choice != task.choice:
-        return "the selection in settings changed"
+    if changed := choice_change(mark.choice, task.choice):
+        return changed
     if set(task.parent.leaf_key or ()) != set(task.primary_key):
         return "the primary key changed"
     return None

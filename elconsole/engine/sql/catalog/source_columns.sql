@@ -23,7 +23,8 @@ SELECT a.attrelid::int8 AS relation,
          SELECT FROM family f
            JOIN pg_catalog.pg_attribute m ON m.attrelid = f.oid AND m.attname = a.attname
           WHERE m.atthasmissing)) AS has_missing,
-       NOT a.attnotnull AS nullable
+       NOT a.attnotnull AS nullable,
+       a.attgenerated = 'v' AS is_virtual
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
