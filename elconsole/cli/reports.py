@@ -154,7 +154,8 @@ def runs(
 def _run_list(engine: Engine, output: Output, limit: int, *, as_json: bool) -> int:
     summaries = engine.runs(limit)
     if as_json:
-        output.result(documents.document(documents.runs(summaries)))
+        content = documents.in_warehouse(documents.runs(summaries), engine.connections())
+        output.result(documents.document(content))
     else:
         output.result(text.runs(summaries))
     return errors.EXIT_OK
@@ -176,7 +177,7 @@ def _run_detail(engine: Engine, output: Output, run_id: str, *, as_json: bool) -
     detail = engine.run(run_id)
     before = _run_before(engine, detail)
     if as_json:
-        content = documents.sync(detail)
+        content = documents.in_warehouse(documents.sync(detail), engine.connections())
         content["previous"] = None if before is None else documents.sync(before)
         output.result(documents.document(content))
     else:

@@ -110,7 +110,8 @@ def _sync_headless(
             wanted = _retried(engine, request, past, output)
             if not wanted.selection:
                 if as_json:
-                    output.result(documents.document(documents.sync(past)))
+                    content = documents.in_warehouse(documents.sync(past), engine.connections())
+                    output.result(documents.document(content))
                 return EXIT_OK
         return sync.run_sync(engine, wanted, output, as_json=as_json, live=live)
 

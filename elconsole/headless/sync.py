@@ -33,7 +33,8 @@ def run_sync(
     if not nothing_due:
         progress.finish(detail)
     if as_json:
-        output.result(documents.document(documents.sync(detail)))
+        content = documents.in_warehouse(documents.sync(detail), engine.connections())
+        output.result(documents.document(content))
     elif not output.quiet:
         output.result(NOTHING_DUE if nothing_due else text.sync(detail))
     return exit_code(detail, signals.exit_code)

@@ -23,6 +23,7 @@ MIGRATIONS = (
     "ledger/long_history",
     "ledger/cancelling",
     "ledger/backfills",
+    "ledger/places",
 )
 
 

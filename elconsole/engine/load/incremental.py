@@ -71,7 +71,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         rows_written=rows_written,
         rows_deleted=wrote.deleted,
         bytes=moved.bytes + (keys.bytes if keys else 0),
-        extract_seconds=moved.extract_seconds,
+        extract_seconds=moved.extract_seconds + (keys.extract_seconds if keys else 0.0),
         load_seconds=time.monotonic() - loading,
         duration_seconds=time.monotonic() - context.started,
         generation=target.generation,

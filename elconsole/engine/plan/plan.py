@@ -111,6 +111,7 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
                 planned.mode,
                 planned.strategy,
                 error,
+                planned.relation.schema,
             )
     return planned
 
@@ -173,7 +174,8 @@ class Refusals:
         mode = "full" if self.full else settings.mode
         strategy = "full" if mode == "full" else settings.strategy
         name = self.targets[key].name if key in self.targets else key[2]
-        return Refused(self.one.name, label, f"{self.schema}.{name}", mode, strategy, error)
+        of = key[1] if key in self.targets else None
+        return Refused(self.one.name, label, f"{self.schema}.{name}", mode, strategy, error, of)
 
 
 def _labelled(keys: Sequence[TableKey], taken: Iterable[str] = ()) -> dict[TableKey, str]:

@@ -116,7 +116,7 @@ class Planner:
             mode: Mode = "full" if self.full else settings.mode
             target = f"{self.state.schema}.{self.names[self._key(relation)]}"
             strategy: Strategy = "full" if mode == "full" else settings.strategy
-            return Refused(self.source, label, target, mode, strategy, error)
+            return Refused(self.source, label, target, mode, strategy, error, relation.schema)
 
     def _key(self, relation: SourceRelation) -> TableKey:
         return (self.source, relation.schema, relation.name)

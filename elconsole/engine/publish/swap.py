@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import LiteralString
 
 import psycopg
@@ -27,18 +28,22 @@ THIS_DATABASE: LiteralString = (
 
 
 def swap(
-    session: Session, task: TableTask, ddl: str, lock_wait_s: float, ledger_entry: str = ""
+    session: Session,
+    task: TableTask,
+    ddl: str,
+    lock_wait_s: float,
+    ledger_entry: Callable[[], str] = str,
 ) -> None:
     """Run DDL on the raw table and commit the open transaction, trying the lock again and again.
 
     Lock, DDL, `ledger_entry` and COMMIT go to the server in one message: a client that is paused
-    or lost in between never holds the lock. A savepoint keeps what the transaction did
-    before. Raises SwapBlocked, naming the blocker, after `lock_wait_s` seconds;
-    SchemaConflict where a view forbids the change."""
+    or lost in between never holds the lock. The entry is made anew for each try. A savepoint
+    keeps what the transaction did before. Raises SwapBlocked, naming the blocker, after
+    `lock_wait_s` seconds; SchemaConflict where a view forbids the change."""
     deadline = time.monotonic() + lock_wait_s
     tries = 0
     steady: set[int] = set()
-    while not _try(session, task, f"{ddl};{ledger_entry}"):
+    while not _try(session, task, f"{ddl};{ledger_entry()}"):
         # Whoever came and went did not block it all the time.
         holders = _holders(session, task)
         steady = steady & holders or holders

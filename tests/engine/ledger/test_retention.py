@@ -198,6 +198,8 @@ def test_a_ledger_from_before_long_histories_is_read_and_then_migrated(plant: Li
         "DROP INDEX elconsole.runs_running_idx, elconsole.table_runs_loads_idx;"
         "ALTER TABLE elconsole.runs"
         " DROP COLUMN cancel_requested_at, DROP COLUMN cancel_requested_by, DROP COLUMN backfill;"
+        "ALTER TABLE elconsole.table_runs DROP COLUMN source_schema,"
+        " DROP COLUMN source_address, DROP COLUMN load_seconds;"
         "DELETE FROM elconsole.migrations WHERE version >="
         " (SELECT version FROM elconsole.migrations WHERE name = 'ledger/long_history')"
     )
