@@ -61,7 +61,7 @@ def config(context: CommandContext, *, action: str | None, check: bool, as_json:
     if action == "schema":
         context.output.result(document(json_schema()))
         return errors.EXIT_OK
-    columns = [Column(heading) for heading in ("setting", "value", "from")]
+    columns = (Column("setting"), Column("value", fold=1), Column("from", fold=2))
     with context.loaded() as loaded:
         if check:
             return _checked(context.output, loaded, as_json)
@@ -72,7 +72,9 @@ def config(context: CommandContext, *, action: str | None, check: bool, as_json:
         places = "\n".join(
             f"{'used' if path in loaded.used else 'looked for'}: {path}" for path in loaded.files
         )
-        context.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
+        output = context.output
+        settings_table = table(columns, effective(loaded), width=output.width)
+        output.tell(f"{settings_table}\n\n{places}")
     return errors.EXIT_OK
 
 
@@ -89,7 +91,7 @@ def _checked(output: Output, loaded: LoadedSettings, as_json: bool) -> int:
         output.result(document({"warnings": list(loaded.warnings), **_files(loaded)}))
     else:
         listed = ", ".join(settings.sources) or "no source"
-        output.result(f"settings are right: {listed} into {settings.warehouse.address}")
+        output.tell(f"settings are right: {listed} into {settings.warehouse.address}")
     return errors.EXIT_OK
 
 
