@@ -43,11 +43,15 @@ def grants(
     """Print the least-privilege SQL for every connection's role, or for those named."""
     from elconsole.config.grants import grants_by_server
     from elconsole.report.documents import document
+    from elconsole.report.folding import folded_comments
 
     with context.loaded() as loaded:
         found = grants_by_server(loaded.settings, connections, reader)
-        shown = document({"grants": found}) if as_json else "\n".join(found.values()).rstrip("\n")
-        context.output.result(shown)
+        if as_json:
+            context.output.result(document({"grants": found}))
+        else:
+            statements = "\n".join(found.values()).rstrip("\n")
+            context.output.result(folded_comments(statements, context.output.width))
     return errors.EXIT_OK
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from elconsole.core.safe_text import cell_width
 
+COMMENT = "-- "
+"""What begins a comment of SQL; what goes on of it is one, too."""
 INDENT = 2
 """Cells by which what goes on stands further right."""
 
@@ -17,12 +19,22 @@ def folded(text: str, width: int | None) -> str:
     return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
 
 
+def folded_comments(text: str, width: int | None) -> str:
+    """SQL of which the comments alone are folded, and stay comments: a statement may hold names
+    with spaces."""
+    return "\n".join(
+        folded(line, width) if line.startswith(COMMENT) else line for line in text.split("\n")
+    )
+
+
 def _parts(line: str, width: int) -> Iterator[str]:
     if cell_width(line) <= width:
         yield line
         return
     indent = len(line) - len(line.lstrip(" "))
     hanging = " " * min(indent + INDENT, width // 2)
+    if line.startswith(COMMENT):
+        hanging = COMMENT + " " * INDENT
     part = line[:indent]
     for word in line[indent:].split(" "):
         joined = part if not part.strip() else f"{part} "

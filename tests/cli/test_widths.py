@@ -18,8 +18,8 @@ WIDTH = 80
 LONG = "a_table_whose_name_takes_all_the_bytes_that_postgresql_gives_it"
 REPORTS = [
     "check", "quality", "quality --period day", "runs", "runs last", "runs 2", "schema",
-    "reconcile", "advise", "config", "config --check", "--headless sync", "sync --dry-run",
-    "--headless sync --full", "cancel", "cancel last", "runs prune",
+    "reconcile", "advise", "config", "grants", "config --check", "--headless sync",
+    "sync --dry-run", "--headless sync --full", "cancel", "cancel last", "runs prune",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elconsole.core.safe_text import cell_width
-from elconsole.report.folding import folded
+from elconsole.report.folding import folded, folded_comments
 from elconsole.report.table import Column, table
 
 pytestmark = pytest.mark.unit
@@ -34,6 +34,16 @@ def test_what_goes_on_is_indented() -> None:
     assert folded("  next  run this one now", 16) == "  next  run this\n    one now"
     assert folded("a" * 9, 4) == "aaaa\n  aa\n  aa\n  a"
     assert folded("as it is, wide or not", None) == "as it is, wide or not"
+
+
+def test_a_comment_stays_one_and_a_statement_is_left_alone() -> None:
+    sql = '-- one two three\nGRANT SELECT ON "a  b" TO c;'
+    assert folded_comments(sql, 12).split("\n") == [
+        "-- one two",
+        "--   three",
+        'GRANT SELECT ON "a  b" TO c;',
+    ]
+    assert folded_comments(sql, None) == sql
 
 
 def test_a_table_that_fits_is_the_same_as_in_a_pipe() -> None:
