@@ -20,7 +20,7 @@ from elconsole.core.results import (
 )
 from elconsole.headless.exit_codes import report_exit_code
 from elconsole.headless.sync import run_reconcile
-from elconsole.report import documents, quality_text, text
+from elconsole.report import documents, quality_text, run_text, text
 from elconsole.report.streams import Output
 
 P = ParamSpec("P")
@@ -52,7 +52,7 @@ def check(engine: Engine, output: Output, *, as_json: bool) -> int:
     if as_json:
         output.result(documents.document(documents.check(report)))
     else:
-        output.result(text.check(report, datetime.now(UTC)))
+        output.tell(text.check(report, datetime.now(UTC), output.width))
     if any(health.status == "down" for health in report.connections):
         return errors.EXIT_UNREACHABLE
     return errors.EXIT_FAILED if report.problems else errors.EXIT_OK
@@ -100,7 +100,7 @@ def _pass_rates(
         frozen = {} if version is None else {"baseline_version": version}
         output.result(documents.document({**documents.quality(report), **frozen}))
     else:
-        output.result(quality_text.quality(report))
+        output.tell(quality_text.quality(report, output.width))
     if version is not None:
         output.note(f"baseline version {version} frozen")
     # A missing column of the table befalls each of its dimensions.
@@ -154,9 +154,10 @@ def runs(
 def _run_list(engine: Engine, output: Output, limit: int, *, as_json: bool) -> int:
     summaries = engine.runs(limit)
     if as_json:
-        output.result(documents.document(documents.runs(summaries)))
+        content = documents.in_warehouse(documents.runs(summaries), engine.connections())
+        output.result(documents.document(content))
     else:
-        output.result(text.runs(summaries))
+        output.tell(run_text.runs(summaries, output.width))
     return errors.EXIT_OK
 
 
@@ -166,7 +167,7 @@ def _prune(engine: Engine, output: Output, keep_s: float | None, *, as_json: boo
     if as_json:
         output.result(documents.document(documents.pruned(removed)))
     else:
-        output.result(text.pruned(removed))
+        output.result(run_text.pruned(removed))
     return errors.EXIT_OK
 
 
@@ -176,11 +177,11 @@ def _run_detail(engine: Engine, output: Output, run_id: str, *, as_json: bool) -
     detail = engine.run(run_id)
     before = _run_before(engine, detail)
     if as_json:
-        content = documents.sync(detail)
+        content = documents.in_warehouse(documents.sync(detail), engine.connections())
         content["previous"] = None if before is None else documents.sync(before)
         output.result(documents.document(content))
     else:
-        output.result(text.run_detail(detail, before))
+        output.tell(text.run_detail(detail, before, output.width))
     return errors.EXIT_OK
 
 
@@ -196,7 +197,10 @@ def _run_before(engine: Engine, detail: RunDetail) -> RunDetail | None:
 def schema(engine: Engine, output: Output, *, as_json: bool) -> int:
     report = engine.schema()
     _explain(report.tables, output)
-    output.result(documents.document(documents.schema(report)) if as_json else text.schema(report))
+    if as_json:
+        output.result(documents.document(documents.schema(report)))
+    else:
+        output.tell(text.schema(report, output.width))
     return report_exit_code(report)
 
 
@@ -208,7 +212,7 @@ def reconcile(engine: Engine, output: Output, *, selection: Sequence[str], as_js
     if as_json:
         output.result(documents.document(documents.reconcile(report)))
     else:
-        output.result(quality_text.reconcile(report))
+        output.tell(quality_text.reconcile(report, output.width))
     if stopped_by is not None:
         return stopped_by
     code = report_exit_code(report)
@@ -222,7 +226,10 @@ def advise(engine: Engine, output: Output, *, as_json: bool) -> int:
     report = engine.advise()
     for name, error in report.unasked:
         output.failure(text.failure(error, name))
-    output.result(documents.document(documents.advise(report)) if as_json else text.advise(report))
+    if as_json:
+        output.result(documents.document(documents.advise(report)))
+    else:
+        output.tell(text.advise(report))
     sources = [one for one in engine.connections() if one.role == "source"]
     return errors.EXIT_UNREACHABLE if len(report.unasked) == len(sources) else errors.EXIT_OK
 

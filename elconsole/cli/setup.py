@@ -47,11 +47,15 @@ def grants(
     """Print the least-privilege SQL for every connection's role, or for those named."""
     from elconsole.config.grants import grants_by_server
     from elconsole.report.documents import document
+    from elconsole.report.folding import folded_comments
 
     with context.loaded() as loaded:
         found = grants_by_server(loaded.settings, connections, reader)
-        shown = document({"grants": found}) if as_json else "\n".join(found.values()).rstrip("\n")
-        context.output.result(shown)
+        if as_json:
+            context.output.result(document({"grants": found}))
+        else:
+            statements = "\n".join(found.values()).rstrip("\n")
+            context.output.result(folded_comments(statements, context.output.width))
     return errors.EXIT_OK
 
 
@@ -65,7 +69,7 @@ def config(context: CommandContext, *, action: str | None, check: bool, as_json:
     if action == "schema":
         context.output.result(document(json_schema()))
         return errors.EXIT_OK
-    columns = [Column(heading) for heading in ("setting", "value", "from")]
+    columns = (Column("setting"), Column("value", fold=1), Column("from", fold=2))
     with context.loaded() as loaded:
         if check:
             return _checked(context.output, loaded, as_json)
@@ -76,7 +80,9 @@ def config(context: CommandContext, *, action: str | None, check: bool, as_json:
         places = "\n".join(
             f"{'used' if path in loaded.used else 'looked for'}: {path}" for path in loaded.files
         )
-        context.output.result(f"{table(columns, effective(loaded))}\n\n{places}")
+        output = context.output
+        settings_table = table(columns, effective(loaded), width=output.width)
+        output.tell(f"{settings_table}\n\n{places}")
     return errors.EXIT_OK
 
 
@@ -93,7 +99,7 @@ def _checked(output: Output, loaded: LoadedSettings, as_json: bool) -> int:
         output.result(document({"warnings": list(loaded.warnings), **_files(loaded)}))
     else:
         listed = ", ".join(settings.sources) or "no source"
-        output.result(f"settings are right: {listed} into {settings.warehouse.address}")
+        output.tell(f"settings are right: {listed} into {settings.warehouse.address}")
     return errors.EXIT_OK
 
 

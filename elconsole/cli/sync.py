@@ -119,7 +119,8 @@ def _sync_headless(
         wanted = sync.remaining(engine, request, past, output)
         if wanted is None:
             if as_json:
-                output.result(documents.document(documents.sync(past)))
+                content = documents.in_warehouse(documents.sync(past), engine.connections())
+                output.result(documents.document(content))
             return EXIT_OK
         return sync.run_sync(engine, wanted, output, as_json=as_json, live=live)
 

@@ -136,6 +136,8 @@ def _loaded(table: TableRun, event: DataLoaded) -> TableRun:
         bytes=event.bytes_total,
         finished_at=event.at,
         duration_seconds=event.duration_seconds,
+        extract_seconds=event.extract_seconds,
+        load_seconds=event.load_seconds,
         notes=event.notes,
         error=None,
     )

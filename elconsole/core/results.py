@@ -65,6 +65,14 @@ class TableRun:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     duration_seconds: float = 0.0
+    """From its first attempt's start to its publishing, or to its end without one."""
+    extract_seconds: float | None = None
+    load_seconds: float | None = None
+    """The parts of it up to the source's last byte, and from there on; of what was published."""
+    source_schema: str | None = None
+    """None where it is not known: the source could not be asked."""
+    source_address: str | None = None
+    """`host:port/dbname`, never a password."""
     attempts: int = 0
     schema_changes: tuple[SchemaChange, ...] = ()
     notes: tuple[str, ...] = ()
@@ -177,6 +185,10 @@ class ConnectionInfo:
     role: Role
     address: str
     """`host:port/dbname`, never a password."""
+    host: str | None = None
+    port: int | None = None
+    dbname: str | None = None
+    """The same one by one; None where libpq's own defaults are meant."""
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ class PostgresEngine:
     def connections(self) -> tuple[results.ConnectionInfo, ...]:
         pools = (*self._pools.sources.values(), self._pools.warehouse)
         servers = [pool.server for pool in pools]
-        return tuple(results.ConnectionInfo(s.name, s.role, s.address) for s in servers)
+        return tuple(results.ConnectionInfo(s.name, s.role, s.address, *s.place) for s in servers)
 
     def probe(self, name: str) -> results.ConnectionHealth:
         source = self.settings.sources.get(name)

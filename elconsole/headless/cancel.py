@@ -31,7 +31,7 @@ def run_cancel(
     if as_json:
         output.result(documents.document(documents.cancelled(run)))
     else:
-        output.result(run_text.cancelled(run, asked=asked))
+        output.tell(run_text.cancelled(run, asked=asked))
     if run is None or run.status != "running":
         return EXIT_OK
     output.failure(

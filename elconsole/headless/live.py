@@ -48,13 +48,16 @@ class _Line:
     fraction: float = 0.0
     publishing: bool = False
     began_s: float | None = None
-    """Monotonic time at which its attempt began."""
+    """Monotonic time at which its first attempt began."""
+    attempt_s: float | None = None
+    """The same of the last one."""
 
     def advance(self, event: TableEvent) -> None:
         self.table = table = fold_table(self.table, event)
         match event:
             case TableStarted():
-                self.began_s, self.publishing = time.monotonic(), False
+                self.attempt_s, self.publishing = time.monotonic(), False
+                self.began_s = self.began_s or self.attempt_s
             case ProgressMade():
                 self.fraction = shown_fraction(self.fraction, table.rows_read, event.rows_estimated)
             case DataExtracted():
@@ -79,6 +82,13 @@ class _Line:
         if self.ended:
             return self.table.duration_seconds
         return None if self.began_s is None else time.monotonic() - self.began_s
+
+    @property
+    def rate(self) -> float | None:
+        """Rows a second: of the attempt while it lasts, of the whole once it ended."""
+        since = self.began_s if self.ended else self.attempt_s
+        seconds = self.elapsed_s if self.ended else since and time.monotonic() - since
+        return self.rows / seconds if seconds and self.rows else None
 
     @property
     def retrying(self) -> bool:
@@ -185,7 +195,7 @@ def _bar(line: _Line, cells: int) -> RenderableType:
 
 def _cells(line: _Line) -> tuple[Text, ...]:
     table, elapsed_s, ended = line.table, line.elapsed_s, line.ended
-    rate = f"{rows(int(line.rows / elapsed_s))}/s" if elapsed_s and line.rows else ""
+    rate = f"{rows(int(line.rate))}/s" if line.rate else ""
     estimate = table.rows_estimated
     goal = f"of ~{rows(estimate)}" if line.began_s is not None and estimate and not ended else ""
     return (

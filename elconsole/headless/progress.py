@@ -64,7 +64,7 @@ class PlainProgress:
                 self._tell(event.source, event.table)
                 self._output.note(
                     f"{event.source}.{event.table}: succeeded, "
-                    f"{rows_exact(event.rows_written)} rows in "
+                    f"{rows_exact(event.rows_written)} rows written in "
                     f"{seconds(event.duration_seconds)}"
                 )
             case TableFailed(will_retry=True):

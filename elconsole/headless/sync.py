@@ -35,9 +35,10 @@ def run_sync(
         progress.finish(detail)
     _tell_ignored(detail, output)
     if as_json:
-        output.result(documents.document(documents.sync(detail)))
+        content = documents.in_warehouse(documents.sync(detail), engine.connections())
+        output.result(documents.document(content))
     elif not output.quiet:
-        output.result(NOTHING_DUE if nothing_due else text.sync(detail))
+        output.tell(NOTHING_DUE if nothing_due else text.sync(detail, output.width))
     return exit_code(detail, signals.exit_code)
 
 
@@ -87,8 +88,11 @@ def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bo
     for table in report.tables:
         if table.error is not None:
             output.failure(text.failure(table.error, f"{table.source}.{table.table}"))
-    said = NOTHING_DUE if request.due and not report.tables else text.plan(report)
-    output.result(documents.document(documents.plan(report)) if as_json else said)
+    if as_json:
+        output.result(documents.document(documents.plan(report)))
+    else:
+        nothing_due = request.due and not report.tables
+        output.tell(NOTHING_DUE if nothing_due else text.plan(report, output.width))
     return report_exit_code(report)
 
 

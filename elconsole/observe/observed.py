@@ -83,7 +83,8 @@ class ObservedEngine:
             return
         from elconsole.report import documents
 
-        self._notifier.ended(documents.sync(detail))
+        content = documents.in_warehouse(documents.sync(detail), self.connections())
+        self._notifier.ended(content)
         self._notifier.signalled(
             [
                 {"kind": signal.kind, **asdict(signal), "at": signal.at.isoformat()}

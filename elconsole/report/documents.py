@@ -6,6 +6,7 @@ Times are ISO 8601 in UTC, rates fractions from 0 to 1, identifiers unquoted.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from elconsole.core.invocation import repeated, repeated_command
 from elconsole.core.results import (
     AdviceReport,
     CheckReport,
+    ConnectionInfo,
     IgnoredNew,
     PlanReport,
     Problem,
@@ -92,10 +94,21 @@ def sync(detail: RunDetail) -> Document:
     }
 
 
+def in_warehouse(content: Document, connections: Iterable[ConnectionInfo]) -> Document:
+    """The same, with where the warehouse is."""
+    for one in connections:
+        if one.role == "warehouse":
+            place = {"host": one.host, "port": one.port, "dbname": one.dbname}
+            return {**content, "warehouse": place}
+    return content
+
+
 def _table_run(table: TableRun) -> Document:
     return {
         "source": table.source,
         "table": table.table,
+        "source_schema": table.source_schema,
+        "source_address": table.source_address,
         "target": table.target,
         "mode": table.mode,
         "strategy": table.strategy,
@@ -107,6 +120,8 @@ def _table_run(table: TableRun) -> Document:
         "versions": table.versions,
         "bytes": table.bytes,
         "duration_seconds": _seconds(table.duration_seconds),
+        "extract_seconds": _seconds(table.extract_seconds),
+        "load_seconds": _seconds(table.load_seconds),
         "attempts": table.attempts,
         "schema_changes": [change(value) for value in table.schema_changes],
         "notes": list(table.notes),

@@ -83,33 +83,33 @@ def _signal(row: QualityRow) -> str:
 
 _COLUMNS: tuple[tuple[Column, Callable[[QualityRow], str]], ...] = (
     (Column("units", right=True), lambda row: rows_exact(row.inspected)),
-    (Column("passed", right=True), lambda row: rows_exact(row.passed)),
-    (Column("failed", right=True), lambda row: rows_exact(row.failed)),
+    (Column("passed", right=True, fold=7), lambda row: rows_exact(row.passed)),
+    (Column("failed", right=True, fold=2), lambda row: rows_exact(row.failed)),
     (Column("pass rate", right=True), lambda row: percent(row.pass_rate)),
-    (Column("95 % interval", right=True), interval),
-    (Column("limits"), limits),
-    (Column("vs before", right=True), lambda row: points(row.change_previous)),
-    (Column("vs reference", right=True), lambda row: points(row.change_baseline)),
+    (Column("95 % interval", right=True, fold=5), interval),
+    (Column("limits", fold=8), limits),
+    (Column("vs before", right=True, fold=6), lambda row: points(row.change_previous)),
+    (Column("vs reference", right=True, fold=9), lambda row: points(row.change_baseline)),
     (
-        Column("ppm", right=True),
+        Column("ppm", right=True, fold=10),
         lambda row: rows_exact(
             None if row.defects_per_million is None else round(row.defects_per_million)
         ),
     ),
-    (Column("top defect"), _top_defect),
-    (Column("trend"), lambda row: sparkline(row.trend)),
-    (Column("signal"), _signal),
+    (Column("top defect", fold=3), _top_defect),
+    (Column("trend", fold=4), lambda row: sparkline(row.trend)),
+    (Column("signal", fold=1), _signal),
 )
 
 
-def quality(report: QualityReport) -> str:
+def quality(report: QualityReport, width: int | None = None) -> str:
     """A table per dimension."""
     if not report.tables:
         return "no pass rates: no synced table has quality.by in [sources.X.table.Y.quality]"
-    return "\n\n".join(_dimension(entry) for entry in report.tables)
+    return "\n\n".join(_dimension(entry, width) for entry in report.tables)
 
 
-def _dimension(entry: QualityTable) -> str:
+def _dimension(entry: QualityTable, width: int | None) -> str:
     head = clean_text(f"{entry.source}  {entry.target} by {entry.dimension}")
     if entry.error is not None:
         return f"{head}\nno pass rates: {clean_text(entry.error.message)}"
@@ -125,6 +125,7 @@ def _dimension(entry: QualityTable) -> str:
         [*names, *(column for column, _ in chosen)],
         [cells(row) for row in entry.rows],
         cells(entry.total) if entry.total else (),
+        width,
     )
     return "\n".join([head, shown, *_feet(entry)])
 
@@ -140,14 +141,14 @@ def _feet(entry: QualityTable) -> list[str]:
     return [*([foot] if foot else []), *(f"note: {clean_text(note)}" for note in entry.notes)]
 
 
-def reconcile(report: ReconcileReport) -> str:
+def reconcile(report: ReconcileReport, width: int | None = None) -> str:
     """Both sides' counts, what is pending, and the keys that differ."""
     columns = (
         Column("source"),
         Column("table"),
-        Column("source rows", right=True),
-        Column("raw rows", right=True),
-        Column("pending", right=True),
+        Column("source rows", right=True, fold=2),
+        Column("raw rows", right=True, fold=3),
+        Column("pending", right=True, fold=1),
         Column("result"),
     )
     rows = [
@@ -162,7 +163,8 @@ def reconcile(report: ReconcileReport) -> str:
         for compared in report.tables
     ]
     details = [line for compared in report.tables for line in _differences(compared)]
-    return "\n\n".join(block for block in (table(columns, rows), "\n".join(details)) if block)
+    blocks = (table(columns, rows, width=width), "\n".join(details))
+    return "\n\n".join(block for block in blocks if block)
 
 
 def _differences(compared: ReconciledTable) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import TextIO
 from elconsole.core.errors import ResultLost
 from elconsole.core.humanize import SPARKS
 from elconsole.core.safe_text import clean_lines, clean_text
+from elconsole.report.folding import folded
 
 _ASCII = str.maketrans(
     {
@@ -64,6 +66,13 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def _width(stream: TextIO | None) -> int | None:
+    """Cells of a terminal, as COLUMNS or it says; None of anything else."""
+    if not is_terminal(stream):
+        return None
+    return max(NARROWEST, shutil.get_terminal_size((80, 24)).columns)
+
+
 def takes_escapes(stream: TextIO | None, environ: dict[str, str] | os._Environ[str]) -> bool:
     """Whether colours and cursor movements may go to `stream` (no-color.org, TERM=dumb)."""
     return (
@@ -73,6 +82,7 @@ def takes_escapes(stream: TextIO | None, environ: dict[str, str] | os._Environ[s
     )
 
 
+NARROWEST = 40
 _HINT = "\nhint: "
 
 
@@ -104,6 +114,15 @@ class Output:
                 hint="free some space, or send it elsewhere",
             ) from error
 
+    @property
+    def width(self) -> int | None:
+        """Cells of the terminal that takes the results; None where none does."""
+        return _width(self.stdout)
+
+    def tell(self, text: str) -> None:
+        """Write a report for people, folded to their terminal; see `result`."""
+        self.result(folded(text, self.width))
+
     def note(self, text: str) -> None:
         """Narrate in one line, unless quiet."""
         self._narrate("info", clean_text(text), aloud=not self.quiet)
@@ -126,7 +145,8 @@ class Output:
             self.record(level, text)
         if not aloud:
             return
-        line = _json_line(level, text) if self.json_lines else text
+        text = clean_lines(text)
+        line = _json_line(level, text) if self.json_lines else folded(text, _width(self.stderr))
         try:
             self.stderr = self._write(self.stderr, line)
         except OSError:

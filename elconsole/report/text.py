@@ -68,8 +68,10 @@ def table_failures(tables: Sequence[TableRun]) -> tuple[str, ...]:
 _RUN_COLUMNS = (
     Column("source"),
     Column("table"),
-    Column("rows", right=True),
-    Column("duration", right=True),
+    Column("read", right=True, fold=2),
+    Column("written", right=True),
+    Column("deleted", right=True, fold=3),
+    Column("duration", right=True, fold=1),
     Column("status"),
 )
 
@@ -85,22 +87,26 @@ def _run_cells(run: TableRun) -> tuple[str, ...]:
     return (
         run.source,
         run.table,
+        rows_exact(run.rows_read),
         rows_exact(run.rows_written),
+        rows_exact(run.rows_deleted),
         seconds(run.duration_seconds),
         run.status,
     )
 
 
-def sync(detail: RunDetail) -> str:
+def sync(detail: RunDetail, width: int | None = None) -> str:
     """What a sync did: a line a table and their total."""
     total = (
         "total",
         "",
+        rows_exact(detail.run.rows_read),
         rows_exact(detail.run.rows_written),
+        rows_exact(sum(run.rows_deleted for run in detail.tables)),
         seconds(detail.run.duration_seconds),
         detail.run.status,
     )
-    return table(_RUN_COLUMNS, [_run_cells(run) for run in detail.tables], total)
+    return table(_RUN_COLUMNS, [_run_cells(run) for run in detail.tables], total, width)
 
 
 def named(run: RunSummary) -> str:
@@ -124,8 +130,8 @@ def summary(detail: RunDetail) -> str:
     else:
         said = f"{ends['succeeded']} of {len(detail.tables)} tables, "
     return (
-        f"{named(run)} {outcome(run)}: {said}{rows_exact(run.rows_written)} rows,"
-        f" {bytes_size(run.bytes)} in {seconds(run.duration_seconds)}"
+        f"{named(run)} {outcome(run)}: {said}{rows_exact(run.rows_written)} rows"
+        f" written, {bytes_size(run.bytes)} in {seconds(run.duration_seconds)}"
     )
 
 
@@ -134,11 +140,11 @@ def finished_table(run: TableRun) -> str:
     kept = (f"{rows_exact(count(run))} {name}, " for name, count in _KEPT.items() if count(run))
     return (
         f"{run.source}.{run.table}: {run.status}, {''.join(kept)}"
-        f"{rows_exact(run.rows_written)} rows in {seconds(run.duration_seconds)}"
+        f"{rows_exact(run.rows_written)} rows written in {seconds(run.duration_seconds)}"
     )
 
 
-def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
+def run_detail(detail: RunDetail, before: RunDetail | None, width: int | None = None) -> str:
     """A run of the past in full, its rows and durations beside those of the run before."""
     run = detail.run
     who = clean_text(f"{run.user}@{run.host}" if run.user else run.host)
@@ -156,16 +162,16 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
     columns = (
         Column("source"),
         Column("table"),
-        Column("strategy"),
-        Column("read", right=True),
+        Column("strategy", fold=4),
+        Column("read", right=True, fold=2),
         Column("written", right=True),
-        Column("deleted", right=True),
+        Column("deleted", right=True, fold=3),
         *(Column(name, right=True) for name in kept),
-        Column("bytes", right=True),
-        Column("duration", right=True),
+        Column("bytes", right=True, fold=5),
+        Column("duration", right=True, fold=1),
         Column("status"),
-        Column("rows before", right=True),
-        Column("duration before", right=True),
+        Column("written before", right=True, fold=6),
+        Column("duration before", right=True, fold=7),
     )
     rows = [
         (
@@ -189,7 +195,7 @@ def run_detail(detail: RunDetail, before: RunDetail | None) -> str:
         for table_run in detail.tables
         for change in table_run.schema_changes
     ]
-    blocks = ["\n".join(head), table(columns, rows), "\n".join(changes)]
+    blocks = ["\n".join(head), table(columns, rows, width=width), "\n".join(changes)]
     return "\n\n".join(block for block in [*blocks, *table_failures(detail.tables)] if block)
 
 
@@ -204,56 +210,17 @@ def _compared(now: TableRun, before: TableRun | None) -> tuple[str, str]:
     )
 
 
-def pruned(removed: int) -> str:
-    """What `runs prune` did."""
-    if not removed:
-        return "no run to remove"
-    return "1 run removed" if removed == 1 else f"{rows_exact(removed)} runs removed"
-
-
-def runs(summaries: Sequence[RunSummary]) -> str:
-    """The history, newest first."""
-    columns = (
-        Column("run", right=True),
-        Column("id"),
-        Column("started"),
-        Column("duration", right=True),
-        Column("mode"),
-        Column("rows", right=True),
-        Column("failed", right=True),
-        Column("status"),
-        Column("host"),
-    )
-    if not summaries:
-        return repeated("no runs yet: start one with `elconsole --headless sync`")
-    rows = [
-        (
-            NOTHING if run.run_number is None else str(run.run_number),
-            run.run_id[:8],
-            moment(run.started_at),
-            seconds(run.duration_seconds),
-            run.mode,
-            rows_exact(run.rows_written),
-            rows_exact(run.tables_failed),
-            run.status,
-            f"{run.host} ({run.pid})",
-        )
-        for run in summaries
-    ]
-    return table(columns, rows)
-
-
-def plan(report: PlanReport) -> str:
+def plan(report: PlanReport, width: int | None = None) -> str:
     """What the next sync would do, and what a careful reader should know."""
     columns = (
         Column("source"),
         Column("table"),
-        Column("target"),
-        Column("mode"),
-        Column("strategy"),
-        Column("from"),
+        Column("target", fold=3),
+        Column("mode", fold=4),
+        Column("strategy", fold=1),
+        Column("from", fold=2),
         Column("rows", right=True),
-        Column("changes", right=True),
+        Column("changes", right=True, fold=5),
     )
     rows = [
         (
@@ -270,7 +237,8 @@ def plan(report: PlanReport) -> str:
     ]
     notes = [line for planned in report.tables for line in _plan_notes(planned)]
     ignored = _ignored(report.ignored)
-    blocks = [table(columns, rows), "\n".join(notes), *ignored, "Nothing was changed."]
+    tables = table(columns, rows, width=width)
+    blocks = [tables, "\n".join(notes), *ignored, "Nothing was changed."]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -299,16 +267,16 @@ def _plan_notes(planned: PlannedTable) -> list[str]:
     return changes + notes
 
 
-def check(report: CheckReport, now: datetime) -> str:
+def check(report: CheckReport, now: datetime, width: int | None = None) -> str:
     """Connections, then raw tables with their age at `now`, then those that are unfed."""
     connections = table(
         (
             Column("connection"),
-            Column("role"),
+            Column("role", fold=2),
             Column("status"),
             Column("latency", right=True),
-            Column("server"),
-            Column("remarks"),
+            Column("server", fold=1),
+            Column("remarks", fold=3),
         ),
         [
             (
@@ -321,23 +289,24 @@ def check(report: CheckReport, now: datetime) -> str:
             )
             for health in report.connections
         ],
+        width=width,
     )
-    blocks = [connections, _raw_tables(report.tables, now)]
+    blocks = [connections, _raw_tables(report.tables, now, width)]
     blocks += [*_problems(report.problems), *_unfed(report.unfed or ())]
     blocks += _ignored(report.ignored)
     return "\n\n".join(block for block in blocks if block)
 
 
-def _raw_tables(tables: Sequence[RawTable], now: datetime) -> str:
+def _raw_tables(tables: Sequence[RawTable], now: datetime, width: int | None) -> str:
     if not tables:
         return ""
     return table(
         (
             Column("table"),
-            Column("source"),
+            Column("source", fold=1),
             Column("rows", right=True),
-            Column("size", right=True),
-            Column("last sync"),
+            Column("size", right=True, fold=2),
+            Column("last sync", fold=3),
             Column("age", right=True),
         ),
         [
@@ -351,6 +320,7 @@ def _raw_tables(tables: Sequence[RawTable], now: datetime) -> str:
             )
             for raw in tables
         ],
+        width=width,
     )
 
 
@@ -395,13 +365,13 @@ def _age(then: datetime | None, now: datetime) -> str:
     return "never" if then is None else age((now - then).total_seconds())
 
 
-def schema(report: SchemaReport) -> str:
+def schema(report: SchemaReport, width: int | None = None) -> str:
     """Drift, column by column, then raw tables that are unfed."""
-    blocks = [_drift(report), *_unfed(report.unfed), *_ignored(report.ignored)]
+    blocks = [_drift(report, width), *_unfed(report.unfed), *_ignored(report.ignored)]
     return "\n\n".join(blocks)
 
 
-def _drift(report: SchemaReport) -> str:
+def _drift(report: SchemaReport, width: int | None) -> str:
     rows = [
         (
             drift.source,
@@ -418,8 +388,16 @@ def _drift(report: SchemaReport) -> str:
     if not rows:
         unknown = sum(drift.error is not None for drift in report.tables)
         return f"no drift in {len(report.tables) - unknown} of {len(report.tables)} tables"
-    headings = ("source", "table", "column", "change", "source type", "raw type", "next sync")
-    return table([Column(heading) for heading in headings], rows)
+    columns = (
+        Column("source"),
+        Column("table"),
+        Column("column"),
+        Column("change"),
+        Column("source type", fold=1),
+        Column("raw type", fold=2),
+        Column("next sync", fold=3),
+    )
+    return table(columns, rows, width=width)
 
 
 def advise(report: AdviceReport) -> str:

@@ -206,6 +206,13 @@ def test_runs_last_is_the_newest() -> None:
     assert CommandLine().run("runs last").code == 2
 
 
+@pytest.mark.parametrize("words", ["runs --json", "runs last --json", "--headless sync --json"])
+def test_the_warehouse_of_runs_is_named(words: str) -> None:
+    line = CommandLine()
+    line.run("--headless sync")
+    assert set(line.run(words).json()["warehouse"]) == {"host", "port", "dbname"}
+
+
 def test_runs_prune_says_how_many_it_removed() -> None:
     line = CommandLine()
     for _ in range(3):

@@ -132,6 +132,8 @@ class Script:
             rows_deleted=5,
             bytes=800,
             duration_seconds=2.5,
+            extract_seconds=1.0,
+            load_seconds=1.0,
             notes=("planned", "full refresh: a reason"),
         )
 

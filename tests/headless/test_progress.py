@@ -42,10 +42,10 @@ def test_plain_progress_tells_one_line_a_table_and_a_summary() -> None:
     assert stdout.getvalue() == ""
     assert stderr.getvalue().splitlines() == [
         "run 1: 3 tables",
-        "refills.refills_production: succeeded, 100 rows in 500 ms",
-        "bodies.bodies_production: succeeded, 100 rows in 500 ms",
-        "springs.springs_production: succeeded, 150 rows in 500 ms",
-        "run 1 succeeded: 3 of 3 tables, 350 rows, 72 kB in 22.0 s",
+        "refills.refills_production: succeeded, 100 rows written in 500 ms",
+        "bodies.bodies_production: succeeded, 100 rows written in 500 ms",
+        "springs.springs_production: succeeded, 150 rows written in 500 ms",
+        "run 1 succeeded: 3 of 3 tables, 350 rows written, 72 kB in 22.0 s",
     ]
 
 
@@ -78,7 +78,8 @@ def test_the_result_is_an_aligned_table_with_a_total() -> None:
     output, stdout, _ = captured()
     assert run_sync(FakeEngine(), SyncRequest(), output, as_json=False, live=False) == 0
     lines = stdout.getvalue().splitlines()
-    assert lines[0].split() == ["source", "table", "rows", "duration", "status"]
+    headings = ["source", "table", "read", "written", "deleted", "duration", "status"]
+    assert lines[0].split() == headings
     assert [line.split()[:3] for line in lines[2:5]] == [
         ["refills", "refills_production", "100"],
         ["bodies", "bodies_production", "100"],

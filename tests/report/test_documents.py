@@ -53,6 +53,8 @@ def test_sync_has_the_contract_s_keys() -> None:
     assert content["tables"][0] == {
         "source": "refills",
         "table": "refills_production",
+        "source_schema": None,
+        "source_address": None,
         "target": "raw.refills_production",
         "mode": "full",
         "strategy": "full",
@@ -64,6 +66,8 @@ def test_sync_has_the_contract_s_keys() -> None:
         "versions": 0,
         "bytes": 20_000,
         "duration_seconds": 0.5,
+        "extract_seconds": None,
+        "load_seconds": None,
         "attempts": 1,
         "schema_changes": [],
         "notes": [],
@@ -92,7 +96,8 @@ def test_runs_have_the_contract_s_keys() -> None:
     synced(engine)
     assert parsed(documents.runs(engine.runs()))["runs"][0].keys() == {
         "run_id", "run_number", "status", "mode", "host", "pid", "started_at",
-        "finished_at", "duration_seconds", "records_loaded", "tables_failed",
+        "finished_at", "duration_seconds", "cancelled_by", "backfill", "records_loaded",
+        "tables_failed",
     }  # fmt: skip
 
 

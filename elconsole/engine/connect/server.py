@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import field
 
@@ -76,3 +77,15 @@ class Server:
     def block(self) -> str:
         """Where settings describe it, as TOML has it."""
         return dotted(("sources", self.name)) if self.role == "source" else "warehouse"
+
+    @property
+    def place(self) -> tuple[str | None, int | None, str | None]:
+        """Host, port and database, each the first where settings name several; None where libpq
+        has it from its own places."""
+        given = self.parameters
+        host = given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST")
+        port = (given.get("port") or os.environ.get("PGPORT") or "5432").split(",")[0]
+        dbname = given.get("dbname") or os.environ.get("PGDATABASE") or given.get("user")
+        if given.get("service") and not given.get("host"):
+            return None, None, given.get("dbname")
+        return host and host.split(",")[0], int(port) if port.isdecimal() else None, dbname

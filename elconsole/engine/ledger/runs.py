@@ -21,7 +21,7 @@ from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import lock_held
 from elconsole.engine.ledger.names import spell
 from elconsole.engine.ledger.retention import has_old_runs
-from elconsole.engine.ledger.schema import ledger_version
+from elconsole.engine.ledger.schema import MIGRATIONS, ledger_version
 from elconsole.engine.sql.names import CANCEL_CHANNEL, CHANNEL, RUN_LOCK_CLASS
 from elconsole.engine.sql.statements import statement
 
@@ -36,6 +36,9 @@ SHORTEST_PREFIX = 4
 NEWEST = "last"
 """What the newest run is called, whatever its number."""
 LEAST_ID, GREATEST_ID = str(uuid.UUID(int=0)), str(uuid.UUID(int=2**128 - 1))
+PLACED_VERSION = MIGRATIONS.index("ledger/places") + 1
+PLACED_COLUMNS = "load_seconds, source_schema, source_address"
+"""What older ledgers have not."""
 
 
 def start_run(session: Session, run: RunSummary) -> int:
@@ -86,6 +89,8 @@ def enter_tables(session: Session, run_id: str, tables: Sequence[TableRun]) -> N
         "changes": [_changes(t.schema_changes, session.encoding) for t in tables],
         "notes": [Jsonb([spell(note, session.encoding) for note in t.notes]) for t in tables],
         "finished": [t.finished_at for t in tables],
+        "schemas": [t.source_schema for t in tables],
+        "addresses": [t.source_address for t in tables],
         **_errors([t.error for t in tables], session),
     }
     with session.within(CATALOG_TIMEOUT_S), session.transaction():
@@ -160,7 +165,7 @@ def read_run(session: Session, wanted: str) -> RunDetail:
     where there is none."""
     with session.within(CATALOG_TIMEOUT_S):
         found: tuple[RunSummary, ...] = ()
-        if ledger_version(session):
+        if version := ledger_version(session):
             if wanted == NEWEST:
                 found = select_runs(session, sql.SQL("true"), 1)
             elif wanted.isdecimal() and len(wanted) < 19:
@@ -171,7 +176,7 @@ def read_run(session: Session, wanted: str) -> RunDetail:
         if len(found) != 1:
             what = "more than one run begins with" if found else "there is no run"
             raise UsageError(f"{what} {wanted}", hint="`elconsole runs` lists them")
-        return _with_tables(session, found)[0]
+        return _with_tables(session, found, version)[0]
 
 
 def _runs_of_prefix(session: Session, prefix: str) -> tuple[RunSummary, ...]:
@@ -195,14 +200,15 @@ def read_newest(
     """The runs of these ids with their tables, and last the newest run of all, unless it is
     still as in `done`."""
     with session.within(CATALOG_TIMEOUT_S):
-        if not ledger_version(session):
+        version = ledger_version(session)
+        if not version:
             return ()
         newest = select_runs(session, sql.SQL("true"), 1)
         condition = sql.SQL("r.run_id = ANY ({}::uuid[])").format(sql.Literal(list(run_ids)))
         others = select_runs(session, condition, len(run_ids)) if run_ids else ()
         ids = {run.run_id for run in newest}
         wanted = (*(run for run in others if run.run_id not in ids), *newest)
-        return _with_tables(session, tuple(run for run in wanted if run != done))
+        return _with_tables(session, tuple(run for run in wanted if run != done), version)
 
 
 def select_runs(session: Session, condition: sql.Composable, limit: int) -> tuple[RunSummary, ...]:
@@ -214,12 +220,16 @@ def select_runs(session: Session, condition: sql.Composable, limit: int) -> tupl
         return tuple(cursor.execute(query).fetchall())
 
 
-def _with_tables(session: Session, runs: tuple[RunSummary, ...]) -> tuple[RunDetail, ...]:
+def _with_tables(
+    session: Session, runs: tuple[RunSummary, ...], version: int
+) -> tuple[RunDetail, ...]:
+    """The runs with their tables, from a ledger of this version."""
     if not runs:
         return ()
-    rows = session.execute(
-        statement("ledger/table_runs"), [[run.run_id for run in runs]]
-    ).fetchall()
+    query: str = statement("ledger/table_runs")
+    if version < PLACED_VERSION:
+        query = query.replace(PLACED_COLUMNS, "NULL, NULL, NULL")
+    rows = session.execute(query.encode(), [[run.run_id for run in runs]]).fetchall()
     tables: dict[str, list[TableRun]] = {run.run_id: [] for run in runs}
     for run_id, *row in rows:
         tables[run_id].append(_table_run(row))
@@ -245,7 +255,8 @@ def _as_left(table: TableRun, run: RunSummary) -> TableRun:
 
 
 def _table_run(row: list[Any]) -> TableRun:
-    *facts, changes, notes, kind, message, hint, state = row
+    *facts, changes, notes, kind, message, hint, state = row[:-4]
+    extract_seconds, load_seconds, source_schema, source_address = row[-4:]
     names = (
         "source table target mode strategy status rows_read rows_written"
         " rows_deleted rows_marked versions bytes rows_estimated started_at finished_at"
@@ -256,6 +267,10 @@ def _table_run(row: list[Any]) -> TableRun:
         schema_changes=tuple(SchemaChange(**change) for change in changes),
         notes=tuple(notes),
         error=ErrorInfo(kind, message or "", hint, state) if kind else None,
+        extract_seconds=extract_seconds,
+        load_seconds=load_seconds,
+        source_schema=source_schema,
+        source_address=source_address,
     )
 
 

@@ -27,6 +27,7 @@ MIGRATIONS = (
     "ledger/backfills",
     "ledger/marks",
     "ledger/history",
+    "ledger/places",
     "ledger/target_homes",
 )
 

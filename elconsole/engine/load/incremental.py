@@ -82,7 +82,7 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         rows_written=rows_written,
         rows_deleted=wrote.deleted,
         bytes=moved.bytes + (keys.bytes if keys else 0),
-        extract_seconds=moved.extract_seconds,
+        extract_seconds=moved.extract_seconds + (keys.extract_seconds if keys else 0.0),
         load_seconds=time.monotonic() - loading,
         duration_seconds=time.monotonic() - context.started,
         generation=target.generation,
@@ -98,7 +98,10 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     if task.moved_from is not None:
         if not (begun or follows):
             warehouse.execute("BEGIN")
-        entry = ledger_entry.table_entry(context, snapshot, result)
+
+        def entry() -> str:
+            return ledger_entry.table_entry(context, snapshot, result)
+
         move = storage.move(task.standing, task.target_place, history=task.history is not None)
         swap(warehouse, task, move, context.lock_wait_s, entry)
         return tidy(context, result, lock, old_leaf=None)

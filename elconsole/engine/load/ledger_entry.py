@@ -63,6 +63,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "bytes": result.bytes,
             "generation": result.generation,
             "extract_seconds": result.extract_seconds,
+            "load_seconds": result.load_seconds,
             "duration_seconds": result.duration_seconds,
             "attempts": context.attempt,
             "notes": [spell(note, context.warehouse.encoding) for note in task.notes],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 from elconsole.core.quoting import qualified
 from elconsole.core.record import record
@@ -150,12 +151,14 @@ def _publish_leaf(
         rows_marked=marked,
         versions=versions,
     )
-    context.on_commit(result)
-    swap(
-        warehouse,
-        task,
-        ddl,
-        context.lock_wait_s,
-        ledger_entry.table_entry(context, snapshot, result),
-    )
+
+    def entry() -> str:
+        """A reader may hold up the swap: until each try it has taken longer."""
+        nonlocal result
+        now = time.monotonic()
+        result = replace(result, load_seconds=now - loading, duration_seconds=now - context.started)
+        context.on_commit(result)
+        return ledger_entry.table_entry(context, snapshot, result)
+
+    swap(warehouse, task, ddl, context.lock_wait_s, entry)
     return tidy(context, result, lock, old_leaf=old)

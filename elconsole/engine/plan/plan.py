@@ -137,6 +137,7 @@ def _checked(planned: TableTask | Refused) -> TableTask | Refused:
                 planned.mode,
                 planned.strategy,
                 error,
+                planned.relation.schema,
             )
     return planned
 
@@ -211,7 +212,8 @@ class Refusals:
         place = Place(wish.schema, wish.name or key[2])
         if key in self.targets:
             place = self.targets[key].place
-        return Refused(self.one.name, label, place.text, mode, strategy, error)
+        of = key[1] if key in self.targets else None
+        return Refused(self.one.name, label, place.text, mode, strategy, error, of)
 
 
 def _labelled(keys: Sequence[TableKey], taken: Iterable[str] = ()) -> dict[TableKey, str]:

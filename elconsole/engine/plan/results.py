@@ -68,6 +68,7 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
             strategy=planned.strategy,
             status="cancelled" if isinstance(planned.error, Cancelled) else "failed",
             error=planned.error.info(),
+            source_schema=planned.schema,
         )
     return TableRun(
         source=planned.source,
@@ -79,6 +80,7 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
         rows_estimated=planned.rows_estimated,
         schema_changes=planned.changes,
         notes=planned.notes,
+        source_schema=planned.relation.schema,
     )
 
 

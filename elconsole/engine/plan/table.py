@@ -142,8 +142,8 @@ class Planner:
         except ElconsoleError as error:
             mode: Mode = "full" if self.full else settings.mode
             strategy: Strategy = "full" if mode == "full" else settings.strategy
-            target = self._place_in_reports(self._key(relation))
-            return Refused(self.source, label, target.text, mode, strategy, error)
+            target = self._place_in_reports(self._key(relation)).text
+            return Refused(self.source, label, target, mode, strategy, error, relation.schema)
 
     def _place_in_reports(self, key: TableKey) -> Place:
         """Where a table's rows are, or would be; where they can't, what it would be called."""

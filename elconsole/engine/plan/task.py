@@ -181,6 +181,8 @@ class Refused:
     mode: Mode
     strategy: Strategy
     error: ElconsoleError
+    schema: str | None = None
+    """Of the source table, where it is known."""
 
 
 def drift_of(

@@ -28,19 +28,23 @@ THIS_DATABASE: LiteralString = (
 
 
 def swap(
-    session: Session, task: TableTask, ddl: str, lock_wait_s: float, ledger_entry: str = ""
+    session: Session,
+    task: TableTask,
+    ddl: str,
+    lock_wait_s: float,
+    ledger_entry: Callable[[], str] = str,
 ) -> None:
     """Run DDL on the raw table and commit the open transaction, trying the lock again and again.
 
     Lock, DDL, `ledger_entry` and COMMIT go to the server in one message: a client that is paused
-    or lost in between never holds the lock. A savepoint keeps what the transaction did
-    before. Raises SwapBlocked, naming the blocker, after `lock_wait_s` seconds;
-    SchemaConflict where a view forbids the change."""
+    or lost in between never holds the lock. The entry is made anew for each try. A savepoint
+    keeps what the transaction did before. Raises SwapBlocked, naming the blocker, after
+    `lock_wait_s` seconds; SchemaConflict where a view forbids the change."""
     patiently(
         session,
         task,
         task.standing.name,
-        lambda: _try(session, task, f"{ddl};{ledger_entry}"),
+        lambda: _try(session, task, f"{ddl};{ledger_entry()}"),
         lock_wait_s,
     )
 

@@ -171,8 +171,10 @@ class SyncRun:
 
     def _recorder(self, planned: Sequence[TableTask | Refused]) -> Recorder:
         run = replace(self.summary, tables_total=len(planned))
-        detail = RunDetail(run, tuple(as_table_run(one) for one in planned))
-        return Recorder(detail, self._emit, self.hooks)
+        addresses = {name: pool.server.address for name, pool in self.pools.sources.items()}
+        tables = [as_table_run(one) for one in planned]
+        placed = tuple(replace(t, source_address=addresses.get(t.source)) for t in tables)
+        return Recorder(RunDetail(run, placed), self._emit, self.hooks)
 
     def _context(self, run_number: int) -> RunContext:
         return RunContext(

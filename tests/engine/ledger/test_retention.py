@@ -198,8 +198,9 @@ def test_a_ledger_from_before_long_histories_is_read_and_then_migrated(plant: Li
         "DROP INDEX elconsole.runs_running_idx, elconsole.table_runs_loads_idx;"
         "ALTER TABLE elconsole.runs"
         " DROP COLUMN cancel_requested_at, DROP COLUMN cancel_requested_by, DROP COLUMN backfill;"
-        "ALTER TABLE elconsole.table_runs DROP COLUMN records_marked,"
-        " DROP COLUMN versions; ALTER TABLE elconsole.targets DROP COLUMN history_run_id;"
+        "ALTER TABLE elconsole.table_runs DROP COLUMN records_marked, DROP COLUMN versions,"
+        " DROP COLUMN source_schema, DROP COLUMN source_address, DROP COLUMN load_seconds;"
+        "ALTER TABLE elconsole.targets DROP COLUMN history_run_id;"
         "DELETE FROM elconsole.migrations WHERE version >="
         " (SELECT version FROM elconsole.migrations WHERE name = 'ledger/long_history')"
     )

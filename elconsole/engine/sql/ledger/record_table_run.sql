@@ -11,6 +11,7 @@ UPDATE elconsole.table_runs
        bytes = %(bytes)s,
        generation = %(generation)s,
        extract_seconds = %(extract_seconds)s,
+       load_seconds = %(load_seconds)s,
        duration_seconds = %(duration_seconds)s,
        attempts = %(attempts)s,
        notes = %(notes)s::text[],

@@ -6,7 +6,9 @@ SELECT run_id::text, source, table_name, target, mode, strategy, status, records
        CASE WHEN status = 'running'
             THEN extract(epoch FROM pg_catalog.clock_timestamp() - started_at)::float8
             ELSE duration_seconds END,
-       attempts, schema_changes, notes, error_kind, error_message, error_hint, error_sqlstate
+       attempts, schema_changes, notes, error_kind, error_message, error_hint, error_sqlstate,
+       extract_seconds, (pg_catalog.to_jsonb(t) ->> 'load_seconds')::float8,
+       pg_catalog.to_jsonb(t) ->> 'source_schema', pg_catalog.to_jsonb(t) ->> 'source_address'
   FROM elconsole.table_runs t
  WHERE run_id = ANY (%s::uuid[])
  ORDER BY run_id, position
