@@ -27,6 +27,7 @@ from elconsole.config.fields import (
     Interval,
     Lookback,
     Names,
+    OnViewConflict,
     Port,
     Seconds,
     Secret,
@@ -109,6 +110,8 @@ class TableSettings(_Model):
     """Columns of the key. Default: from the catalog."""
     deletes: Deletes = "ignore"
     """Whether an incremental sync also removes rows gone from the source (`sweep`)."""
+    on_view_conflict: OnViewConflict = "recreate"
+    """Views upon a column that changes: made again (`recreate`), or the table fails (`fail`)."""
     columns: Names | None = None
     """The only columns to copy."""
     exclude_columns: Names = ()
@@ -212,6 +215,8 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     deletes: Deletes = "ignore"
     """Default of this source's tables."""
+    on_view_conflict: OnViewConflict = "recreate"
+    """Default of this source's tables."""
     table_timeout: TimeLimit | None = None
     """Default of this source's tables, over the general one."""
     exclude_columns: Names = ()
@@ -255,7 +260,14 @@ class SourceSettings(ConnectionSettings):
         )
 
 
-_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "table_timeout")
+_SOURCE_DEFAULTS = (
+    "mode",
+    "strategy",
+    "lookback",
+    "deletes",
+    "on_view_conflict",
+    "table_timeout",
+)
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:

@@ -67,6 +67,7 @@ TEMPLATE = """\
 #mode = "full"                 # or "incremental": the default of this source's tables
 #strategy = "xmin"             # how incremental finds changes; or "cursor"
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
+#on_view_conflict = "recreate" # views upon a column that changes; or "fail": the table fails
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
 #exclude_columns = ["*_production.operator_id"]   # never copied

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 from elconsole.core.quoting import qualified
 from elconsole.core.record import record
@@ -21,7 +22,7 @@ from elconsole.engine.load.context import (
 )
 from elconsole.engine.load.copy import copy, copy_part, ending
 from elconsole.engine.plan.task import TableTask, known_target
-from elconsole.engine.publish import adopt, storage
+from elconsole.engine.publish import adopt, storage, views
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.sql.names import STORAGE_SCHEMA
@@ -113,7 +114,9 @@ def _publish_leaf(
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
     parent = qualified(task.target_schema, task.target_name)
-    ddl = storage.exchange(task, parent, leaf.table)
+    change = views.around(warehouse, task, storage.exchange(task, parent, leaf.table))
+    task, ddl = change.task, change.ddl
+    context = replace(context, task=task)
     old = task.parent.leaf_name if task.parent else None
     if task.adopt:
         old = leaf_name(target.target_id, 0, task.target_name, os.urandom(3).hex())
@@ -140,5 +143,6 @@ def _publish_leaf(
         ddl,
         context.lock_wait_s,
         ledger_entry.table_entry(context, snapshot, result),
+        change.views,
     )
     return tidy(context, result, lock, old_leaf=old)

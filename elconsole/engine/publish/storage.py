@@ -184,11 +184,11 @@ def parent_changes(task: TableTask) -> list[str]:
 
 
 def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:
-    """A column that a view uses can't be dropped or retyped: name the view."""
+    """A column that something uses can't be dropped or retyped: name what uses it."""
     detail = " ".join((error.diag.message_detail or "").split())
     return SchemaConflict(
         f"{task.source}.{task.label}: {error.diag.message_primary}; {detail}".rstrip("; "),
-        hint=f"drop the view, sync, and create it again over {task.target_text};"
+        hint=f"drop what depends on it, sync, and create it again over {task.target_text};"
         " the old rows stand until then",
         sqlstate=error.sqlstate,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import LiteralString
+from collections.abc import Sequence
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -12,6 +13,7 @@ from elconsole.core.errors import Cancelled, SwapBlocked
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
+from elconsole.engine.publish import views
 from elconsole.engine.publish.commit import commit
 from elconsole.engine.publish.storage import dependents_error
 
@@ -24,12 +26,19 @@ STATEMENT_TIMEOUT_S = 10
 THIS_DATABASE: LiteralString = (
     "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 )
+LOCKED: LiteralString = "(relation = pg_catalog.to_regclass(%s) OR relation = ANY (%s::oid[]))"
 
 
 def swap(
-    session: Session, task: TableTask, ddl: str, lock_wait_s: float, ledger_entry: str = ""
+    session: Session,
+    task: TableTask,
+    ddl: str,
+    lock_wait_s: float,
+    ledger_entry: str = "",
+    upon: Sequence[int] = (),
 ) -> None:
-    """Run DDL on the raw table and commit the open transaction, trying the lock again and again.
+    """Run DDL on the raw table and the views `upon` it, and commit the open transaction, trying
+    the locks again and again.
 
     Lock, DDL, `ledger_entry` and COMMIT go to the server in one message: a client that is paused
     or lost in between never holds the lock. A savepoint keeps what the transaction did
@@ -40,12 +49,13 @@ def swap(
     steady: set[int] = set()
     while not _try(session, task, f"{ddl};{ledger_entry}"):
         # Whoever came and went did not block it all the time.
-        holders = _holders(session, task)
+        locked = _locked(task, upon)
+        holders = _holders(session, locked)
         steady = steady & holders or holders
         if time.monotonic() >= deadline:
             raise SwapBlocked(
                 f"{task.source}.{task.label}: {task.target_text} stayed locked for"
-                f" {lock_wait_s:.0f} s by {_blocker(session, task, steady)}; the old rows stand",
+                f" {lock_wait_s:.0f} s by {_blocker(session, locked, steady)}; the old rows stand",
                 hint="end that transaction and sync again; lock_wait sets how long a sync waits",
                 sqlstate="55P03",
             )
@@ -98,6 +108,10 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
         psycopg.errors.FeatureNotSupported,
     ) as error:
         raise dependents_error(task, error) from error
+    except psycopg.DatabaseError as error:
+        if (ours := views.told(task, error)) is None:
+            raise
+        raise ours from error
     return True
 
 
@@ -108,27 +122,32 @@ def _pause(session: Session, seconds: float) -> None:
         raise Cancelled("the sync was stopped")
 
 
-def _holders(session: Session, task: TableTask) -> set[int]:
-    """The backends that hold the raw table or its leaf."""
+def _locked(task: TableTask, upon: Sequence[int]) -> list[Any]:
+    """Parameters of `LOCKED`: the raw table, its leaf, and the views upon it."""
+    leaf = (task.parent and task.parent.leaf_oid) or 0
+    return [_table(task), [leaf, *upon]]
+
+
+def _holders(session: Session, locked: list[Any]) -> set[int]:
+    """The backends that hold one of these."""
     rows = session.execute(
-        "SELECT pid FROM pg_catalog.pg_locks"
-        " WHERE relation IN (pg_catalog.to_regclass(%s), %s) AND granted"
+        f"SELECT pid FROM pg_catalog.pg_locks WHERE {LOCKED} AND granted"
         f" AND pid <> pg_catalog.pg_backend_pid() AND database = {THIS_DATABASE}",
-        [_table(task), (task.parent and task.parent.leaf_oid) or 0],
+        locked,
     ).fetchall()
     return {int(row[0]) for row in rows}
 
 
-def _blocker(session: Session, task: TableTask, steady: set[int]) -> str:
-    """Who holds the raw table or its leaf, as far as this role may see."""
+def _blocker(session: Session, locked: list[Any], steady: set[int]) -> str:
+    """Who holds one of these, as far as this role may see."""
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::int8"
         " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)"
-        " WHERE l.relation IN (pg_catalog.to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
+        f" WHERE {LOCKED} AND l.granted AND l.pid = ANY (%s)"
         f" AND l.database = {THIS_DATABASE}"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [_table(task), (task.parent and task.parent.leaf_oid) or 0, list(steady)],
+        [*locked, list(steady)],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

@@ -1,0 +1,250 @@
+"""Views follow: what stands upon a raw table is taken down for a change of its columns, and
+made again in the same transaction, or nothing changes.
+
+PostgreSQL changes no column that a view uses. The definitions are the server's own, fully
+qualified; each statement runs as the role that ran it before. Making a view runs nothing of
+what it selects.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from elconsole.core.errors import ElconsoleError, SchemaConflict, TransientFault
+from elconsole.core.quoting import literal
+from elconsole.core.record import record
+from elconsole.core.safe_text import clean_text
+from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.plan.task import Refused, TableTask
+
+if TYPE_CHECKING:
+    from elconsole.engine.catalog.views import Dependents, Obstacle
+
+NAMED = 20
+"""Of so many views a note tells the names."""
+CANNOT = "ELV01"
+"""SQLSTATE of ours: a view could not be made again."""
+MOVED = "ELV02"
+"""SQLSTATE of ours: the views are others than a moment ago."""
+PASSING = (
+    "lock_not_available OR deadlock_detected OR serialization_failure"
+    " OR insufficient_resources OR operator_intervention"
+)
+"""Conditions that are no fault of a view."""
+WAY_OUT = "drop it, sync, and create it again over the new columns; the old rows stand until then"
+GRANTING = 7
+"""The phase from which on rights are given."""
+GRANTEE = (
+    "CASE a.grantee WHEN 0 THEN 'PUBLIC'"
+    " ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END"
+)
+BACK = (
+    "EXECUTE 'SET LOCAL ROLE ' || CASE ours WHEN 'none' THEN 'NONE'"
+    " ELSE pg_catalog.quote_ident(ours) END;"
+)
+"""PL/pgSQL that makes the session's role what it was."""
+OBSTACLES = {
+    "materialized": ("it is a materialized view, whose rows would be lost", WAY_OUT),
+    "rule": ("a rule of it uses the view or column", WAY_OUT),
+    "temporary": ("it is a temporary view of another session", "sync when that session has ended"),
+    "column": ("it uses the column {what}, which is gone", WAY_OUT),
+    "owner": (
+        "it belongs to, or was granted by, {what}, a role that ours can't become",
+        "GRANT {what} TO {role}; or drop it, sync, and create it again",
+    ),
+    "schema": ("its owner may not create views there any more", "GRANT {what}"),
+    "dependent": (
+        "{what} depends on it",
+        "drop {what}, sync, and create it again; the old rows stand until then",
+    ),
+}
+"""Why something can't be made again, and what to do."""
+
+
+class ViewsMoved(TransientFault):
+    """Somebody changed a view while the change of its table was being prepared."""
+
+    kind = "schema"
+
+
+@record(frozen=True, slots=True)
+class Change:
+    """What changes a raw table, and what it takes along."""
+
+    task: TableTask
+    """Which notes the views."""
+    ddl: str
+    views: Sequence[int] = ()
+    """OIDs of those that are taken down."""
+
+
+def around(session: Session, task: TableTask, ddl: str) -> Change:
+    """DDL of the raw table with what takes its views down before it, and makes them again after
+    it. Raises SchemaConflict where one can't be made again.
+
+    In the session's open transaction."""
+    if not _changes(task):
+        return Change(task, ddl)
+    found = _dependents(session, task)
+    if not found.views:
+        return Change(task, ddl)
+    whole = ";".join([take_down(found), ddl, make_again(found)])
+    return Change(_noted(task, found), whole, [view.oid for view in found.views])
+
+
+def with_views(
+    session: Session, planned: Iterable[TableTask | Refused]
+) -> list[TableTask | Refused]:
+    """The plan, in which each table tells the views that its sync makes again, or is refused
+    where one can't be; asks nothing where no column changes."""
+    return [_with_views(session, one) for one in planned]
+
+
+def _with_views(session: Session, planned: TableTask | Refused) -> TableTask | Refused:
+    if isinstance(planned, Refused) or not _changes(planned):
+        return planned
+    try:
+        with session.transaction():
+            return _noted(planned, _dependents(session, planned))
+    except ElconsoleError as error:
+        if error.retryable:
+            raise
+        key = (planned.source, planned.label, planned.target_text, planned.mode, planned.strategy)
+        return Refused(*key, error)
+
+
+def told(task: TableTask, error: psycopg.Error) -> ElconsoleError | None:
+    """The error that the statements of `around` raised by themselves; None for any other."""
+    if error.sqlstate == MOVED:
+        return ViewsMoved(
+            f"{task.source}.{task.label}: a view over {task.target_text} was changed meanwhile",
+            hint="sync again",
+        )
+    if error.sqlstate != CANNOT:
+        return None
+    name, said = error.diag.table_name or "a view", error.diag.message_primary
+    return SchemaConflict(
+        f"{task.source}.{task.label}: {clean_text(name)} over {task.target_text} can't be made"
+        f" again: {clean_text(said or '')}",
+        hint=f"change or drop {clean_text(name)}, then sync; the old rows stand until then",
+        sqlstate=error.diag.datatype_name,
+    )
+
+
+def _changes(task: TableTask) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The raw table's columns that this sync retypes and drops; None where it does neither."""
+    if task.drift is None or task.parent is None:
+        return None
+    retyped = tuple(column.name for column in task.drift.retyped)
+    dropped = task.drift.dropped if task.strategy == "full" else ()
+    return (retyped, dropped) if retyped or dropped else None
+
+
+def _dependents(session: Session, task: TableTask) -> Dependents:
+    """Raises SchemaConflict where they must stay as they are."""
+    from elconsole.engine.catalog.views import dependents_of
+
+    changes = _changes(task)
+    assert changes is not None
+    assert task.parent is not None
+    with session.within(CATALOG_TIMEOUT_S):
+        found = dependents_of(session, task.parent.oid, *changes)
+    if found.obstacles:
+        raise _conflict(session, task, found.obstacles)
+    if found.views and task.settings.on_view_conflict == "fail":
+        raise SchemaConflict(
+            f"{task.source}.{task.label}: columns of {task.target_text} change under"
+            f" {_listed(found)}",
+            hint='on_view_conflict = "recreate" makes views again; or drop them, sync, and'
+            " create them again",
+        )
+    return found
+
+
+def _conflict(session: Session, task: TableTask, found: Sequence[Obstacle]) -> SchemaConflict:
+    first = found[0]
+    why, hint = OBSTACLES[first.why]
+    role = clean_text(session.info.user)
+    words = {"what": clean_text(first.what), "role": role}
+    more = [clean_text(one.name) for one in found[1:NAMED] if one.name != first.name]
+    others = f" (nor can {', '.join(dict.fromkeys(more))})" if more else ""
+    return SchemaConflict(
+        f"{task.source}.{task.label}: columns of {task.target_text} change under"
+        f" {clean_text(first.name)}, which can't be made again: {why.format(**words)}{others}",
+        hint=f"{clean_text(first.name)}: {hint.format(**words)}",
+    )
+
+
+def _noted(task: TableTask, found: Dependents) -> TableTask:
+    note = f"views made again: {_listed(found)}"
+    if not found.views or note in task.notes:
+        return task
+    return replace(task, notes=(*task.notes, note))
+
+
+def _listed(found: Dependents) -> str:
+    names = [clean_text(view.name) for view in found.views]
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest
+
+
+def take_down(found: Dependents) -> str:
+    """A block that drops the views, their rules first, if they are those that were found."""
+    rules = [
+        _as_role(view.role, f"DROP RULE {rule} ON {view.name}")
+        for view in found.views
+        for rule in view.rules
+    ]
+    views = [_as_role(view.role, f"DROP VIEW {view.name}") for view in reversed(found.views)]
+    return _do(
+        f"BEGIN IF (SELECT pg_catalog.md5(answer::text) FROM ({found.query}) AS asked (answer))"
+        f" <> {literal(found.digest)} THEN RAISE EXCEPTION USING ERRCODE = '{MOVED}'; END IF;"
+        f" {''.join([*rules, *views])} {BACK} END"
+    )
+
+
+def make_again(found: Dependents) -> str:
+    """A block that makes the views as they were; raises CANNOT, with the view's name."""
+    steps: list[str] = []
+    unowned = {view.name: view.role for view in found.views}
+    for step in found.steps:
+        if step.phase >= GRANTING and step.view in unowned:
+            steps.append(_forget_defaults(unowned.pop(step.view), step.view))
+        steps.append(f"which := {literal(step.view)}; {_as_role(step.role, step.ddl)}")
+    steps += [_forget_defaults(role, name) for name, role in unowned.items()]
+    return _do(
+        f"BEGIN {''.join(steps)} {BACK} EXCEPTION WHEN {PASSING} THEN RAISE;"
+        " WHEN OTHERS THEN GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, state = RETURNED_SQLSTATE;"
+        f" RAISE EXCEPTION USING ERRCODE = '{CANNOT}', MESSAGE = said, TABLE = which,"
+        " DATATYPE = state; END"
+    )
+
+
+def _as_role(role: str, ddl: str) -> str:
+    return f"EXECUTE {literal(f'SET LOCAL ROLE {role}')}; EXECUTE {literal(ddl)}; "
+
+
+def _forget_defaults(role: str, view: str) -> str:
+    """PL/pgSQL that takes away what ALTER DEFAULT PRIVILEGES gave to others with the view."""
+    return (
+        f"which := {literal(view)}; EXECUTE {literal(f'SET LOCAL ROLE {role}')};"
+        f" FOR taker IN SELECT DISTINCT {GRANTEE} FROM pg_catalog.pg_class c"
+        " CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a"
+        f" WHERE c.oid = {literal(view)}::regclass AND a.grantee <> c.relowner"
+        f" LOOP EXECUTE {literal(f'REVOKE ALL ON {view} FROM ')} || taker; END LOOP; "
+    )
+
+
+def _do(block: str) -> str:
+    """An anonymous block, quoted by what no name in it can contain, that knows our role."""
+    tag = f"$views_{os.urandom(6).hex()}$"
+    declared = "which text; said text; state text; taker text"
+    return (
+        f"DO {tag} #variable_conflict use_column\n"
+        f"DECLARE ours text := pg_catalog.current_setting('role'); {declared}; {block} {tag}"
+    )
