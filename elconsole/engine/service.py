@@ -31,7 +31,7 @@ from elconsole.engine.plan.results import as_drift, as_planned_table
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
-from elconsole.engine.publish.views import with_views
+from elconsole.engine.publish.change import foresee
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets
@@ -100,7 +100,7 @@ class PostgresEngine:
             tables = self._raw_tables(session)
             state = read_state(session, self.settings.warehouse.target_schema)
             planned = plan_tables(self.settings, found, state, results.SyncRequest())
-            planned = with_views(session, planned)
+            planned = foresee(session, planned)
         return results.CheckReport(
             health,
             tables,
@@ -130,7 +130,7 @@ class PostgresEngine:
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
         planned, unfed = self._planned(request)
         with self._warehouse() as session:
-            planned = with_views(session, planned)
+            planned = foresee(session, planned)
         return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
 
     def sync(

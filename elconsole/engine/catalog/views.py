@@ -81,7 +81,7 @@ def dependents_of(
     """What hangs on `columns`, of which `dropped` will be gone, or on anything of the table
     where `whole`; in the session's open transaction, whose search_path it sets."""
     query = _query(session, table, columns, dropped, whole)
-    asked = f"SELECT found, pg_catalog.md5(found::text) FROM ({query}) AS asked (found)"
+    asked = f"SELECT found, pg_catalog.md5(asked::text) FROM ({query}) AS asked (found)"
     cursor = session.execute(f"{FULLY_QUALIFIED}; {asked}".encode())
     cursor.nextset()
     found, digest = values_of(cursor.fetchone(), 2)

@@ -15,7 +15,8 @@ from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.rows import key_columns
 from elconsole.engine.plan.task import TableTask, known_target
-from elconsole.engine.publish import storage, views
+from elconsole.engine.publish import storage
+from elconsole.engine.publish.change import with_views
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
 from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
@@ -65,7 +66,7 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
     table = qualified(task.target_schema, task.target_name)
     prepare(session, task, "BEGIN", "")
-    change = views.around(session, task, f"ALTER TABLE {table} {', '.join(clauses)}")
+    change = with_views(session, task, f"ALTER TABLE {table} {', '.join(clauses)}")
     # Its COMMIT shows no rows yet: the table's time goes on.
     ends_at = session.ends_at
     swap(session, task, change.ddl, lock_wait_s, upon=change.views)

@@ -22,7 +22,8 @@ from elconsole.engine.load.context import (
 )
 from elconsole.engine.load.copy import copy, copy_part, ending
 from elconsole.engine.plan.task import TableTask, known_target
-from elconsole.engine.publish import adopt, storage, views
+from elconsole.engine.publish import storage
+from elconsole.engine.publish.change import Change, with_views
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.sql.names import STORAGE_SCHEMA
@@ -105,7 +106,7 @@ def _publish_leaf(
     leaf: NewLeaf,
     moved: Transferred,
 ) -> LoadResult:
-    task, warehouse, target = context.task, context.warehouse, known_target(context.task)
+    task, warehouse = context.task, context.warehouse
     loading = time.monotonic()
     context.on_extracted(moved)
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, leaf.generation)
@@ -113,15 +114,8 @@ def _publish_leaf(
         finish = storage.finish_leaf(task, leaf.table, defaults)
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
-    parent = qualified(task.target_schema, task.target_name)
-    change = views.around(warehouse, task, storage.exchange(task, parent, leaf.table))
-    task, ddl = change.task, change.ddl
-    context = replace(context, task=task)
-    old = task.parent.leaf_name if task.parent else None
-    if task.adopt:
-        old = leaf_name(target.target_id, 0, task.target_name, os.urandom(3).hex())
-        aside = adopt.step_aside(warehouse, task, old)
-        ddl = aside + ddl + adopt.inherit(warehouse, task)
+    change, old = _change(context, leaf)
+    context = replace(context, task=change.task)
     result = LoadResult(
         rows_read=moved.rows,
         rows_written=moved.rows,
@@ -134,15 +128,28 @@ def _publish_leaf(
         row_count=moved.rows,
         extracted_at=snapshot.taken_at,
         strategy="full",
-        notes=task.notes,
+        notes=change.task.notes,
     )
     context.on_commit(result)
     swap(
         warehouse,
         task,
-        ddl,
+        change.ddl,
         context.lock_wait_s,
         ledger_entry.table_entry(context, snapshot, result),
         change.views,
     )
     return tidy(context, result, lock, old_leaf=old)
+
+
+def _change(context: LoadContext, leaf: NewLeaf) -> tuple[Change, str | None]:
+    """DDL that shows the new leaf, and the storage table that it leaves over."""
+    task, session = context.task, context.warehouse
+    if not task.adopt:
+        parent = qualified(task.target_schema, task.target_name)
+        change = with_views(session, task, storage.exchange(task, parent, leaf.table))
+        return change, task.parent.leaf_name if task.parent else None
+    from elconsole.engine.publish.adopt import adopted
+
+    old = leaf_name(known_target(task).target_id, 0, task.target_name, os.urandom(3).hex())
+    return adopted(session, task, leaf.table, old), old

@@ -110,13 +110,17 @@ def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
 def match_parent(task: TableTask, leaf: str) -> str:
     """SQL that builds on the leaf all that the attach would otherwise build under the lock.
 
-    What hangs on a column that this refresh drops goes with it."""
-    if task.parent is None:
+    What hangs on a column that this refresh drops goes with it; a table that is adopted has
+    no unique index but the key's."""
+    if task.parent is None and not task.adopt:
         return ""
+    standing = literal(qualified(task.target_schema, task.target_name))
     needs = sql.SQL(statement("catalog/parent_needs")).format(
-        parent=sql.Literal(task.parent.oid), leaf=constant(leaf)
+        parent=sql.Literal(task.parent.oid) if task.parent else sql.SQL(f"{standing}::regclass"),
+        leaf=constant(leaf),
+        unique=sql.SQL("false" if task.adopt else "true"),
     )
-    dropping = "true" if task.drift and task.drift.dropped else "false"
+    dropping = "true" if task.adopt or (task.drift and task.drift.dropped) else "false"
     return _do(
         f"DECLARE ddl text; BEGIN FOR ddl IN {needs.as_string()} LOOP"
         " BEGIN EXECUTE ddl; EXCEPTION WHEN undefined_column THEN"
@@ -126,25 +130,33 @@ def match_parent(task: TableTask, leaf: str) -> str:
 
 def create_parent(task: TableTask, parent: str) -> str:
     definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ())])
-    return (
-        f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY});"
-        f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
-    )
+    return f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY})"
+
+
+def brin_index(parent: str) -> str:
+    return f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
+
+
+def attach(parent: str, leaf: str) -> str:
+    return f"ALTER TABLE {parent} ATTACH PARTITION {leaf} DEFAULT"
 
 
 def exchange(task: TableTask, parent: str, leaf: str) -> str:
     """DDL that shows the new leaf: under the parent's lock, a catalog change only."""
-    attach = f"ALTER TABLE {parent} ATTACH PARTITION {leaf} DEFAULT"
     if task.parent is None:
-        return f"{create_parent(task, parent)};{attach}"
-    steps = []
-    if task.parent.leaf_name is not None:
-        old = qualified(STORAGE_SCHEMA, task.parent.leaf_name)
-        steps.append(_drop_or_detach(parent, old))
-    changes = parent_changes(task)
-    if changes:
-        steps.append(f"ALTER TABLE {parent} {', '.join(changes)}")
-    return ";".join([*steps, attach])
+        steps = [create_parent(task, parent), brin_index(parent)]
+    else:
+        steps = remove_leaf(task, parent)
+        if changes := parent_changes(task):
+            steps.append(f"ALTER TABLE {parent} {', '.join(changes)}")
+    return ";".join([*steps, attach(parent, leaf)])
+
+
+def remove_leaf(task: TableTask, parent: str) -> list[str]:
+    """DDL that takes the old rows from the raw table."""
+    if task.parent is None or task.parent.leaf_name is None:
+        return []
+    return [_drop_or_detach(parent, qualified(STORAGE_SCHEMA, task.parent.leaf_name))]
 
 
 def _drop_or_detach(parent: str, leaf: str) -> str:

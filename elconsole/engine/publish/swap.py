@@ -13,7 +13,7 @@ from elconsole.core.errors import Cancelled, SwapBlocked
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.publish import views
+from elconsole.engine.publish.change import CANNOT, MOVED
 from elconsole.engine.publish.commit import commit
 from elconsole.engine.publish.storage import dependents_error
 
@@ -70,8 +70,8 @@ def prepare(session: Session, task: TableTask, build: str, match: str) -> None:
     Autovacuum yields only to whoever waits longer than `deadlock_timeout`, and the tries of
     the swap are shorter."""
     if task.parent is None:
-        if build:
-            session.execute(build.encode())
+        if build or match:
+            session.execute("; ".join(part for part in (build, match) if part).encode())
         return
     quieten = (
         f"SAVEPOINT quieten; SET LOCAL lock_timeout = '{QUIETEN_TIMEOUT_MS}ms';"
@@ -109,9 +109,11 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
     ) as error:
         raise dependents_error(task, error) from error
     except psycopg.DatabaseError as error:
-        if (ours := views.told(task, error)) is None:
+        if error.sqlstate not in (CANNOT, MOVED):
             raise
-        raise ours from error
+        from elconsole.engine.publish.views import told
+
+        raise told(task, error) from error
     return True
 
 

@@ -9,7 +9,7 @@ what it selects.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,20 +17,16 @@ import psycopg
 
 from elconsole.core.errors import ElconsoleError, SchemaConflict, TransientFault
 from elconsole.core.quoting import literal
-from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.plan.task import TableTask
+from elconsole.engine.publish.change import CANNOT, MOVED, Change, columns_changed
 
 if TYPE_CHECKING:
     from elconsole.engine.catalog.views import Dependents, Obstacle
 
 NAMED = 20
 """Of so many views a note tells the names."""
-CANNOT = "ELV01"
-"""SQLSTATE of ours: a view could not be made again."""
-MOVED = "ELV02"
-"""SQLSTATE of ours: the views are others than a moment ago."""
 PASSING = (
     "lock_not_available OR deadlock_detected OR serialization_failure"
     " OR insufficient_resources OR operator_intervention"
@@ -72,61 +68,30 @@ class ViewsMoved(TransientFault):
     kind = "schema"
 
 
-@record(frozen=True, slots=True)
-class Change:
-    """What changes a raw table, and what it takes along."""
-
-    task: TableTask
-    """Which notes the views."""
-    ddl: str
-    views: Sequence[int] = ()
-    """OIDs of those that are taken down."""
-
-
 def around(session: Session, task: TableTask, ddl: str) -> Change:
-    """DDL of the raw table with what takes its views down before it, and makes them again after
-    it. Raises SchemaConflict where one can't be made again.
-
-    In the session's open transaction."""
-    if not _changes(task):
-        return Change(task, ddl)
+    """DDL of the raw table, whose columns change, with what takes its views down before it, and
+    makes them again after it. Raises SchemaConflict where one can't be made again."""
     found = _dependents(session, task)
     if not found.views:
         return Change(task, ddl)
     whole = ";".join([take_down(found), ddl, make_again(found)])
-    return Change(_noted(task, found), whole, [view.oid for view in found.views])
+    names = [view.name for view in found.views]
+    return Change(noted(task, names), whole, [view.oid for view in found.views])
 
 
-def with_views(
-    session: Session, planned: Iterable[TableTask | Refused]
-) -> list[TableTask | Refused]:
-    """The plan, in which each table tells the views that its sync makes again, or is refused
-    where one can't be; asks nothing where no column changes."""
-    return [_with_views(session, one) for one in planned]
+def foreseen(session: Session, task: TableTask) -> TableTask:
+    """The task, whose columns change, noting the views that its sync makes again; raises
+    SchemaConflict where one can't be made again."""
+    return noted(task, [view.name for view in _dependents(session, task).views])
 
 
-def _with_views(session: Session, planned: TableTask | Refused) -> TableTask | Refused:
-    if isinstance(planned, Refused) or not _changes(planned):
-        return planned
-    try:
-        with session.transaction():
-            return _noted(planned, _dependents(session, planned))
-    except ElconsoleError as error:
-        if error.retryable:
-            raise
-        key = (planned.source, planned.label, planned.target_text, planned.mode, planned.strategy)
-        return Refused(*key, error)
-
-
-def told(task: TableTask, error: psycopg.Error) -> ElconsoleError | None:
-    """The error that the statements of `around` raised by themselves; None for any other."""
+def told(task: TableTask, error: psycopg.Error) -> ElconsoleError:
+    """The error that a block of ours raised by itself: MOVED or CANNOT."""
     if error.sqlstate == MOVED:
         return ViewsMoved(
-            f"{task.source}.{task.label}: a view over {task.target_text} was changed meanwhile",
+            f"{task.source}.{task.label}: what hangs on {task.target_text} was changed meanwhile",
             hint="sync again",
         )
-    if error.sqlstate != CANNOT:
-        return None
     name, said = error.diag.table_name or "a view", error.diag.message_primary
     return SchemaConflict(
         f"{task.source}.{task.label}: {clean_text(name)} over {task.target_text} can't be made"
@@ -136,30 +101,21 @@ def told(task: TableTask, error: psycopg.Error) -> ElconsoleError | None:
     )
 
 
-def _changes(task: TableTask) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The raw table's columns that this sync retypes and drops; None where it does neither."""
-    if task.drift is None or task.parent is None:
-        return None
-    retyped = tuple(column.name for column in task.drift.retyped)
-    dropped = task.drift.dropped if task.strategy == "full" else ()
-    return (retyped, dropped) if retyped or dropped else None
-
-
 def _dependents(session: Session, task: TableTask) -> Dependents:
     """Raises SchemaConflict where they must stay as they are."""
     from elconsole.engine.catalog.views import dependents_of
 
-    changes = _changes(task)
-    assert changes is not None
+    changed = columns_changed(task)
+    assert changed is not None
     assert task.parent is not None
     with session.within(CATALOG_TIMEOUT_S):
-        found = dependents_of(session, task.parent.oid, *changes)
+        found = dependents_of(session, task.parent.oid, *changed)
     if found.obstacles:
         raise _conflict(session, task, found.obstacles)
     if found.views and task.settings.on_view_conflict == "fail":
         raise SchemaConflict(
             f"{task.source}.{task.label}: columns of {task.target_text} change under"
-            f" {_listed(found)}",
+            f" {_listed([view.name for view in found.views])}",
             hint='on_view_conflict = "recreate" makes views again; or drop them, sync, and'
             " create them again",
         )
@@ -168,27 +124,39 @@ def _dependents(session: Session, task: TableTask) -> Dependents:
 
 def _conflict(session: Session, task: TableTask, found: Sequence[Obstacle]) -> SchemaConflict:
     first = found[0]
-    why, hint = OBSTACLES[first.why]
-    role = clean_text(session.info.user)
-    words = {"what": clean_text(first.what), "role": role}
+    _, hint = _in_words(session, first)
     more = [clean_text(one.name) for one in found[1:NAMED] if one.name != first.name]
     others = f" (nor can {', '.join(dict.fromkeys(more))})" if more else ""
     return SchemaConflict(
         f"{task.source}.{task.label}: columns of {task.target_text} change under"
-        f" {clean_text(first.name)}, which can't be made again: {why.format(**words)}{others}",
-        hint=f"{clean_text(first.name)}: {hint.format(**words)}",
+        f" {clean_text(first.name)}, which can't be made again:"
+        f" {_in_words(session, first)[0]}{others}",
+        hint=f"{clean_text(first.name)}: {hint}",
     )
 
 
-def _noted(task: TableTask, found: Dependents) -> TableTask:
-    note = f"views made again: {_listed(found)}"
-    if not found.views or note in task.notes:
+def why_not(session: Session, obstacle: Obstacle) -> str:
+    """The name of what can't be made again, and why."""
+    return f"view {obstacle.name} ({_in_words(session, obstacle)[0]})"
+
+
+def _in_words(session: Session, obstacle: Obstacle) -> tuple[str, str]:
+    """Why something can't be made again, and what to do."""
+    why, hint = OBSTACLES[obstacle.why]
+    words = {"what": clean_text(obstacle.what), "role": clean_text(session.info.user)}
+    return why.format(**words), hint.format(**words)
+
+
+def noted(task: TableTask, names: Sequence[str]) -> TableTask:
+    """The task, which notes these views."""
+    note = f"views made again: {_listed(names)}"
+    if not names or note in task.notes:
         return task
     return replace(task, notes=(*task.notes, note))
 
 
-def _listed(found: Dependents) -> str:
-    names = [clean_text(view.name) for view in found.views]
+def _listed(found: Sequence[str]) -> str:
+    names = [clean_text(name) for name in found]
     rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + rest
 
@@ -201,10 +169,22 @@ def take_down(found: Dependents) -> str:
         for rule in view.rules
     ]
     views = [_as_role(view.role, f"DROP VIEW {view.name}") for view in reversed(found.views)]
+    dropping = _do(f"BEGIN {''.join([*rules, *views])} {BACK} END")
+    return f"{unchanged(found.query, found.digest)}; {dropping}"
+
+
+def digest_of(query: str) -> str:
+    """SELECT of a digest of what a query answers."""
+    listed = "pg_catalog.string_agg(answer::text, ';' ORDER BY answer::text)"
+    return f"SELECT pg_catalog.md5({listed}) FROM ({query}) AS answer"
+
+
+def unchanged(query: str, digest: str | None) -> str:
+    """A block that raises MOVED where the query's answer has another digest by now."""
+    expected = "NULL" if digest is None else literal(digest)
     return _do(
-        f"BEGIN IF (SELECT pg_catalog.md5(answer::text) FROM ({found.query}) AS asked (answer))"
-        f" <> {literal(found.digest)} THEN RAISE EXCEPTION USING ERRCODE = '{MOVED}'; END IF;"
-        f" {''.join([*rules, *views])} {BACK} END"
+        f"BEGIN IF ({digest_of(query)}) IS DISTINCT FROM {expected}"
+        f" THEN RAISE EXCEPTION USING ERRCODE = '{MOVED}'; END IF; END"
     )
 
 

@@ -35,7 +35,7 @@ from elconsole.engine.plan.results import as_table_run
 from elconsole.engine.plan.survey import Selected, Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
-from elconsole.engine.publish.views import with_views
+from elconsole.engine.publish.change import foresee
 from elconsole.engine.sync.context import RunContext
 from elconsole.engine.sync.ledger_writer import LedgerWriter
 from elconsole.engine.sync.recorder import Recorder
@@ -129,7 +129,7 @@ class SyncRun:
         state = read_state(session, self.schema, is_prepared=True)
         if not self.request.selection:
             self.unfed = surveyed_unfed(self.settings, found, state)
-        return with_views(session, plan_tables(self.settings, found, state, self.request))
+        return foresee(session, plan_tables(self.settings, found, state, self.request))
 
     def _recorder(self, planned: Sequence[TableTask | Refused]) -> Recorder:
         run = replace(self.summary, tables_total=len(planned))
