@@ -31,7 +31,7 @@ from elconsole.engine.plan.results import as_drift, as_planned_table
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
-from elconsole.engine.publish.change import foresee
+from elconsole.engine.publish.foresee import foresee
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets

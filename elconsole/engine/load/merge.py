@@ -16,7 +16,7 @@ from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.rows import key_columns
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage
-from elconsole.engine.publish.change import with_views
+from elconsole.engine.publish.foresee import with_views
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
 from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA

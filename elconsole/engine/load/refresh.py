@@ -23,7 +23,7 @@ from elconsole.engine.load.context import (
 from elconsole.engine.load.copy import copy, copy_part, ending
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage
-from elconsole.engine.publish.change import Change, with_views
+from elconsole.engine.publish.foresee import with_views
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.sql.names import STORAGE_SCHEMA
@@ -142,7 +142,7 @@ def _publish_leaf(
     return tidy(context, result, lock, old_leaf=old)
 
 
-def _change(context: LoadContext, leaf: NewLeaf) -> tuple[Change, str | None]:
+def _change(context: LoadContext, leaf: NewLeaf) -> tuple[storage.Change, str | None]:
     """DDL that shows the new leaf, and the storage table that it leaves over."""
     task, session = context.task, context.warehouse
     if not task.adopt:

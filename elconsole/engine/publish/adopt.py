@@ -20,7 +20,7 @@ from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.publish import storage, views
-from elconsole.engine.publish.change import Change
+from elconsole.engine.publish.storage import Change
 from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
 from elconsole.engine.sql.quoting import constants
 from elconsole.engine.sql.statements import statement

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from elconsole.core.errors import SchemaConflict
 from elconsole.core.quoting import identifier, literal, qualified
+from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import TableTask
@@ -31,10 +32,34 @@ FILLER = PlannedColumn("_elconsole_filler", "NULL::boolean", TypePlan("boolean",
 """Stands in for the columns of a table that has none: COPY needs one."""
 SMALL_BYTES = 8 * 2**20
 """Up to this size an old leaf, with its indexes, is dropped in the swap itself."""
+CANNOT = "ELV01"
+"""SQLSTATE of ours: a view could not be made again."""
+MOVED = "ELV02"
+"""SQLSTATE of ours: what hangs on the table is other than a moment ago."""
 PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
 )
+
+
+@record(frozen=True, slots=True)
+class Change:
+    """What changes a raw table, and what it takes along."""
+
+    task: TableTask
+    """Which notes the views."""
+    ddl: str
+    views: Sequence[int] = ()
+    """OIDs of those that are taken down and made again."""
+
+
+def columns_changed(task: TableTask) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The raw table's columns that this sync retypes and drops; None where it does neither."""
+    if task.drift is None or task.parent is None:
+        return None
+    retyped = tuple(column.name for column in task.drift.retyped)
+    dropped = task.drift.dropped if task.strategy == "full" else ()
+    return (retyped, dropped) if retyped or dropped else None
 
 
 def raw_id_default() -> str:

@@ -13,9 +13,8 @@ from elconsole.core.errors import Cancelled, SwapBlocked
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.publish.change import CANNOT, MOVED
 from elconsole.engine.publish.commit import commit
-from elconsole.engine.publish.storage import dependents_error
+from elconsole.engine.publish.storage import CANNOT, MOVED, dependents_error
 
 LOCK_TIMEOUT_MS = 150
 """How long new readers may queue behind a try: they wait while the lock is asked for."""

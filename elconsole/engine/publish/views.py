@@ -20,7 +20,7 @@ from elconsole.core.quoting import literal
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.plan.task import TableTask
-from elconsole.engine.publish.change import CANNOT, MOVED, Change, columns_changed
+from elconsole.engine.publish.storage import CANNOT, MOVED, Change, columns_changed
 
 if TYPE_CHECKING:
     from elconsole.engine.catalog.views import Dependents, Obstacle

@@ -35,7 +35,7 @@ from elconsole.engine.plan.results import as_table_run
 from elconsole.engine.plan.survey import Selected, Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
-from elconsole.engine.publish.change import foresee
+from elconsole.engine.publish.foresee import foresee
 from elconsole.engine.sync.context import RunContext
 from elconsole.engine.sync.ledger_writer import LedgerWriter
 from elconsole.engine.sync.recorder import Recorder

@@ -18,8 +18,8 @@ from elconsole.engine.load.load import load_table
 from elconsole.engine.plan.plan import plan_tables
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask, known_target
-from elconsole.engine.publish.change import foresee
 from elconsole.engine.publish.commit import CommitInDoubt, was_published
+from elconsole.engine.publish.foresee import foresee
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_target
 from elconsole.engine.sync.context import RunContext

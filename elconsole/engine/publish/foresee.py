@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from elconsole.core.errors import ElconsoleError
-from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import Refused, TableTask
-
-CANNOT = "ELV01"
-"""SQLSTATE of ours: a view could not be made again."""
-MOVED = "ELV02"
-"""SQLSTATE of ours: what hangs on the table is other than a moment ago."""
-
-
-@record(frozen=True, slots=True)
-class Change:
-    """What changes a raw table, and what it takes along."""
-
-    task: TableTask
-    """Which notes the views."""
-    ddl: str
-    views: Sequence[int] = ()
-    """OIDs of those that are taken down and made again."""
-
-
-def columns_changed(task: TableTask) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The raw table's columns that this sync retypes and drops; None where it does neither."""
-    if task.drift is None or task.parent is None:
-        return None
-    retyped = tuple(column.name for column in task.drift.retyped)
-    dropped = task.drift.dropped if task.strategy == "full" else ()
-    return (retyped, dropped) if retyped or dropped else None
+from elconsole.engine.publish.storage import Change, columns_changed
 
 
 def with_views(session: Session, task: TableTask, ddl: str) -> Change:
