@@ -145,11 +145,15 @@ def _publish_leaf(
 def _change(context: LoadContext, leaf: NewLeaf) -> tuple[storage.Change, str | None]:
     """DDL that shows the new leaf, and the storage table that it leaves over."""
     task, session = context.task, context.warehouse
-    if not task.adopt:
-        parent = qualified(task.target_schema, task.target_name)
-        change = with_views(session, task, storage.exchange(task, parent, leaf.table))
-        return change, task.parent.leaf_name if task.parent else None
-    from elconsole.engine.publish.adopt import adopted
+    left = task.parent.leaf_name if task.parent else None
+    if task.adopt:
+        from elconsole.engine.publish.adopt import adopted
 
-    old = leaf_name(known_target(task).target_id, 0, task.target_name, os.urandom(3).hex())
-    return adopted(session, task, leaf.table, old), old
+        old = leaf_name(known_target(task).target_id, 0, task.target_name, os.urandom(3).hex())
+        return adopted(session, task, leaf.table, old), old
+    if storage.wears_out(task):
+        from elconsole.engine.publish.adopt import rebuilt
+
+        return rebuilt(session, task, leaf.table), left
+    parent = qualified(task.target_schema, task.target_name)
+    return with_views(session, task, storage.exchange(task, parent, leaf.table)), left

@@ -8,19 +8,21 @@ row is read and again before anything is touched.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from elconsole.core.errors import TargetTaken
+from elconsole.core.errors import SchemaConflict, TargetTaken
 from elconsole.core.quoting import literal, qualified
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.plan.task import TableTask
+from elconsole.engine.plan.table import MAX_COLUMNS
+from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage, views
-from elconsole.engine.publish.storage import Change
+from elconsole.engine.publish.storage import Change, columns_changed
 from elconsole.engine.sql.names import METADATA, STORAGE_SCHEMA
 from elconsole.engine.sql.quoting import constants
 from elconsole.engine.sql.statements import statement
@@ -71,6 +73,44 @@ def adopted(session: Session, task: TableTask, leaf: str, aside: str) -> Change:
     return Change(views.noted(task, found.names), ";".join(steps), found.views)
 
 
+def rebuilt(session: Session, task: TableTask, leaf: str) -> Change:
+    """DDL that makes the raw table anew, without the columns that were dropped, with all that
+    hangs on it. Raises SchemaConflict where something can't come along and no column can be added
+    any more; until then, the table is altered as ever."""
+    found = hanging(session, task, ours=True)
+    table = qualified(task.target_schema, task.target_name)
+    if found.obstacles:
+        _check_room(task, found)
+        ddl = storage.exchange(task, table, leaf)
+        return views.around(session, task, ddl) if columns_changed(task) else Change(task, ddl)
+    steps = [
+        found.before,
+        *storage.remove_leaf(task, table),
+        f"DROP TABLE {table}",
+        storage.create_parent(task, table),
+        *found.empty,
+        storage.attach(table, leaf),
+        *found.after,
+    ]
+    # The planner's statistics went with the old table.
+    target = replace(known_target(task), analyzed_rows=None)
+    return Change(
+        views.noted(replace(task, target=target), found.names), ";".join(steps), found.views
+    )
+
+
+def _check_room(task: TableTask, found: Hanging) -> None:
+    if storage.numbers_wanted(task) <= MAX_COLUMNS:
+        return
+    named = ", ".join(clean_text(one) for one in found.obstacles[:NAMED])
+    raise SchemaConflict(
+        f"{task.source}.{task.label}: dropped columns have used up the {MAX_COLUMNS} numbers that"
+        f" {task.target_text} has for columns, and it can't be made anew: {named} hang on it",
+        hint="drop or change them, sync, and create them again; the old rows stand until then",
+        sqlstate="54011",
+    )
+
+
 def checked(session: Session, task: TableTask) -> Hanging:
     """What hangs on a plain table that is to be adopted, all of which can come along."""
     found = hanging(session, task, ours=False)
@@ -116,7 +156,11 @@ def _hanging(session: Session, task: TableTask, *, ours: bool) -> Hanging:
         (*obstacles, *_views_in_the_way(session, task, dependents)),
         ";".join(before),
         tuple(ddl for phase, ddl in rows if phase == EMPTY),
-        (*(ddl for phase, ddl in rows if phase > EMPTY), *again),
+        (
+            views.forget_defaults(qualified(task.target_schema, task.target_name)),
+            *(ddl for phase, ddl in rows if phase > EMPTY),
+            *again,
+        ),
         [view.oid for view in dependents.views],
         [view.name for view in dependents.views],
     )

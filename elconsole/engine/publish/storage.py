@@ -36,6 +36,10 @@ CANNOT = "ELV01"
 """SQLSTATE of ours: a view could not be made again."""
 MOVED = "ELV02"
 """SQLSTATE of ours: what hangs on the table is other than a moment ago."""
+EARLY_NUMBERS = 1200
+"""Numbers of columns from which on a raw table is made anew, where nothing stands in the way."""
+WORN = 200
+"""Dropped columns from which on it is worth it."""
 PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
@@ -60,6 +64,22 @@ def columns_changed(task: TableTask) -> tuple[tuple[str, ...], tuple[str, ...]] 
     retyped = tuple(column.name for column in task.drift.retyped)
     dropped = task.drift.dropped if task.strategy == "full" else ()
     return (retyped, dropped) if retyped or dropped else None
+
+
+def wears_out(task: TableTask) -> bool:
+    """Whether a refresh had better make the raw table anew: dropped columns use up the numbers
+    that a table has for columns."""
+    parent = task.parent
+    if parent is None or task.strategy != "full" or task.drift is None:
+        return False
+    dropped = parent.numbers_used - len(task.raw_columns) + len(task.drift.dropped)
+    return dropped >= WORN and numbers_wanted(task) > EARLY_NUMBERS
+
+
+def numbers_wanted(task: TableTask) -> int:
+    """How many numbers of columns the raw table will have used if it is altered."""
+    used = task.parent.numbers_used if task.parent else 0
+    return used + (len(task.drift.added) if task.drift else 0)
 
 
 def raw_id_default() -> str:

@@ -33,6 +33,7 @@ PASSING = (
 )
 """Conditions that are no fault of a view."""
 WAY_OUT = "drop it, sync, and create it again over the new columns; the old rows stand until then"
+MADE_AGAIN = "views made again: "
 GRANTING = 7
 """The phase from which on rights are given."""
 GRANTEE = (
@@ -149,10 +150,10 @@ def _in_words(session: Session, obstacle: Obstacle) -> tuple[str, str]:
 
 def noted(task: TableTask, names: Sequence[str]) -> TableTask:
     """The task, which notes these views."""
-    note = f"views made again: {_listed(names)}"
-    if not names or note in task.notes:
+    if not names:
         return task
-    return replace(task, notes=(*task.notes, note))
+    others = (note for note in task.notes if not note.startswith(MADE_AGAIN))
+    return replace(task, notes=(*others, f"{MADE_AGAIN}{_listed(names)}"))
 
 
 def _listed(found: Sequence[str]) -> str:
@@ -209,14 +210,23 @@ def _as_role(role: str, ddl: str) -> str:
     return f"EXECUTE {literal(f'SET LOCAL ROLE {role}')}; EXECUTE {literal(ddl)}; "
 
 
+def forget_defaults(name: str) -> str:
+    """A block that takes away what ALTER DEFAULT PRIVILEGES gave to others with a table of ours."""
+    return _do(f"BEGIN {_revoking(name)} END")
+
+
 def _forget_defaults(role: str, view: str) -> str:
-    """PL/pgSQL that takes away what ALTER DEFAULT PRIVILEGES gave to others with the view."""
+    """PL/pgSQL that does the same as the role that owns a view."""
+    become = f"EXECUTE {literal(f'SET LOCAL ROLE {role}')};"
+    return f"which := {literal(view)}; {become} {_revoking(view)} "
+
+
+def _revoking(name: str) -> str:
     return (
-        f"which := {literal(view)}; EXECUTE {literal(f'SET LOCAL ROLE {role}')};"
-        f" FOR taker IN SELECT DISTINCT {GRANTEE} FROM pg_catalog.pg_class c"
+        f"FOR taker IN SELECT DISTINCT {GRANTEE} FROM pg_catalog.pg_class c"
         " CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a"
-        f" WHERE c.oid = {literal(view)}::regclass AND a.grantee <> c.relowner"
-        f" LOOP EXECUTE {literal(f'REVOKE ALL ON {view} FROM ')} || taker; END LOOP; "
+        f" WHERE c.oid = {literal(name)}::regclass AND a.grantee <> c.relowner"
+        f" LOOP EXECUTE {literal(f'REVOKE ALL ON {name} FROM ')} || taker; END LOOP;"
     )
 
 

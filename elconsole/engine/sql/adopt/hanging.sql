@@ -13,6 +13,12 @@ WITH old AS MATERIALIZED (
     FROM old
     JOIN pg_catalog.pg_attribute a ON a.attrelid = old.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+), upon_gone AS MATERIALIZED (
+  -- A raw table's indexes, constraints and statistics go with the column, as they always do.
+  SELECT d.classid, d.objid, d.objsubid, col.attname
+    FROM col JOIN pg_catalog.pg_depend d
+      ON d.refclassid = 'pg_class'::regclass AND d.refobjid = col.attrelid AND d.refobjsubid = col.attnum
+   WHERE NOT col.kept
 ), keyed AS MATERIALIZED (
   -- Of the old table's unique indexes, those that the new one has by itself.
   SELECT i.indexrelid
@@ -103,20 +109,20 @@ SELECT 0, pg_catalog.format('statistics %s of %I', name, pg_catalog.pg_get_userb
 SELECT 0, pg_catalog.format(CASE WHEN pubviaroot THEN 'publication %I of %I'
                             ELSE 'publication %I without publish_via_partition_root' END,
                             pubname, pg_catalog.pg_get_userbyid(pubowner))
-  FROM pub WHERE NOT pubviaroot OR NOT pg_catalog.pg_has_role(pubowner, 'USAGE')
+  FROM pub WHERE (NOT pubviaroot AND NOT {ours}) OR NOT pg_catalog.pg_has_role(pubowner, 'USAGE')
  UNION ALL
 SELECT 0, 'subscription' FROM old
  WHERE EXISTS (SELECT FROM pg_catalog.pg_subscription_rel WHERE srrelid = old.oid)
  UNION ALL
 SELECT 0, pg_catalog.format('%s, upon the column %I that is gone',
-                            pg_catalog.pg_describe_object(d.classid, d.objid, 0), col.attname)
-  FROM col JOIN pg_catalog.pg_depend d
-    ON d.refclassid = 'pg_class'::regclass AND d.refobjid = col.attrelid AND d.refobjsubid = col.attnum
- WHERE NOT col.kept
-   AND (d.classid IN ('pg_policy'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass)
-        OR (d.classid = 'pg_class'::regclass AND d.objid IN (SELECT indexrelid FROM ind))
-        OR (d.classid = 'pg_constraint'::regclass
-            AND (SELECT k.contype <> 'n' FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid)))
+                            pg_catalog.pg_describe_object(d.classid, d.objid, 0), d.attname)
+  FROM upon_gone d
+ WHERE d.classid IN ('pg_policy'::regclass, 'pg_publication_rel'::regclass)
+    OR (NOT {ours}
+        AND (d.classid = 'pg_statistic_ext'::regclass
+             OR (d.classid = 'pg_class'::regclass AND d.objid IN (SELECT indexrelid FROM ind))
+             OR (d.classid = 'pg_constraint'::regclass
+                 AND (SELECT k.contype <> 'n' FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid))))
  UNION ALL
 SELECT 0, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
   FROM old JOIN pg_catalog.pg_type t ON t.oid = old.reltype
@@ -136,15 +142,16 @@ SELECT 0, pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0)
 SELECT 1, pg_catalog.format('DROP STATISTICS %s', name) FROM stat
  UNION ALL
 SELECT 2, pg_catalog.pg_get_indexdef(indexrelid) FROM ind WHERE ({ours} OR NOT indisunique) AND con IS NULL
+   AND indexrelid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 2, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', old.name, k.conname,
                             pg_catalog.pg_get_constraintdef(k.oid))
   FROM old JOIN pg_catalog.pg_constraint k
     ON k.conrelid = old.oid AND (k.contype IN ('c', 'f') OR ({ours} AND k.contype IN ('p', 'u', 'x')))
- WHERE k.conparentid = 0
+ WHERE k.conparentid = 0 AND k.oid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 2, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', name, attname) FROM col
- WHERE kept AND attnotnull AND attname !~ '^_airbyte_' AND attname <> ALL ({key})
+ WHERE kept AND attnotnull AND attname !~ '^_airbyte_' AND ({ours} OR attname <> ALL ({key}))
  UNION ALL
 SELECT 2, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', col.name, col.attname,
                             pg_catalog.pg_get_expr(d.adbin, d.adrelid))
@@ -186,6 +193,7 @@ SELECT 3, pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %s%s%s', pub.pubname
   FROM old CROSS JOIN pub
  UNION ALL
 SELECT 3, pg_catalog.pg_get_statisticsobjdef(oid) FROM stat
+ WHERE oid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 3, pg_catalog.pg_get_ruledef(r.oid)
   FROM old JOIN pg_catalog.pg_rewrite r ON r.ev_class = old.oid
@@ -205,10 +213,12 @@ SELECT 4, pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY %s', name,
                             CASE relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
   FROM old WHERE relreplident IN ('f', 'n')
  UNION ALL
-SELECT 4, pg_catalog.format('ALTER STATISTICS %s SET STATISTICS %s', name, target) FROM stat WHERE target::int >= 0
+SELECT 4, pg_catalog.format('ALTER STATISTICS %s SET STATISTICS %s', name, target) FROM stat
+ WHERE target::int >= 0 AND oid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 4, pg_catalog.format('COMMENT ON STATISTICS %s IS %L', stat.name, d.description)
   FROM stat JOIN commented d ON d.classoid = 'pg_statistic_ext'::regclass AND d.objoid = stat.oid
+ WHERE stat.oid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 4, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', p.polname, old.name, d.description)
   FROM old JOIN pg_catalog.pg_policy p ON p.polrelid = old.oid
@@ -217,11 +227,12 @@ SELECT 4, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', p.polname, old.n
 SELECT 4, pg_catalog.format('COMMENT ON INDEX %I.%I IS %L', old.nspname, ind.relname, d.description)
   FROM old CROSS JOIN ind
   JOIN commented d ON d.classoid = 'pg_class'::regclass AND d.objoid = ind.indexrelid
- WHERE {ours} OR NOT ind.indisunique
+ WHERE ({ours} OR NOT ind.indisunique) AND ind.indexrelid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 4, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', k.conname, old.name, d.description)
   FROM old JOIN pg_catalog.pg_constraint k ON k.conrelid = old.oid AND (k.contype IN ('c', 'f') OR {ours})
   JOIN commented d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = k.oid
+ WHERE k.oid NOT IN (SELECT objid FROM upon_gone)
  UNION ALL
 SELECT 4, pg_catalog.format('COMMENT ON TABLE %s IS %L', old.name, d.description)
   FROM old JOIN commented d ON d.classoid = 'pg_class'::regclass AND d.objoid = old.oid AND d.objsubid = 0
