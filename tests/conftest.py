@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import os
 import signal
 import subprocess
@@ -74,11 +75,11 @@ class RunCli(Protocol):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """For `-n auto`: three workers a processor, since most tests wait more than they work.
-    At most sixteen, since each has a server of its own."""
+    """For `-n auto`: two workers a processor, since many tests wait. At most sixteen, since
+    each has a server of its own."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return min(16, 3 * (os.cpu_count() or 1))
+    return min(16, 2 * (os.cpu_count() or 1))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -141,6 +142,18 @@ def home(
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.chdir(folder / "work")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What the program sets up for its log ends with the test."""
+    logger = logging.getLogger("elconsole")
+    before = (logger.handlers[:], logger.level, logger.propagate, logging.lastResort)
+    yield
+    for handler in set(logger.handlers) - set(before[0]):
+        handler.close()
+    logger.handlers, logger.propagate, logging.lastResort = before[0], before[2], before[3]
+    logger.setLevel(before[1])
 
 
 @pytest.fixture(scope="session")

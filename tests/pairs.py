@@ -116,10 +116,10 @@ class Pair:
         assert table.status == "succeeded"
         return table
 
-    def plan(self) -> PlannedTable:
+    def plan(self, *, counted: bool = False) -> PlannedTable:
         """The plan of the one table there is."""
         assert self.engine is not None
-        (planned,) = self.engine.plan(SyncRequest()).tables
+        (planned,) = self.engine.plan(SyncRequest(counted=counted)).tables
         return planned
 
     def raw(self, columns: str = "*", table: str = "t", order: str = "1") -> list[Row]:

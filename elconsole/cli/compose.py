@@ -151,7 +151,6 @@ class CommandContext:
             return
         early_signals.interrupt_again()
         with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
-            self.output.note(plant.notice)
             self.plant = plant
             yield self.load(plant.overrides(), for_console=for_console)
 

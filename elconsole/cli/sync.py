@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from elconsole.core.errors import EXIT_OK, UsageError
@@ -58,9 +57,8 @@ def _show_plan(
     def show(engine: Engine, output: Output) -> int:
         if retry is None:
             return sync.dry_run(engine, request, output, as_json=as_json)
-        selection = sync.unfinished(engine, engine.run(retry), output)
-        if selection:
-            wanted = replace(request, selection=selection)
+        wanted = sync.remaining(engine, request, engine.run(retry), output)
+        if wanted is not None:
             return sync.dry_run(engine, wanted, output, as_json=as_json)
         if as_json:
             output.result(documents.document(documents.plan(PlanReport(()))))
@@ -78,14 +76,14 @@ def _sync_headless(
     live = context.has_live_progress()
 
     def run(engine: Engine, output: Output) -> int:
-        wanted = request
-        if retry is not None:
-            past = engine.run(retry)
-            wanted = replace(request, selection=sync.unfinished(engine, past, output))
-            if not wanted.selection:
-                if as_json:
-                    output.result(documents.document(documents.sync(past)))
-                return EXIT_OK
+        if retry is None:
+            return sync.run_sync(engine, request, output, as_json=as_json, live=live)
+        past = engine.run(retry)
+        wanted = sync.remaining(engine, request, past, output)
+        if wanted is None:
+            if as_json:
+                output.result(documents.document(documents.sync(past)))
+            return EXIT_OK
         return sync.run_sync(engine, wanted, output, as_json=as_json, live=live)
 
     return context.report("tables", as_json, run, takes_signals=True)

@@ -9,6 +9,8 @@ from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
 from elconsole.config.passwords import PASSWORD_KEYS
 from elconsole.config.patterns import spelled, split
 
+RESERVED_SCHEMAS = ("elconsole", "elconsole_storage", "information_schema")
+
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
     """What can't be meant: an address that leads nowhere, options that exclude each other."""
@@ -18,6 +20,7 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
         yield from _unusable_connection(path, connection)
     for name, source in settings.sources.items():
         yield from _unusable_tables(name, source)
+        yield from _unusable_targets(name, source)
 
 
 def _unusable_connection(path: Key, connection: ConnectionSettings) -> Iterator[Problem]:
@@ -36,6 +39,29 @@ def _unusable_connection(path: Key, connection: ConnectionSettings) -> Iterator[
     if len(ports) > 1 and len(ports) != len(hosts):
         message = f"there are {len(ports)} ports for {len(hosts)} hosts"
         yield Problem((*path, "port"), message, "Give one port, or one for each host.")
+
+
+def _unusable_targets(name: str, source: SourceSettings) -> Iterator[Problem]:
+    path = ("sources", name)
+    schema = source.target_schema
+    if schema is not None and (schema in RESERVED_SCHEMAS or schema.startswith("pg_")):
+        hint = "Give the raw tables a schema of their own."
+        yield Problem((*path, "target_schema"), "is a schema for other things", hint)
+    given: dict[str, str] = {}
+    for key, block in source.table.items():
+        if block.target is None or spelled(key) is None:
+            continue
+        other = given.setdefault(block.target, key)
+        if _are_two(other, key):
+            message = f"is the target of {dotted((*path, 'table', other))}, too"
+            yield Problem((*path, "table", key, "target"), message, "Give each a name of its own.")
+
+
+def _are_two(one: str, other: str) -> bool:
+    """Whether two keys can't name the same table."""
+    names = [spelled(key) or "" for key in (one, other)]
+    alike = all("." in name for name in names) or len({split(name)[1] for name in names}) > 1
+    return alike and names[0] != names[1]
 
 
 def _unusable_tables(name: str, source: SourceSettings) -> Iterator[Problem]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from math import isfinite
+from string import Formatter
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
+
+from elconsole.core.condition import check_condition
 
 _UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
 _UNITS |= {"h": 3600, "hour": 3600, "d": 86400, "day": 86400, "w": 604800, "week": 604800}
@@ -92,6 +95,25 @@ def age(value: object) -> object:
         raise ValueError(f"{error}, or a number of days") from None
 
 
+def _target_name(value: str) -> str:
+    size = len(value.encode())
+    if size > NAME_BYTES:
+        raise ValueError(f"is {size} bytes long: a name in PostgreSQL has at most {NAME_BYTES}")
+    return value
+
+
+def _target_format(value: str) -> str:
+    rule = "its fields are {source}, {schema} and {table}; write {{ and }} for braces"
+    try:
+        parts = list(Formatter().parse(value))
+    except ValueError:
+        raise ValueError(f"has a brace that stands alone: {rule}") from None
+    for _, field, style, conversion in parts:
+        if field is not None and (field not in TARGET_FIELDS or style or conversion):
+            raise ValueError(f"has the unknown field {{{field}}}: {rule}")
+    return value
+
+
 def _secret(value: SecretStr) -> SecretStr:
     _no_nul(value.get_secret_value())
     return value
@@ -116,8 +138,14 @@ def _web_address(value: SecretStr) -> SecretStr:
     return value
 
 
+TARGET_FIELDS = ("source", "schema", "table")
+NAME_BYTES = 63
+"""What PostgreSQL keeps of a name."""
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_nul)]
+Condition = Annotated[Text, AfterValidator(check_condition)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)]
+TargetName = Annotated[Text, AfterValidator(_target_name)]
+TargetFormat = Annotated[Text, AfterValidator(_target_format)]
 Host = Annotated[Text, AfterValidator(_host)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 SecretAddress = Annotated[Secret, AfterValidator(_web_address)]

@@ -157,7 +157,7 @@ def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:
         meant if meant in known else nearest(key, blocks if isinstance(value, Mapping) else known)
     )
     elsewhere = _places(key)
-    if close and not elsewhere:
+    if close and (meant in known or not elsewhere):
         return f"Did you mean {dotted((*path, close))}?"
     if model is TableSettings and isinstance(value, Mapping):
         quoted = dotted((*path[:-1], f"{path[-1]}.{key}"))

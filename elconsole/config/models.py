@@ -19,6 +19,7 @@ from elconsole.config.dsn import ADDRESS_KEYS, DSN_SECRETS, hosts_with_ports, pa
 from elconsole.config.fields import (
     Age,
     Colour,
+    Condition,
     Deletes,
     Duration,
     Fraction,
@@ -32,6 +33,8 @@ from elconsole.config.fields import (
     Seconds,
     Secret,
     SecretAddress,
+    TargetFormat,
+    TargetName,
     Text,
     TimeLimit,
     Whole,
@@ -118,8 +121,10 @@ class TableSettings(_Model):
     """Columns never to copy."""
     hash_columns: Names = ()
     """Columns copied as salted SHA-256, computed in the source."""
-    where: Text | None = None
+    where: Condition | None = None
     """SQL condition on the source's rows."""
+    target: TargetName | None = None
+    """Name of the raw table. Another name renames it at the next sync."""
     table_timeout: TimeLimit | None = None
     """The most that the table may take, with all its attempts: seconds, or `2 hours`, or `off`.
     Default: as the source's, else the general one."""
@@ -204,7 +209,8 @@ class SourceSettings(ConnectionSettings):
     """A database to copy from, and which of its tables."""
 
     tables: Names = ("*",)
-    """Names, schema-qualified names or globs. `*`: every base table of every user schema."""
+    """Names, schema-qualified names or globs. `*`: every base table of every user schema.
+    A table that others inherit from is, by its name, read with them, if none is selected too."""
     exclude: Names = ()
     """Names or globs left out again."""
     mode: Mode = "full"
@@ -223,6 +229,11 @@ class SourceSettings(ConnectionSettings):
     """Columns never to copy, whatever its tables say: `table.column`, globs on both sides."""
     hash_columns: Names = ()
     """Columns of this source copied as salted SHA-256: `table.column`, globs on both sides."""
+    target_schema: TargetName | None = None
+    """Schema of this source's raw tables. Default: the warehouse's `schema`."""
+    target: TargetFormat | None = None
+    """What its raw tables are called, e.g. `crm_{table}`: fields {source}, {schema}, {table}.
+    Default: the table's own name, with the source's before it where two would be alike."""
     table: dict[Text, TableSettings] = Field(default_factory=dict)
     """Per table: a name, a schema-qualified name, or a glob."""
 
@@ -253,6 +264,16 @@ class SourceSettings(ConnectionSettings):
         names = (table, f"{schema}.{table}")
         return [block for name in names for key, block in blocks if spelled(key) == name]
 
+    def target_name(self, source: str, schema: str, table: str) -> str | None:
+        """The raw table's name that settings give; None where they give none.
+
+        `source`: what this source is called."""
+        if any(block.target for block in self.table.values()):
+            own = self.table_settings(schema, table).target
+            if own is not None:
+                return own
+        return self.target and self.target.format(source=source, schema=schema, table=table)
+
     def selects(self, schema: str, table: str) -> bool:
         """Whether `tables` names this table and `exclude` does not."""
         return any(table_matches(pattern, schema, table) for pattern in self.tables) and not any(
@@ -260,14 +281,7 @@ class SourceSettings(ConnectionSettings):
         )
 
 
-_SOURCE_DEFAULTS = (
-    "mode",
-    "strategy",
-    "lookback",
-    "deletes",
-    "on_view_conflict",
-    "table_timeout",
-)
+_SOURCE_DEFAULTS = ("mode", "strategy", "lookback", "deletes", "on_view_conflict", "table_timeout")
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:
@@ -359,6 +373,12 @@ class Settings(_Model):
         if "sources" in values:
             del plant["name"]
         return {**plant, **values}
+
+    @property
+    def target_schemas(self) -> tuple[str, ...]:
+        """Every schema that raw tables belong in, the warehouse's own first."""
+        given = (source.target_schema for source in self.sources.values())
+        return tuple(dict.fromkeys((self.warehouse.target_schema, *filter(None, given))))
 
     @property
     def auto_sync_seconds(self) -> float | None:

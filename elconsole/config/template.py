@@ -64,6 +64,8 @@ TEMPLATE = """\
 #password = "refills_password"
 #tables = ["refills_production"]   # names, schema.names or globs; default "*": every table
 #exclude = []                  # names or globs left out again
+#target_schema = "crm"         # of this source's raw tables, instead of warehouse.schema
+#target = "crm_{table}"        # their names, of {source}, {schema}, {table}
 #mode = "full"                 # or "incremental": the default of this source's tables
 #strategy = "xmin"             # how incremental finds changes; or "cursor"
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source
@@ -84,6 +86,7 @@ TEMPLATE = """\
 #exclude_columns = ["operator_id"]   # never copied
 #hash_columns = ["batch_id"]   # copied as salted SHA-256
 #where = "line_id <> 'TEST'"   # SQL on the source
+#target = "refills_made"       # name of the raw table; another one renames it
 #table_timeout = "30 min"
 
 # Pass rates of that table.

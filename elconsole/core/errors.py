@@ -207,6 +207,12 @@ class CountMismatch(ElconsoleError):
     kind = "count_mismatch"
 
 
+class KeyNotUnique(ElconsoleError):
+    """Two rows of the source have one key: nothing was published."""
+
+    kind = "key_not_unique"
+
+
 class Vetoed(ElconsoleError):
     """A plug-in refused the table."""
 

@@ -33,6 +33,8 @@ class SyncRequest:
     """Refresh everything, whatever the table's mode."""
     adopt: bool = False
     """Convert plain tables that stand in a target's place."""
+    counted: bool = False
+    """Of a plan: count the rows that incremental syncs would read, instead of the tables'."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,8 @@ class PlannedTable:
     watermark: str | None = None
     """Where an incremental sync starts; None reads everything."""
     rows_estimated: int | None = None
+    """Rows of the table, by the source's statistics; of an incremental sync, once counted,
+    those since its watermark, None where there are too many rows to count."""
     schema_changes: tuple[SchemaChange, ...] = ()
     notes: tuple[str, ...] = ()
     """What a careful reader should know: why full, which name, what is cast."""
@@ -318,6 +322,10 @@ class ReconciledTable:
     """Rows that changed in the source after the last synced snapshot."""
     different_keys: tuple[str, ...] = ()
     """The first 20, as JSON arrays of the key's values."""
+    columns_only_in_source: tuple[str, ...] = ()
+    """Which the raw table has not: it is not equal then, whatever the other columns hold."""
+    columns_only_in_target: tuple[str, ...] = ()
+    """Which the source has no more, or no sync copies."""
     error: ErrorInfo | None = None
 
 

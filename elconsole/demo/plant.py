@@ -43,6 +43,9 @@ _SETTINGS = {
 }
 """A demo has no replicas: a table filled where it was created needs no log."""
 
+ROWS_TO_JUDGE = 20_000
+"""Units of each source of which every line and material has enough a day for a chart."""
+
 Narrate = Callable[[str], None]
 
 
@@ -55,12 +58,6 @@ class Plant:
     server: EmbeddedServer
     rows: int | None
     """Units in each source; None for the plant of 350."""
-
-    @property
-    def notice(self) -> str:
-        """One line: where the demo lives and how to remove it."""
-        place = str(self.home)
-        return f"The demo plant lives in {place}; to remove it: rm -r {shlex.quote(place)}"
 
     def overrides(self) -> dict[str, Any]:
         """The settings that point elconsole at this plant instead of the default addresses."""
@@ -87,7 +84,8 @@ def open_plant(rows: int | None = None, *, narrate: Narrate | None = None) -> It
     """Start or join the plant and leave it at the end; the last to leave stops it.
 
     `rows` are the units of each source, None the 350 of the documentation. `narrate`
-    hears of work that takes more than a moment. Raises `DemoUnavailable`.
+    hears of work that takes more than a moment, and once, when the plant is made, where it
+    lives. Raises `DemoUnavailable`.
     """
     if rows is not None and rows < 1:
         raise DemoUnavailable(
@@ -106,7 +104,7 @@ def open_plant(rows: int | None = None, *, narrate: Narrate | None = None) -> It
             settings=_SETTINGS,
         )
     server.open(
-        lambda running: _ensure_seeded(running, rows, tell),
+        lambda running: _ensure_seeded(running, home, rows, tell),
         expect=f"plant {_EDITION}",
         narrate=tell,
     )
@@ -175,7 +173,7 @@ def _connect(
     return psycopg.connect(**parameters, autocommit=True, connect_timeout=10)
 
 
-def _ensure_seeded(server: EmbeddedServer, rows: int | None, tell: Narrate) -> None:
+def _ensure_seeded(server: EmbeddedServer, home: Path, rows: int | None, tell: Narrate) -> None:
     """Fill a plant that was never filled to the end; the mark on the owner's role comes last."""
     import psycopg
 
@@ -191,12 +189,24 @@ def _ensure_seeded(server: EmbeddedServer, rows: int | None, tell: Narrate) -> N
                 warehouse.execute(_statements("warehouse_rights"))
             admin.execute("COMMENT ON ROLE plant_owner IS 'seeded'")
             admin.execute("CHECKPOINT")
+        tell(notice(home, rows))
     except psycopg.Error as error:
         raise DemoUnavailable(
             f"The demo plant in {server.folder} could not be filled: {str(error).strip()}.",
             hint=f"read {server.log}; removing {server.folder} makes it start afresh",
             sqlstate=error.sqlstate,
         ) from error
+
+
+def notice(home: Path, rows: int | None) -> str:
+    """Where the demo lives, how to remove it and how to get one that charts can judge."""
+    place = f"The demo plant lives in {home}; to remove it: rm -r {shlex.quote(str(home))}"
+    if rows is not None:
+        return place
+    return (
+        f"{place}\nIt has 350 units, too few for its control charts to judge:"
+        f" --demo-rows {ROWS_TO_JUDGE} makes one with enough, beside it"
+    )
 
 
 def _say_what_takes_time(rows: int | None, tell: Narrate) -> None:

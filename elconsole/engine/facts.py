@@ -14,6 +14,7 @@ from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
 from elconsole.core.quoting import readable_identifier
 from elconsole.core.results import QualityTable
 from elconsole.engine.connect.pool import Pool
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.sql.statements import statement
 
@@ -39,7 +40,7 @@ def read_facts(
     everything = list(planned)
     tasks = [one for one in everything if isinstance(one, TableTask)]
     loads = _read_loads(warehouse)
-    raw = _read_raw_tables(warehouse, settings.warehouse.target_schema)
+    raw = _read_raw_tables(warehouse, tasks)
     tables = [_table_facts(task, loads, raw) for task in tasks]
     tables = [
         replace(facts, cursor_indexed=_cursor_indexed(task, sources))
@@ -81,10 +82,10 @@ def _refused(one: Refused) -> RefusedTable:
 def _table_facts(
     task: TableTask,
     loads: Mapping[int, tuple[PastLoad, ...]],
-    raw: Mapping[str, tuple[int, frozenset[str]]],
+    raw: Mapping[Place, tuple[int, frozenset[str]]],
 ) -> TableFacts:
     target = task.target
-    scans, leading = raw.get(task.target_name, (0, frozenset()))
+    scans, leading = raw.get(task.standing, (0, frozenset()))
     time = task.settings.quality.time if task.settings.quality else None
     names = {column.name for column in task.columns}
     return TableFacts(
@@ -137,10 +138,13 @@ def _read_loads(warehouse: Connection[Any]) -> dict[int, tuple[PastLoad, ...]]:
 
 
 def _read_raw_tables(
-    warehouse: Connection[Any], schema: str
-) -> dict[str, tuple[int, frozenset[str]]]:
-    rows = warehouse.execute(statement("advice/raw_tables"), [schema]).fetchall()
-    return {name: (scans, frozenset(leading)) for name, scans, leading in rows}
+    warehouse: Connection[Any], tasks: Iterable[TableTask]
+) -> dict[Place, tuple[int, frozenset[str]]]:
+    schemas = sorted({task.standing.schema for task in tasks})
+    rows = warehouse.execute(statement("advice/raw_tables"), [schemas]).fetchall()
+    return {
+        Place(schema, name): (scans, frozenset(leading)) for schema, name, scans, leading in rows
+    }
 
 
 def _cursor_indexed(task: TableTask, sources: Mapping[str, Pool]) -> bool | None:

@@ -26,6 +26,7 @@ from elconsole.engine.extract import rows as reading
 from elconsole.engine.extract.snapshot import begin_snapshot
 from elconsole.engine.plan.drift import PlannedColumn
 from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.sql.names import METADATA
 
 if TYPE_CHECKING:
     from elconsole.engine.connect.pool import Pools
@@ -125,7 +126,7 @@ def reconcile_tables(
         except Cancelled:
             raise
         except ElconsoleError as error:
-            return _unequal(one.source, one.label, one.target_text, error)
+            return _unequal(one.source, one.label, one.standing.text, error)
 
     with ThreadPoolExecutor(max(1, workers), "reconcile") as executor:
         return ReconcileReport(tuple(executor.map(compare, planned)))
@@ -172,15 +173,21 @@ def _compare(
         with source.translated():
             source.execute("COMMIT")
     pending, keys = differences
+    copied = {column.name for column in task.columns}
+    unloaded = tuple(name for name in sorted(copied) if name not in task.raw_columns)
     return ReconciledTable(
         source=task.source,
         table=task.label,
-        target=task.target_text,
+        target=task.standing.text,
         source_rows=_total(source_sums),
         target_rows=_total(target_sums),
-        equal=not keys,
+        equal=not keys and not unloaded,
         pending=pending,
         different_keys=tuple(sorted(keys)[:KEYS_NAMED]),
+        columns_only_in_source=unloaded,
+        columns_only_in_target=tuple(
+            name for name in task.raw_columns if name not in copied and name not in METADATA
+        ),
     )
 
 
@@ -190,7 +197,7 @@ def _target_side(session: Session, task: TableTask, stall_timeout_s: float) -> S
     return Side(
         session,
         stall_timeout_s,
-        qualified(task.target_schema, task.target_name),
+        qualified(task.standing.schema, task.standing.name),
         tuple(identifier(column.name) for column in columns),
         tuple(identifier(name) for name in task.primary_key),
         "",

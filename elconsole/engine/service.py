@@ -26,8 +26,7 @@ from elconsole.engine.ledger import runs as ledger
 from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import read_targets
 from elconsole.engine.plan.plan import plan_tables
-from elconsole.engine.plan.problems import lacking, refused
-from elconsole.engine.plan.results import as_drift, as_planned_table
+from elconsole.engine.plan.results import as_drift, as_planned_table, lacking, refused
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
@@ -98,7 +97,7 @@ class PostgresEngine:
         found = survey(select(self.settings, asked), self._pools.sources) if asked else NOTHING
         with self._warehouse() as session:
             tables = self._raw_tables(session)
-            state = read_state(session, self.settings.warehouse.target_schema)
+            state = read_state(session, self.settings.target_schemas)
             planned = plan_tables(self.settings, found, state, results.SyncRequest())
             planned = foresee(session, planned)
         return results.CheckReport(
@@ -124,14 +123,22 @@ class PostgresEngine:
     def _probe_warehouse(self) -> results.ConnectionHealth:
         from elconsole.engine.catalog.health import not_usable, probe
 
-        missing = partial(not_usable, target_schema=self.settings.warehouse.target_schema)
+        missing = partial(not_usable, target_schemas=self.settings.target_schemas)
         return probe(self._pools.warehouse, self.settings.degraded_ms, missing)
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
         planned, unfed = self._planned(request)
         with self._warehouse() as session:
             planned = foresee(session, planned)
-        return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
+        if not request.counted:
+            return results.PlanReport(tuple(map(as_planned_table, planned)), unfed)
+        from elconsole.engine.extract.expected import expect
+
+        tables = (
+            replace(as_planned_table(one), rows_estimated=rows)
+            for one, rows in expect(planned, self._pools.sources)
+        )
+        return results.PlanReport(tuple(tables), unfed)
 
     def sync(
         self, request: results.SyncRequest, *, emit: Emit, stop: StopFlag
@@ -177,7 +184,7 @@ class PostgresEngine:
     def _raw_tables(self, session: Session) -> tuple[results.RawTable, ...]:
         schema = self.settings.warehouse.target_schema
         with session.within(CATALOG_TIMEOUT_S):
-            if not ledger_version(session, schema):
+            if not ledger_version(session, self.settings.target_schemas):
                 return ()
             with session.cursor(row_factory=class_row(results.RawTable)) as cursor:
                 return tuple(cursor.execute(statement("catalog/raw_tables"), [schema]).fetchall())
@@ -210,14 +217,14 @@ class PostgresEngine:
 
     def _units(self, session: Session) -> list[QualityTarget]:
         """The published tables with pass rates."""
-        schema = self.settings.warehouse.target_schema
-        return self._counted(session) if ledger_version(session, schema) else []
+        schemas = self.settings.target_schemas
+        return self._counted(session) if ledger_version(session, schemas) else []
 
     def _counted(self, session: Session) -> list[QualityTarget]:
         """The same, of a ledger that has been looked at."""
         schema = self.settings.warehouse.target_schema
-        targets = read_targets(session, schema).values()
-        return quality_targets(self.settings, targets, schema)
+        targets = read_targets(session).of(schema).values()
+        return quality_targets(self.settings, targets)
 
     def schema(self) -> results.SchemaReport:
         planned, unfed = self._planned(results.SyncRequest())
@@ -246,7 +253,7 @@ class PostgresEngine:
         unasked = tuple((name, error.info()) for name, error in silent.items())
         now = datetime.now(UTC)
         with self._warehouse() as session:
-            if not ledger_version(session, self.settings.warehouse.target_schema):
+            if not ledger_version(session, self.settings.target_schemas):
                 return results.AdviceReport((), unasked)
             quality = read_quality(session, self._counted(session), results.QualityRequest(), now)
             sources = self._pools.sources
@@ -260,7 +267,7 @@ class PostgresEngine:
         selected = select(self.settings, request.selection)
         found = survey(selected, self._pools.sources, stop)
         with self._warehouse() as session:
-            state = read_state(session, self.settings.warehouse.target_schema)
+            state = read_state(session, self.settings.target_schemas)
         unfed = () if request.selection else surveyed_unfed(self.settings, found, state)
         return plan_tables(self.settings, found, state, request), unfed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from elconsole.config.patterns import argument, is_glob
 from elconsole.core import errors
@@ -35,14 +36,18 @@ def run_sync(
     return exit_code(detail, signals.exit_code)
 
 
-def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, ...]:
-    """What did not succeed in a run, as a selection; says what of it no selection can name, and
-    whether nothing is left. Raises UsageError where the run still goes on."""
+def remaining(
+    engine: Engine, request: SyncRequest, detail: RunDetail, output: Output
+) -> SyncRequest | None:
+    """The request for what did not succeed in a run, None where nothing is left; says so, and
+    what of it no selection can name. Raises UsageError where the run still goes on."""
     number = detail.run.run_number
     if detail.run.status == "running":
         raise errors.UsageError(
             f"run {number} still goes on", hint="retry it when it has ended: `elconsole runs last`"
         )
+    if not detail.tables and detail.run.status != "succeeded":
+        return request  # it ended before its tables were known
     sources = [one.name for one in engine.connections() if one.role == "source"]
     selection: dict[str, None] = {}
     for table in detail.tables:
@@ -57,12 +62,13 @@ def unfinished(engine: Engine, detail: RunDetail, output: Output) -> tuple[str, 
             selection[argument(table.source, table.table, sources)] = None
     if not selection:
         output.note(f"nothing of run {number} is left to be retried")
-    return tuple(selection)
+        return None
+    return replace(request, selection=tuple(selection))
 
 
 def dry_run(engine: Engine, request: SyncRequest, output: Output, *, as_json: bool) -> int:
     """Write what `run_sync` would do; 0 where every table can be synced."""
-    report: PlanReport = engine.plan(request)
+    report: PlanReport = engine.plan(replace(request, counted=True))
     for table in report.tables:
         if table.error is not None:
             output.failure(text.failure(table.error, f"{table.source}.{table.table}"))

@@ -280,6 +280,8 @@ def reconcile(report: ReconcileReport) -> Document:
                 "equal": table.equal,
                 "pending": table.pending,
                 "different_keys": [_key(key) for key in table.different_keys],
+                "columns_only_in_source": list(table.columns_only_in_source),
+                "columns_only_in_target": list(table.columns_only_in_target),
                 "error": error(table.error),
             }
             for table in report.tables

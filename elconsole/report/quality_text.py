@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from elconsole.core.humanize import NOTHING, SPARKS, rows_exact
-from elconsole.core.results import QualityReport, QualityRow, QualityTable, ReconcileReport
+from elconsole.core.results import (
+    QualityReport,
+    QualityRow,
+    QualityTable,
+    ReconciledTable,
+    ReconcileReport,
+)
 from elconsole.core.safe_text import clean_text
 from elconsole.report.table import Column, table
 from elconsole.report.text import moment
@@ -155,10 +161,16 @@ def reconcile(report: ReconcileReport) -> str:
         )
         for compared in report.tables
     ]
-    keys = [
-        f"{clean_text(f'{compared.source}.{compared.table}')} differs at "
-        + clean_text(", ".join(compared.different_keys))
-        for compared in report.tables
-        if compared.different_keys
-    ]
-    return "\n\n".join(block for block in (table(columns, rows), "\n".join(keys)) if block)
+    details = [line for compared in report.tables for line in _differences(compared)]
+    return "\n\n".join(block for block in (table(columns, rows), "\n".join(details)) if block)
+
+
+def _differences(compared: ReconciledTable) -> list[str]:
+    """Which keys and columns of a table differ."""
+    told = (
+        ("differs at", compared.different_keys),
+        ("has columns that the raw table has not:", compared.columns_only_in_source),
+        ("has no more what the raw table keeps:", compared.columns_only_in_target),
+    )
+    name = f"{compared.source}.{compared.table}"
+    return [clean_text(f"{name} {words} {', '.join(which)}") for words, which in told if which]

@@ -239,7 +239,7 @@ def plan(report: PlanReport) -> str:
             planned.mode,
             planned.strategy,
             _start(planned),
-            estimate(planned.rows_estimated),
+            _rows_to_read(planned),
             rows_exact(len(planned.schema_changes)),
         )
         for planned in report.tables
@@ -247,6 +247,11 @@ def plan(report: PlanReport) -> str:
     notes = [line for planned in report.tables for line in _plan_notes(planned)]
     blocks = [table(columns, rows), "\n".join(notes), "Nothing was changed."]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _rows_to_read(planned: PlannedTable) -> str:
+    counted = planned.strategy != "full" and planned.rows_estimated is not None
+    return rows_exact(planned.rows_estimated) if counted else estimate(planned.rows_estimated)
 
 
 def _start(planned: PlannedTable) -> str:

@@ -40,8 +40,6 @@ class Ended:
 class FakePlant:
     """Stands for the embedded plant."""
 
-    notice = "The demo plant lives in a test."
-
     def overrides(self) -> dict[str, Any]:
         return {"name": "demo", "warehouse": {"port": 6543}}
 

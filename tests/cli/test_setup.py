@@ -20,7 +20,7 @@ def test_the_demo_takes_the_plant_s_settings_and_no_file(tmp_path: Path) -> None
     line = CommandLine()
     ended = line.run("check --demo-rows 7 --demo")
     assert ended.code == 0
-    assert ended.err == "The demo plant lives in a test.\n"
+    assert ended.err == ""
     assert line.plants == [7]
     assert line.settings[0].name == "demo"
     assert "mine" not in line.settings[0].sources

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from elconsole.core.engine import StopFlag
@@ -123,6 +125,12 @@ def test_a_retry_that_cannot_be_says_so(
     assert (ended.code, ended.out) == (2, "")
     assert error in ended.err
     assert "hint: " in ended.err
+
+
+def test_a_run_that_ended_before_its_tables_were_known_is_retried_whole() -> None:
+    line = CommandLine(FakeEngine(history=history(replace(FAILED, tables=()))))
+    assert line.run("sync --headless --retry").code == 0
+    assert line.engine.requests == [SyncRequest()]
 
 
 def test_a_retry_of_what_succeeded_is_done() -> None:

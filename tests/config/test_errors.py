@@ -199,12 +199,47 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
             "columns and exclude_columns exclude each other",
         ),
         ("[sources.a]\ndsn='host=a,b,c port=1,2'", "sources.a.port: there are 2 ports for 3 hosts"),
+        ("[sources.a]\ntarget='{tabel}'", "sources.a.target: has the unknown field {tabel}: its"),
+        ("[sources.a]\ntarget='{table!r}'", "sources.a.target: has the unknown field {table}"),
+        ("[sources.a]\ntarget='{table'", "sources.a.target: has a brace that stands alone"),
+        ("[sources.a]\ntarget=''", "sources.a.target: must not be empty"),
+        ("[sources.a.table.t]\ntarget=''", "sources.a.table.t.target: must not be empty"),
+        (
+            "[sources.a.table.t]\ntarget='" + "é" * 32 + "'",
+            "sources.a.table.t.target: is 64 bytes long: a name in PostgreSQL has at most 63",
+        ),
+        ("[sources.a]\ntarget_schema='" + "x" * 64 + "'", "target_schema: is 64 bytes long"),
+        ("[sources.a]\ntarget_schema='elconsole'", "target_schema: is a schema for other things"),
+        ("[sources.a]\ntarget_schema='pg_x'", "target_schema: is a schema for other things"),
+        (
+            "[sources.a.table.t]\ntarget='x'\n[sources.a.table.u]\ntarget='x'",
+            "sources.a.table.u.target: is the target of sources.a.table.t, too",
+        ),
         ("[checks]\nfreshness='soon'", "checks.freshness: must be a duration"),
         ("[notify]\nping_url='ftp://h/x'", "notify.ping_url: must begin with http:// or https://"),
     ],
 )
 def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expected: str) -> None:
     assert expected in failure(load, toml).message
+
+
+def test_two_keys_of_one_table_may_give_it_the_same_target(load: Load) -> None:
+    lines = "[sources.a.table.t]\ntarget='x'\n[sources.a.table.'public.t']\ntarget='x'"
+    source = load(lines).settings.sources["a"]
+    assert source.target_name("a", "public", "t") == "x"
+    assert source.target_name("a", "public", "u") is None
+
+
+def test_a_target_is_a_format_of_the_source_and_a_name_of_a_table(load: Load) -> None:
+    lines = "[sources.a]\ntarget='{{{source}}}.{schema}_{table}'\n[sources.a.table.t]\ntarget='{x'"
+    source = load(lines).settings.sources["a"]
+    assert source.target_name("a", "s", "u") == "{a}.s_u"
+    assert source.target_name("a", "s", "t") == "{x"
+
+
+def test_the_warehouse_calls_its_schema_so(load: Load) -> None:
+    error = failure(load, "[warehouse]\ntarget_schema='x'")
+    assert error.hint == "Did you mean warehouse.schema?"
 
 
 def test_a_wrong_value_names_where_it_came_from(load: Load) -> None:

@@ -13,8 +13,6 @@ import pytest
 from elconsole.core.errors import DemoUnavailable
 from elconsole.demo import account, installation, plant, postmaster
 from elconsole.demo.account import Account
-from elconsole.demo.installation import Installation
-from elconsole.demo.supervisor import EmbeddedServer
 
 pytestmark = pytest.mark.unit
 
@@ -109,12 +107,9 @@ def test_a_plant_of_no_units_is_refused() -> None:
         pass
 
 
-def test_the_notice_is_one_line_with_a_command_to_paste(tmp_path: Path) -> None:
+def test_the_notice_has_a_command_to_paste(tmp_path: Path) -> None:
     folder = tmp_path / "two words"
-    server = EmbeddedServer(folder, installation=Installation(folder, "18.0"), account=OWN)
-    made = plant.Plant(folder, server, None)
-    assert made.notice.endswith(f"rm -r '{folder}'")
-    assert "\n" not in made.notice
+    assert plant.notice(folder, 7).endswith(f"rm -r '{folder}'")
 
 
 def test_a_pid_file_of_another_process_is_forgotten(tmp_path: Path) -> None:

@@ -403,6 +403,9 @@ def test_a_plant_of_another_edition_is_made_anew(
     with open_plant(narrate=said.append) as plant:
         assert query(plant, "warehouse", "SELECT FROM pg_namespace WHERE nspname = 'old'") == []
     assert any("anew" in text for text in said)
+    assert sum("lives in" in text and str(plant.home) in text for text in said) == 1
+    with open_plant(narrate=said.append):
+        assert sum("lives in" in text for text in said) == 1
 
 
 def test_leaving_the_plant_by_an_exception_stops_it(kept_data: Path) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 from tests.postgres import PostgresServer
 from tests.waiting import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 MakeServer = Callable[[], EmbeddedServer]
 
@@ -131,7 +131,6 @@ def test_two_processes_share_one_server(
     assert select(embedded) == 1
 
 
-@pytest.mark.slow
 def test_kill_9_of_the_last_user_stops_the_server(user_process: subprocess.Popen[str]) -> None:
     pid = first_line(user_process)
     assert not is_gone(pid)
@@ -139,7 +138,6 @@ def test_kill_9_of_the_last_user_stops_the_server(user_process: subprocess.Popen
     until(lambda: is_gone(pid), "the server stops", timeout_s=5.0)
 
 
-@pytest.mark.slow
 def test_a_terminals_interrupt_leaves_the_server_alone(
     make_server: MakeServer, user_process: subprocess.Popen[str]
 ) -> None:
@@ -152,7 +150,6 @@ def test_a_terminals_interrupt_leaves_the_server_alone(
     assert select(embedded) == 1
 
 
-@pytest.mark.slow
 def test_a_killed_server_recovers_at_the_next_opening(make_server: MakeServer) -> None:
     first = make_server()
     first.open()
@@ -165,7 +162,6 @@ def test_a_killed_server_recovers_at_the_next_opening(make_server: MakeServer) -
     assert select(second, "SELECT answer FROM kept") == 42
 
 
-@pytest.mark.slow
 def test_a_server_whose_watcher_was_killed_gets_another(make_server: MakeServer) -> None:
     first = make_server()
     first.open()
@@ -202,7 +198,6 @@ def test_an_interrupted_initdb_is_redone(make_server: MakeServer) -> None:
     assert not half_made.exists()
 
 
-@pytest.mark.slow
 def test_data_of_another_major_version_is_made_anew(make_server: MakeServer) -> None:
     embedded = make_server()
     embedded.open()

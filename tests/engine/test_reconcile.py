@@ -111,3 +111,32 @@ def test_one_changed_cell_among_a_million_rows_is_named(pair: Pair) -> None:
     table = reconcile(pair.engine)
     assert (table.source_rows, table.target_rows) == (1_000_000, 1_000_000)
     assert (table.equal, table.different_keys) == (False, ("[654321]",))
+
+
+def test_columns_that_one_side_lacks_are_told(pair: Pair) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY, old int); INSERT INTO t VALUES (1, 2)")
+    pair.incremental()
+    pair.sync()
+    pair.source.sql("ALTER TABLE t DROP old, ADD new int")
+    assert pair.engine is not None
+    table = reconcile(pair.engine)
+    assert (table.columns_only_in_source, table.columns_only_in_target) == (("new",), ("old",))
+    assert not table.equal
+    pair.sync()
+    table = reconcile(pair.engine)
+    assert (table.columns_only_in_source, table.columns_only_in_target) == ((), ("old",))
+    assert table.equal
+
+
+def test_a_column_that_a_failed_sync_added_is_still_told(pair: Pair) -> None:
+    pair.source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    pair.incremental()
+    pair.sync()
+    pair.source.sql("ALTER TABLE t ADD new int DEFAULT 3")
+    pair.warehouse.sql("ALTER TABLE raw.t ADD new int")
+    assert [(c.column, c.change) for c in pair.plan().schema_changes] == [("new", "added")]
+    assert pair.engine is not None
+    assert not reconcile(pair.engine).equal
+    pair.sync()
+    assert pair.raw("id, new") == [(1, 3)]
+    assert pair.plan().schema_changes == ()

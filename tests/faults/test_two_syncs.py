@@ -119,11 +119,11 @@ def test_a_table_published_while_another_sync_plans_is_no_strangers(
     other = PostgresEngine(pair.settings())
     first: list[RunDetail] = []
 
-    def read_then_be_overtaken(session: Session, schema: str) -> Any:
-        found = read_targets(session, schema)
+    def read_then_be_overtaken(session: Session) -> Any:
+        found = read_targets(session)
         if not first:
             # The ledger has the name, and no rows yet.
-            assert [target.generation for target in found.values()] == [0]
+            assert [target.generation for target in found.everything] == [0]
             monkeypatch.setattr(warehouse, "read_targets", read_targets)
             first.append(other.sync(SyncRequest(), emit=lambda _: None, stop=threading.Event()))
         return found

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from elconsole.core.results import SyncRequest
-from elconsole.headless.sync import unfinished
+from elconsole.headless.sync import remaining
 from elconsole.report.streams import Output
 from tests.link import Link, by_table
 
@@ -35,7 +35,8 @@ def deny(link: Link, verb: str, whom: str) -> None:
 
 def left(link: Link, run: str = "last") -> tuple[str, ...]:
     engine = link.engine()
-    return unfinished(engine, engine.run(run), Output(stderr=io.StringIO()))
+    request = remaining(engine, SyncRequest(), engine.run(run), Output(stderr=io.StringIO()))
+    return request.selection if request else ()
 
 
 def test_only_what_did_not_succeed_is_synced_again(plant: Link) -> None:
@@ -69,5 +70,5 @@ def test_a_source_that_settings_no_longer_name_is_told(plant: Link) -> None:
     plant.roles["other"] = plant.roles["plant"]
     stderr = io.StringIO()
     engine = plant.engine()
-    assert unfinished(engine, engine.run("last"), Output(stderr=stderr)) == ()
+    assert remaining(engine, SyncRequest(), engine.run("last"), Output(stderr=stderr)) is None
     assert "its source is not configured any more" in stderr.getvalue()

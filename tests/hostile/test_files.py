@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,36 +99,22 @@ def test_a_metrics_file_full_of_nonsense_fails_no_sync(
     assert "elconsole_sync" in place.read_text()
 
 
-@pytest.fixture
-def logger() -> Iterator[logging.Logger]:
-    made = logging.getLogger("elconsole")
-    last = logging.lastResort
-    yield made
-    configure_logging(to_stderr=False)
-    made.propagate = True
-    logging.lastResort = last
-
-
-def test_a_log_is_for_its_owner_alone_and_stays_so_when_it_is_rotated(
-    tmp_path: Path, logger: logging.Logger
-) -> None:
+def test_a_log_is_for_its_owner_alone_and_stays_so_when_it_is_rotated(tmp_path: Path) -> None:
     path = tmp_path / "elconsole.log"
     before = os.umask(0)
     try:
         configure_logging(log_file=path, to_stderr=False)
-        logger.info("first")
+        logging.getLogger("elconsole").info("first")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         path.rename(tmp_path / "elconsole.log.1")
-        logger.info("second")
+        logging.getLogger("elconsole").info("second")
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "second" in path.read_text()
 
 
-def test_a_pipe_in_a_logs_place_stops_nothing(
-    run_cli: RunCli, home: Path, tmp_path: Path, logger: logging.Logger
-) -> None:
+def test_a_pipe_in_a_logs_place_stops_nothing(run_cli: RunCli, home: Path, tmp_path: Path) -> None:
     user_settings(home, UNREACHABLE)
     path = tmp_path / "elconsole.log"
     pipe(path)
@@ -140,7 +126,7 @@ def test_a_pipe_in_a_logs_place_stops_nothing(
     path.unlink()
     pipe(path)
     began = time.monotonic()
-    logger.error("put aside")
+    logging.getLogger("elconsole").error("put aside")
     assert time.monotonic() - began < PROMPT_S
 
 

@@ -23,7 +23,7 @@ from tests.hostile.refusing import refusing_options
 from tests.link import Link, by_table, only
 from tests.postgres import Database, PostgresServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CODE = "date); CREATE SCHEMA taken; COMMIT; BEGIN; CREATE TEMP TABLE zz (q date"
 OURS = ("raw", "elconsole", "elconsole_storage")

@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -110,12 +109,8 @@ def test_harmless_json_says_the_same(foreign: str) -> None:
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    last = logging.lastResort
-    yield io.StringIO()
-    configure_logging(to_stderr=False)
-    logging.getLogger("elconsole").propagate = True
-    logging.lastResort = last
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,18 +20,6 @@ from elconsole.observe.logs import configure_logging
 pytestmark = pytest.mark.unit
 
 SECRET = 'hunter2 "ö%'
-
-
-@pytest.fixture(autouse=True)
-def undo() -> Iterator[None]:
-    """Leave the logging tree as it was."""
-    logger = logging.getLogger("elconsole")
-    before = (list(logger.handlers), logger.level, logger.propagate)
-    yield
-    for handler in set(logger.handlers) - set(before[0]):
-        logger.removeHandler(handler)
-        handler.close()
-    logger.handlers, logger.level, logger.propagate = list(before[0]), before[1], before[2]
 
 
 @pytest.fixture

@@ -137,17 +137,17 @@ def not_readable(session: Session, wanted: Sequence[str], excluded: Sequence[str
     return [f"may not read {named}" + (f" and {more} more" if more > 0 else "")]
 
 
-def not_usable(session: Session, target_schema: str) -> list[str]:
+def not_usable(session: Session, target_schemas: Sequence[str]) -> list[str]:
     """What the warehouse's role lacks: that it may write at all, and the schemas that it may
     not create (in). Raises what `ledger_version` raises where it may not be used at all."""
-    ledger_version(session, target_schema)
+    ledger_version(session, target_schemas)
     row = session.execute(
         "SELECT pg_catalog.pg_is_in_recovery(),"
         " pg_catalog.array_agg(name) FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
         " WHERE CASE WHEN pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL"
         " THEN NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
         " ELSE NOT pg_catalog.has_schema_privilege(name, 'CREATE') END",
-        [[LEDGER_SCHEMA, STORAGE_SCHEMA, target_schema]],
+        [[LEDGER_SCHEMA, STORAGE_SCHEMA, *target_schemas]],
     ).fetchone()
     is_standby, names = values_of(row, 2)
     if truth(is_standby):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import psycopg
 
@@ -23,6 +24,7 @@ from elconsole.engine.connect.answers import (
     words,
 )
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
+from elconsole.engine.sql.names import LEDGER_SCHEMA
 from elconsole.engine.sql.statements import statement
 
 BASE_TABLE_KINDS = frozenset("rp")
@@ -31,6 +33,15 @@ MONEY_OIDS = frozenset({790, 791})
 """`money` and its array."""
 MONEY_UNIT = "pg_catalog.encode(pg_catalog.cash_send(1::int4::money), 'hex')"
 """How a database stores 1 as `money`: in cents, in yen, as its `lc_monetary` says."""
+SYSTEM_IDENTIFIER = "(pg_catalog.pg_control_system()).system_identifier::text"
+TIMELINE = """greatest((pg_catalog.pg_control_checkpoint()).timeline_id,
+       (pg_catalog.pg_control_recovery()).min_recovery_end_timeline,
+       (SELECT r.received_tli FROM pg_catalog.pg_stat_get_wal_receiver() r),
+       CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN ('x' || pg_catalog.substr(
+         pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::int8
+       END)::int8"""
+"""The newest timeline that a server knows of: its control file has the one of its last
+checkpoint, which after a failover is another's for as long as the next one takes."""
 TABLES_AT_ONCE = 1000
 """Whose columns are asked for in one statement: `inflow.ANSWER_BYTES` bounds its answer."""
 LABEL_CELLS = 200
@@ -54,6 +65,13 @@ class SourceRelation:
     """Whether the role may read the whole table: column-level grants allow no LOCK TABLE."""
     has_foreign_partition: bool = False
     """Whether a partition is a foreign table, whose rows come without their transaction."""
+    is_ours: bool = False
+    """Whether elconsole made it, or it stands among the copies: source and warehouse may be
+    one database."""
+    has_children: bool = False
+    """Whether tables inherit from this one, whose rows a SELECT of it has too."""
+    reads_children: bool = False
+    """Whether it is read with their rows."""
 
     @property
     def qualified(self) -> str:
@@ -127,9 +145,13 @@ class SourceCatalog:
     """Every relation of the source, chosen or not."""
     identity: tuple[str, int] | None = None
     """System identifier and timeline of its cluster, where the role may read them."""
+    server_version: int = 0
+    """As libpq gives it: 170002."""
     money_unit: str | None = None
     """The stored bytes of 1 as `money`, which `lc_monetary` decides; None where no column
     is of that type."""
+    unique: Mapping[int, Sequence[frozenset[str]]] = field(default_factory=dict)
+    """Per relation whose key settings name, sets of columns that an index keeps unique."""
     refused: Mapping[int, ElconsoleError] = field(default_factory=dict)
     """Per relation, why its rows can't be read as settings ask."""
 
@@ -149,13 +171,14 @@ def choose(
     relations: Sequence[SourceRelation], wanted: Iterable[str], excluded: Iterable[str]
 ) -> Choice:
     """The relations that the patterns name; a name may name anything, in brackets too, a glob
-    means base tables only."""
+    means base tables only. Elconsole's own are meant by what spells their schema, and by the
+    name that no other bears."""
     chosen: dict[int, SourceRelation] = {}
     missing: dict[str, None] = {}
     unmatched: dict[str, None] = {}
     for pattern in wanted:
         name = spelled(pattern)
-        found = [r for r in relations if (r.is_base_table or name) and matches(r, pattern)]
+        found = _meant([r for r in relations if matches(r, pattern)], pattern)
         chosen.update((relation.oid, relation) for relation in found)
         if not found and name is not None:
             missing[name] = None
@@ -166,10 +189,30 @@ def choose(
     return Choice(tuple(kept), tuple(missing), tuple(unmatched))
 
 
+def _meant(matching: Sequence[SourceRelation], pattern: str) -> Sequence[SourceRelation]:
+    """Those of the relations that bear a pattern's name that it means."""
+    name = spelled(pattern)
+    found = [r for r in matching if r.is_base_table or name]
+    schema, dot, _ = pattern.partition(".")
+    others = [r for r in found if not r.is_ours or (dot and spelled(schema) == r.schema)]
+    return others if others or name is None else found
+
+
+def with_copies(
+    relations: Sequence[SourceRelation], target_schema: str
+) -> Sequence[SourceRelation]:
+    """The relations, of which those in the target schema are ours where the ledger is there."""
+    if not any((r.schema, r.name) == (LEDGER_SCHEMA, "targets") for r in relations):
+        return relations
+    return [replace(r, is_ours=r.is_ours or r.schema == target_schema) for r in relations]
+
+
 def relation_clause(relation: SourceRelation) -> str:
-    """The relation as a FROM clause names it: a plain table without its children."""
+    """The relation as a FROM clause names it: a plain table alone, unless it is read with its
+    children."""
     named = f"{identifier(relation.schema)}.{identifier(relation.name)}"
-    return f"ONLY {named}" if relation.kind == "r" else named
+    alone = relation.kind == "r" and not relation.reads_children
+    return f"ONLY {named}" if alone else named
 
 
 def matches(relation: SourceRelation, pattern: str) -> bool:
@@ -177,12 +220,14 @@ def matches(relation: SourceRelation, pattern: str) -> bool:
     return table_matches(pattern, relation.schema, relation.name)
 
 
-def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]) -> SourceCatalog:
+def read_source(
+    session: Session, wanted: Iterable[str], excluded: Iterable[str], target_schema: str
+) -> SourceCatalog:
     """Introspect a source; five round trips, and one for each further thousand of tables.
 
     Raises NotBelieved or UnexpectedAnswer for what no catalog can hold."""
     with session.within(CATALOG_TIMEOUT_S):
-        everything = read_relations(session)
+        everything = with_copies(read_relations(session), target_schema)
         chosen = choose(everything, wanted, excluded)
         columns = read_columns(session, [relation.oid for relation in chosen.relations])
         used = sorted({column.type_oid for several in columns.values() for column in several})
@@ -197,6 +242,7 @@ def read_source(session: Session, wanted: Iterable[str], excluded: Iterable[str]
         chosen.unmatched,
         tuple(everything),
         identity,
+        session.info.server_version,
         unit,
     )
 
@@ -247,15 +293,15 @@ def read_money_unit(session: Session) -> str:
 
 
 def read_identity(session: Session) -> tuple[str, int] | None:
-    """Which cluster this is, and how often it was restored or promoted."""
+    """Which cluster this is, and how often it was restored or promoted; None where the role
+    may not know."""
     try:
-        row = session.execute(
-            "SELECT s.system_identifier::text, c.timeline_id FROM pg_catalog.pg_control_system() s,"
-            " pg_catalog.pg_control_checkpoint() c"
-        ).fetchone()
+        row = session.execute(f"SELECT {SYSTEM_IDENTIFIER}, {TIMELINE}".encode()).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None
-    if row is None:
-        return None
+    return None if row is None else identity_of(row)
+
+
+def identity_of(row: Sequence[Any]) -> tuple[str, int]:
     system_identifier, timeline = values_of(row, 2)
     return words(system_identifier), whole(timeline, 0, LARGEST_OID)

@@ -17,9 +17,12 @@ from elconsole.engine.catalog.source import FIRST_USER_OID, MONEY_UNIT, TABLES_A
 from elconsole.engine.connect.answers import NotBelieved, several, values_of, words
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.names import TableKey
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.schema import ledger_version
-from elconsole.engine.ledger.targets import Target, read_targets
+from elconsole.engine.ledger.targets import Target, Targets, read_targets
 from elconsole.engine.sql.statements import statement, trusting
+
+NO_TARGETS = Targets(())
 
 
 @record(frozen=True, slots=True)
@@ -36,9 +39,10 @@ class RawColumn:
 
 @record(frozen=True, slots=True)
 class RawRelation:
-    """A relation that stands in the target schema, ours or not."""
+    """A relation that stands in a target schema, ours or not."""
 
     oid: int
+    schema: str
     name: str
     kind: str
     is_ours: bool
@@ -64,32 +68,54 @@ class RawRelation:
 @record(frozen=True, slots=True)
 class WarehouseState:
     schema: str
+    """The warehouse's, by which the ledger knows whose the targets are."""
     known_types: Mapping[int, str]
     """Its built-in types of single values, ranges and arrays, and what it calls them in SQL."""
     encoding: str = "UTF8"
     """The warehouse's, as PostgreSQL names it."""
+    server_version: int = 0
+    """As libpq gives it: 170002."""
     money_unit: str | None = None
     """The stored bytes of 1 as `money`."""
+    ledger: Targets = NO_TARGETS
     targets: Mapping[TableKey, Target] = field(default_factory=dict)
-    relations: Mapping[str, RawRelation] = field(default_factory=dict)
+    relations: Mapping[Place, RawRelation] = field(default_factory=dict)
     columns: Mapping[int, Mapping[str, RawColumn]] = field(default_factory=dict)
 
 
-def read_state(session: Session, schema: str, *, is_prepared: bool = False) -> WarehouseState:
+def read_state(
+    session: Session, schemas: Sequence[str], *, is_prepared: bool = False
+) -> WarehouseState:
     """A few round trips, whatever the number of tables; works on an empty warehouse.
 
+    `schemas`: all that settings name for raw tables, the warehouse's own first.
     `is_prepared`: this run has seen the ledger already, and that it is no trap."""
     with session.within(CATALOG_TIMEOUT_S), _one_instant(session):
         known, unit = _read_types(session)
-        has_ledger = is_prepared or ledger_version(session, schema)
-        targets = read_targets(session, schema) if has_ledger else {}
+        has_ledger = is_prepared or ledger_version(session, schemas)
+        ledger = read_targets(session) if has_ledger else NO_TARGETS
+        targets = ledger.of(schemas[0])
+        looked_at = sorted({*schemas, *(target.place.schema for target in targets.values())})
         with session.cursor(row_factory=class_row(RawRelation)) as cursor:
-            found = cursor.execute(trusting("catalog/warehouse_tables"), [schema]).fetchall()
-        relations = {relation.name: relation for relation in _with_triggers(session, found)}
+            found = cursor.execute(trusting("catalog/warehouse_tables"), [looked_at]).fetchall()
+        relations = {
+            Place(relation.schema, relation.name): relation
+            for relation in _with_triggers(session, found)
+        }
         columns = read_raw_columns(
             session, [relation.oid for relation in found if relation.is_ours]
         )
-    return WarehouseState(schema, known, session.encoding, unit, targets, relations, columns)
+    return WarehouseState(
+        schemas[0],
+        known,
+        session.encoding,
+        session.info.server_version,
+        unit,
+        ledger,
+        targets,
+        relations,
+        columns,
+    )
 
 
 def _with_triggers(session: Session, found: Sequence[RawRelation]) -> Sequence[RawRelation]:

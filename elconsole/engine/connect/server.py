@@ -20,6 +20,8 @@ COMMON_SETTINGS = {
     "search_path": "pg_catalog",
     "standard_conforming_strings": "on",
     "array_nulls": "on",
+    "bytea_output": "hex",
+    "xmloption": "content",
     "quote_all_identifiers": "off",
     "jit": "off",
     "statement_timeout": "0",

@@ -68,9 +68,23 @@ def _copy_out(task: TableTask, columns: Sequence[PlannedColumn], where: str) -> 
     return f"COPY ({_select(task, columns)}{where}) TO STDOUT (FORMAT {shape})"
 
 
-def count_statement(task: TableTask) -> str:
-    """How many rows the selection has."""
-    return f"SELECT pg_catalog.count(*) FROM {relation_clause(task.relation)}{where_clause(task)}"
+def count_statement(task: TableTask, condition: str | None = None) -> str:
+    """How many rows the selection has, or those of them that fulfil a condition."""
+    where = where_clause(task, condition)
+    return f"SELECT pg_catalog.count(*) FROM {relation_clause(task.relation)}{where}"
+
+
+def shared_key_statement(task: TableTask, condition: str) -> str:
+    """SELECT of one key that a row of the condition shares with any other row, as text, and of
+    how many rows have it."""
+    key = ", ".join(column.expression for column in key_columns(task))
+    source = relation_clause(task.relation)
+    among = f"({key}) IN (SELECT {key} FROM {source}{where_clause(task, condition)})"
+    return (
+        f"SELECT pg_catalog.concat_ws(', ', {key}), pg_catalog.count(*)"
+        f" FROM {source}{where_clause(task, among)}"
+        f" GROUP BY {key} HAVING pg_catalog.count(*) > 1 LIMIT 1"
+    )
 
 
 def key_columns(task: TableTask) -> Sequence[PlannedColumn]:
@@ -107,11 +121,28 @@ def changed_since(task: TableTask, snapshot: Snapshot) -> str:
     if new_leaves:
         listed = ", ".join(str(oid) for oid in new_leaves)
         condition = f"{condition} OR tableoid IN ({listed})"
-    for column in task.columns:
-        if mark.source_columns and column.name not in mark.source_columns:
-            # A rename, or a default that a rewrite made permanent, changes no row version.
-            condition = f"{condition} OR {identifier(column.name)} IS DISTINCT FROM NULL"
+    for part in _in_new_columns(task):
+        condition = f"{condition} OR {part}"
     return condition
+
+
+def _in_new_columns(task: TableTask) -> list[str]:
+    """SQL that is true for rows with a value in a column that the last sync did not have: a
+    default that a rewrite made permanent changes no row version."""
+    mark = task.watermark
+    known = mark.source_columns if mark else ()
+    new = [column.name for column in task.columns if known and column.name not in known]
+    return [f"{identifier(name)} IS DISTINCT FROM NULL" for name in new]
+
+
+def reread_statement(task: TableTask, most: int) -> str | None:
+    """SELECT whether more than `most` rows have a value in a column that the last sync did not
+    have; None where there is no such column."""
+    parts = _in_new_columns(task)
+    if not parts:
+        return None
+    having = f"FROM {relation_clause(task.relation)}{where_clause(task, ' OR '.join(parts))}"
+    return f"SELECT pg_catalog.count(*) > {most} FROM (SELECT {having} LIMIT {most + 1}) AS r"
 
 
 def written_from(snapshot_xmin: int) -> str:

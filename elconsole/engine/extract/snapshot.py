@@ -10,6 +10,7 @@ from psycopg import sql
 
 from elconsole.core.errors import TransientFault
 from elconsole.core.record import record
+from elconsole.engine.catalog.source import SYSTEM_IDENTIFIER, TIMELINE, identity_of
 from elconsole.engine.connect.answers import (
     LARGEST_OID,
     NotBelieved,
@@ -51,6 +52,8 @@ class Snapshot:
     partition_oids: tuple[int, ...]
     pages: int = 0
     """Size of the table or of its largest partition; 0 where it can't be read in parts."""
+    identity: tuple[str, int] | None = None
+    """System identifier and timeline of its cluster; None where the role may not read them."""
     cursor_value: str | None = None
     """Highest cursor within the snapshot, as exact text."""
 
@@ -76,7 +79,13 @@ def opening(task: TableTask) -> sql.Composed:
         pin = sql.SQL("LOCK TABLE {}{} IN ACCESS SHARE MODE;").format(_only(task), relation)
     else:
         pin = sql.SQL("SELECT FROM {} LIMIT 0;").format(relation)
-    read = sql.SQL(statement("catalog/source_snapshot")).format(oid=sql.Literal(task.relation.oid))
+    reads = task.reads_identity
+    read = sql.SQL(statement("catalog/source_snapshot")).format(
+        oid=sql.Literal(task.relation.oid),
+        children=sql.Literal(task.relation.reads_children),
+        system_identifier=sql.SQL(SYSTEM_IDENTIFIER if reads else "NULL::text"),
+        timeline=sql.SQL(TIMELINE if reads else "NULL::int8"),
+    )
     return begin + pin + read
 
 
@@ -95,7 +104,9 @@ def read_snapshot(task: TableTask, row: tuple[Any, ...] | None) -> Snapshot:
 
 def _checked(row: tuple[Any, ...]) -> tuple[Snapshot, tuple[Any, ...], bool]:
     """The snapshot, the table's columns, and whether it is the file that the catalog has."""
-    text, xmin, xmax, taken_at, described, partition_oids, unmoved, pages = values_of(row, 8)
+    text, xmin, xmax, taken_at, described, partition_oids, unmoved, pages, *identity = values_of(
+        row, 10
+    )
     if not SNAPSHOT_TEXT.fullmatch(words(text, LONGEST_SNAPSHOT)):
         raise NotBelieved("no snapshot")
     snapshot = Snapshot(
@@ -105,6 +116,7 @@ def _checked(row: tuple[Any, ...]) -> tuple[Snapshot, tuple[Any, ...], bool]:
         moment(taken_at),
         tuple(whole(oid, 1, LARGEST_OID) for oid in several(partition_oids)),
         whole(pages or 0, 0, MOST_PAGES),
+        None if identity == [None, None] else identity_of(identity),
     )
     each = (values_of(one, 3) for one in several(described))
     found = tuple((words(name), whole(oid), whole(typmod)) for name, oid, typmod in each)
@@ -117,9 +129,9 @@ def _set_salt(session: Session, salt: str) -> None:
         session.execute("SELECT pg_catalog.set_config(%s, %s, true)", [SALT_SETTING, salt])
 
 
-def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, int] | None) -> None:
+def check_continuity(task: TableTask, snapshot: Snapshot) -> None:
     """Raise FullRefreshNeeded where the watermark says nothing about this source any more."""
-    mark = task.watermark
+    mark, identity = task.watermark, snapshot.identity
     if mark is None:
         raise FullRefreshNeeded("no watermark")
     if identity and mark.system_identifier and mark.system_identifier != identity[0]:
@@ -138,4 +150,5 @@ def check_continuity(task: TableTask, snapshot: Snapshot, identity: tuple[str, i
 
 
 def _only(task: TableTask) -> sql.SQL:
-    return sql.SQL("ONLY " if task.relation.kind == "r" else "")
+    relation = task.relation
+    return sql.SQL("ONLY " if relation.kind == "r" and not relation.reads_children else "")

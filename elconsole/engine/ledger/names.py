@@ -11,17 +11,19 @@ HASH_LETTERS = 8
 
 
 def assign_names(
-    newcomers: Sequence[TableKey], taken: Mapping[TableKey, str]
+    newcomers: Sequence[TableKey],
+    taken: Mapping[TableKey, str],
+    others: Collection[str] = (),
 ) -> dict[TableKey, str]:
     """Target names for tables that have none yet.
 
-    `taken` holds all names assigned so far. A name that one newcomer alone wants, and that
-    is free, is its own table's; else the source's name goes before it, and the schema's
-    between them where one source has two of them."""
+    `taken` holds all names assigned so far, `others` more names that are not free. A name
+    that one newcomer alone wants, and that is free, is its own table's; else the source's name
+    goes before it, and the schema's between them where one source has two of them."""
     wanted = Counter(table for _, _, table in newcomers)
     within_source = Counter((source, table) for source, _, table in newcomers)
     within_source.update((source, table) for source, _, table in taken)
-    used = set(taken.values())
+    used = {*taken.values(), *others}
     assigned: dict[TableKey, str] = {}
     for key in newcomers:
         source, schema, table = key

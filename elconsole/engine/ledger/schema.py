@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import sql
 
@@ -21,19 +23,20 @@ MIGRATIONS = (
     "ledger/table_run_notes",
     "ledger/comments",
     "ledger/long_history",
+    "ledger/target_homes",
 )
 
 
 def ledger_version(
-    session: Session, target_schema: str | None = None, *, writes: bool = False
+    session: Session, target_schemas: Sequence[str] = (), *, writes: bool = False
 ) -> int:
     """How many migrations the warehouse has had; 0 where elconsole never ran.
 
-    To be asked before anything of the ledger, or of raw tables in `target_schema`, is touched:
+    To be asked before anything of the ledger, or of raw tables in `target_schemas`, is touched:
     raises TargetTaken where they belong to somebody else, or somebody laid a trap in them, and
     ServerUnsupported where a newer elconsole made the ledger: what its tables mean, for readers
     too, only that one knows."""
-    if not has_ledger(session, target_schema, writes=writes):
+    if not has_ledger(session, target_schemas, writes=writes):
         return 0
     row = session.execute(
         "SELECT coalesce(pg_catalog.max(version), 0) FROM elconsole.migrations"
@@ -47,18 +50,20 @@ def ledger_version(
     return version
 
 
-def prepare_warehouse(session: Session, target_schema: str, version: int | None = None) -> None:
+def prepare_warehouse(
+    session: Session, target_schemas: Sequence[str], version: int | None = None
+) -> None:
     """Make the schemas and bring the ledger up to date. Idempotent, safe side by side.
 
     `version`: what `ledger_version` has just told whoever writes."""
     with session.within(CATALOG_TIMEOUT_S):
         if version is None:
-            version = ledger_version(session, target_schema, writes=True)
-        missing = _missing_schemas(session, target_schema)
+            version = ledger_version(session, target_schemas, writes=True)
+        missing = _missing_schemas(session, target_schemas)
         if version == len(MIGRATIONS) and not missing:
             return
         try:
-            _migrate(session, target_schema)
+            _migrate(session, target_schemas)
         except psycopg.errors.InsufficientPrivilege as error:
             raise PermissionMissing(
                 f"warehouse: {error.diag.message_primary}",
@@ -68,26 +73,26 @@ def prepare_warehouse(session: Session, target_schema: str, version: int | None 
             ) from error
 
 
-def _missing_schemas(session: Session, target_schema: str) -> list[str]:
+def _missing_schemas(session: Session, target_schemas: Sequence[str]) -> list[str]:
     rows = session.execute(
         "SELECT name FROM pg_catalog.unnest(%s::text[]) AS wanted (name)"
         " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = name)",
-        [[LEDGER_SCHEMA, STORAGE_SCHEMA, target_schema]],
+        [[LEDGER_SCHEMA, STORAGE_SCHEMA, *target_schemas]],
     )
     return [str(row[0]) for row in rows]
 
 
-def _migrate(session: Session, target_schema: str) -> None:
+def _migrate(session: Session, target_schemas: Sequence[str]) -> None:
     with session.transaction():
         take_lock(session, SCHEMA_LOCK, "the ledger can't be made or migrated")
-        for schema in _missing_schemas(session, target_schema):
+        for schema in _missing_schemas(session, target_schemas):
             session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         session.execute(
             "CREATE TABLE IF NOT EXISTS elconsole.migrations ("
             " version integer PRIMARY KEY, name text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())"
         )
-        version = ledger_version(session, target_schema, writes=True)
+        version = ledger_version(session, target_schemas, writes=True)
         for number in range(version + 1, len(MIGRATIONS) + 1):
             name = MIGRATIONS[number - 1]
             session.execute(statement(name))

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from elconsole.core.record import record
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
 from elconsole.engine.ledger.locks import take_lock
-from elconsole.engine.ledger.names import TableKey, assign_names
+from elconsole.engine.ledger.names import TableKey
+from elconsole.engine.ledger.places import Place, Placed, Wish, place_all
 from elconsole.engine.sql.names import NAMES_LOCK
 from elconsole.engine.sql.statements import statement
 
 
-def assign_targets(session: Session, schema: str, keys: Sequence[TableKey]) -> None:
-    """Give every table that has none its target, for good."""
+def assign_targets(session: Session, schema: str, wishes: Mapping[TableKey, Wish]) -> None:
+    """Give every table that has none its target, for good; `schema` is the warehouse's.
+
+    One whose settings name what another table has gets none: planning refuses it."""
     with session.within(CATALOG_TIMEOUT_S):
-        known = read_targets(session, schema)
-        if all(key in known for key in keys):
+        known = read_targets(session).of(schema)
+        if all(key in known for key in wishes):
             return
         with session.transaction():
             take_lock(session, NAMES_LOCK, "new tables can't get their names")
-            taken = {key: target.name for key, target in read_targets(session, schema).items()}
-            newcomers = [key for key in keys if key not in taken]
-            names = assign_names(newcomers, taken)
+            found = read_targets(session)
+            known = found.of(schema)
+            placed = found.placed(schema, wishes)
+            newcomers = [key for key in placed.places if key not in known]
             session.execute(
-                "INSERT INTO elconsole.targets (source, source_schema, source_table,"
+                "INSERT INTO elconsole.targets (home_schema, source, source_schema, source_table,"
                 " target_schema, target_table)"
-                " SELECT source, source_schema, source_table, %s, target_table"
-                " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
-                " AS t (source, source_schema, source_table, target_table)",
+                " SELECT %s, source, source_schema, source_table, target_schema, target_table"
+                " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
+                " AS t (source, source_schema, source_table, target_schema, target_table)",
                 [schema]
                 + [[key[part] for key in newcomers] for part in range(3)]
-                + [[names[key] for key in newcomers]],
+                + [[placed.places[key].schema for key in newcomers]]
+                + [[placed.places[key].name for key in newcomers]],
             )
 
 
@@ -62,8 +67,10 @@ class Target:
     """A row of `elconsole.targets`, with its watermark."""
 
     target_id: int
+    home: str
+    """The warehouse's `schema` in the settings that feed it."""
     key: TableKey
-    name: str
+    place: Place
     generation: int
     row_count: int | None
     analyzed_rows: int | None
@@ -77,17 +84,38 @@ class Target:
     watermark: Watermark | None
 
 
-def read_targets(session: Session, schema: str) -> dict[TableKey, Target]:
-    rows = session.execute(statement("ledger/targets"), [schema]).fetchall()
-    found = (_target(*row) for row in rows)
-    return {target.key: target for target in found}
+@record(frozen=True, slots=True)
+class Targets:
+    """All that the ledger holds."""
+
+    everything: tuple[Target, ...]
+
+    def of(self, schema: str) -> dict[TableKey, Target]:
+        """Those of settings with this `schema` of the warehouse."""
+        return {target.key: target for target in self.everything if target.home == schema}
+
+    def foreign(self, schema: str) -> frozenset[Place]:
+        """The places that other settings' targets have."""
+        return frozenset(target.place for target in self.everything if target.home != schema)
+
+    def placed(self, schema: str, wishes: Mapping[TableKey, Wish]) -> Placed:
+        """The places of these tables as they are, or would be assigned now."""
+        standing = {key: target.place for key, target in self.of(schema).items()}
+        return place_all(wishes, standing, self.foreign(schema))
+
+
+def read_targets(session: Session) -> Targets:
+    rows = session.execute(statement("ledger/targets")).fetchall()
+    return Targets(tuple(_target(*row) for row in rows))
 
 
 def _target(
     target_id: int,
+    home: str,
     source: str,
     source_schema: str,
     source_table: str,
+    schema: str,
     name: str,
     generation: int,
     row_count: int | None,
@@ -129,8 +157,9 @@ def _target(
     key = (source, source_schema, source_table)
     return Target(
         target_id,
+        home,
         key,
-        name,
+        Place(schema, name),
         generation,
         row_count,
         analyzed_rows,

@@ -5,6 +5,8 @@ trigger on a table of it: code of its own, which would run as whoever syncs or o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from elconsole.core.errors import TargetTaken
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import values_of
@@ -33,14 +35,16 @@ HINTS = {
 OTHER_HINT = "see what it does; then drop it as an administrator, or the whole schema with it"
 
 
-def has_ledger(session: Session, target_schema: str | None = None, *, writes: bool = False) -> bool:
+def has_ledger(
+    session: Session, target_schemas: Sequence[str] = (), *, writes: bool = False
+) -> bool:
     """Whether elconsole ever ran here: one question to the catalogs, which runs nobody's code.
 
     Raises TargetTaken where a schema or a table of the ledger belongs to a role that is
     neither this one, nor the database's owner, nor a superuser, or where such a role could
     have laid a trap. Whoever `writes` nothing and can't create schemas, a reader, believes
     whoever made the ledger."""
-    schemas = [LEDGER_SCHEMA, STORAGE_SCHEMA, *([target_schema] if target_schema else ())]
+    schemas = [LEDGER_SCHEMA, STORAGE_SCHEMA, *target_schemas]
     query = trusting("ledger/traps", "%(reads)s")
     asked = {"schemas": schemas, "relations": list(LEDGER_RELATIONS), "reads": not writes}
     is_there, name, trap, what, role = values_of(session.execute(query, asked).fetchone(), 5)

@@ -57,8 +57,6 @@ class LoadContext:
     run_id: str
     run_number: int
     attempt: int
-    identity: tuple[str, int] | None
-    """System identifier and timeline of the source's cluster, where readable."""
     hash_salt: str | None = field(repr=False)
     quality: QualityTarget | None
     """How its units are counted; None where it has none."""

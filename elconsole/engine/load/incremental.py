@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from elconsole.core.errors import KeyNotUnique
+from elconsole.core.safe_text import clean_text
+from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.pump import Transferred
@@ -20,7 +23,11 @@ from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish import storage
 from elconsole.engine.publish.commit import commit
 from elconsole.engine.publish.lock import TableLock
+from elconsole.engine.publish.swap import swap
 from elconsole.engine.quality.daily import UnitCounting
+
+SHOWN_CELLS = 60
+"""Of a key that is not unique."""
 
 
 def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> LoadResult:
@@ -35,15 +42,17 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
         statements = rows.copy_statements(context.source, task, snapshot, condition)
     moved = copy(
         context,
-        statements if sweeping else ending(statements),
+        statements if sweeping or not task.key_proven else ending(statements),
         storage.copy_into(merge.STAGE, task.columns),
         f"BEGIN; {merge.create_stage(task)}",
         lazy=True,
     )
+    if moved.rows and not task.key_proven:
+        _require_unique(context, condition)
     keys = None
     if sweeping and not _lost_nothing(context, leaf, staged=moved.rows > 0):
         keys = _copy_keys(context, snapshot, begun=moved.rows > 0)
-    elif sweeping:
+    elif sweeping or not task.key_proven:
         _end_snapshot(context)
     loading = time.monotonic()
     context.on_extracted(moved)
@@ -82,6 +91,12 @@ def merge_changes(context: LoadContext, snapshot: Snapshot, lock: TableLock) -> 
     )
     context.on_commit(result)
     begun = moved.rows or keys or context.asks_before_publish
+    if task.moved_from is not None:
+        if not begun:
+            warehouse.execute("BEGIN")
+        entry = ledger_entry.table_entry(context, snapshot, result)
+        swap(warehouse, task, storage.move(task), context.lock_wait_s, entry)
+        return tidy(context, result, lock, old_leaf=None)
     closing = [
         *([] if begun else ["BEGIN"]),
         ledger_entry.table_entry(context, snapshot, result),
@@ -98,12 +113,29 @@ def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | Non
     """How to keep the daily counts; None where there are none of the rows as they stand, or
     where so many change that one scan is cheaper."""
     target, quality = known_target(context.task), context.quality
-    if quality is None or not merge.are_few(context.task, rows_staged):
+    if quality is None or context.task.moved_from or not merge.are_few(context.task, rows_staged):
         return None
     counted = quality.of_content(target.content_run_id).stored_version
     if counted is None or counted != target.units_version:
         return None
     return UnitCounting(quality, merge.raw_types(context.task))
+
+
+def _require_unique(context: LoadContext, condition: str) -> None:
+    """Raise KeyNotUnique where a changed row has another row's key: the merge would take one
+    for the other."""
+    task, source = context.task, context.source
+    with source.translated(), source.attended(context.stall_timeout_s):
+        row = source.execute(rows.shared_key_statement(task, condition).encode()).fetchone()
+        if row is None:
+            return
+        value, count = values_of(row, 2)
+    key = ", ".join(task.primary_key)
+    raise KeyNotUnique(
+        f"{task.source}.{task.label}: the key ({key}) is not unique: {count} rows of the source"
+        f" have ({clean_text(value, SHOWN_CELLS)})",
+        hint="name columns that are unique as its primary_key in settings",
+    )
 
 
 def _lost_nothing(context: LoadContext, leaf: str, *, staged: bool) -> bool:

@@ -16,7 +16,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
     task = context.task
     target = known_target(task)
     cursor = task.settings.cursor if task.settings.strategy == "cursor" else None
-    system_identifier, timeline = context.identity or (None, None)
+    system_identifier, timeline = snapshot.identity or (None, None)
     bind = psycopg.ClientCursor(context.warehouse).mogrify
     watermark = bind(
         statement("ledger/record_watermark"),
@@ -57,6 +57,7 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
         statement("ledger/record_table_run"),
         {
             "run_id": context.run_id,
+            "target_id": target.target_id,
             "source": task.source,
             "table_name": task.label,
             "strategy": result.strategy,
@@ -71,4 +72,10 @@ def table_entry(context: LoadContext, snapshot: Snapshot, result: LoadResult) ->
             "notes": [spell(note, context.warehouse.encoding) for note in task.notes],
         },
     )
-    return ";".join([watermark, moved, entry])
+    statements = [watermark, moved, entry]
+    if target.place != task.target_place:
+        place = {"schema": task.target_schema, "name": task.target_name}
+        old = {"old_schema": target.place.schema, "old_name": target.place.name}
+        known = {**place, **old, "target_id": target.target_id}
+        statements.append(bind(statement("ledger/move_target"), known))
+    return ";".join(statements)

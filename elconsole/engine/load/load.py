@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from elconsole.engine.connect.answers import truth, values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S
 from elconsole.engine.extract import rows
 from elconsole.engine.extract.snapshot import (
@@ -21,8 +22,13 @@ from elconsole.engine.extract.snapshot import (
 from elconsole.engine.load.context import LoadContext, LoadResult
 from elconsole.engine.load.incremental import merge_changes
 from elconsole.engine.load.refresh import may_begin_at_once, refresh, refresh_at_once
+from elconsole.engine.plan.task import known_target
 from elconsole.engine.publish.lock import TableLock
 
+MOST_READ_AGAIN = 0.2
+"""Share of a table's rows above which a refresh costs less than to merge them."""
+FEW_ROWS = 1000
+"""Of which no more need be said."""
 LOG = logging.getLogger("elconsole.engine")
 
 
@@ -51,13 +57,29 @@ def _attempt(context: LoadContext, lock: TableLock) -> LoadResult:
             snapshot = _with_cursor(context, snapshot)
     if task.strategy != "full":
         try:
-            check_continuity(task, snapshot, context.identity)
+            check_continuity(task, snapshot)
+            _check_reread(context)
         except FullRefreshNeeded as reason:
             LOG.warning("%s.%s: full refresh: %s", task.source, task.label, reason)
             context = replace(context, task=task.as_full(str(reason)))
     if context.task.strategy == "full":
         return refresh(context, snapshot, lock)
     return merge_changes(context, snapshot, lock)
+
+
+def _check_reread(context: LoadContext) -> None:
+    """Raise FullRefreshNeeded where a new column makes a merge read so much of the table again
+    that it would cost more, and leave more dead rows, than a refresh."""
+    task, source = context.task, context.source
+    most = round(MOST_READ_AGAIN * (known_target(task).row_count or 0))
+    query = rows.reread_statement(task, most) if most >= FEW_ROWS else None
+    if query is None:
+        return
+    with source.translated(), source.attended(context.stall_timeout_s):
+        row = source.execute(query.encode()).fetchone()
+        (is_more,) = values_of(row, 1)
+    if truth(is_more):
+        raise FullRefreshNeeded("more than a fifth of its rows have a value in a new column")
 
 
 def _with_cursor(context: LoadContext, snapshot: Snapshot) -> Snapshot:

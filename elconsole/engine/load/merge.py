@@ -64,7 +64,7 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
         return
     clauses = [f"ADD COLUMN {d}" for d in storage.column_definitions(drift.added, ())]
     clauses += [f"ALTER COLUMN {identifier(c.name)} TYPE {c.type.type_sql}" for c in drift.retyped]
-    table = qualified(task.target_schema, task.target_name)
+    table = qualified(task.standing.schema, task.standing.name)
     prepare(session, task, "BEGIN", "")
     change = with_views(session, task, f"ALTER TABLE {table} {', '.join(clauses)}")
     # Its COMMIT shows no rows yet: the table's time goes on.

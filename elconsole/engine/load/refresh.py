@@ -134,7 +134,7 @@ def _publish_leaf(
     swap(
         warehouse,
         task,
-        change.ddl,
+        f"{change.ddl};{storage.move(task)}",
         context.lock_wait_s,
         ledger_entry.table_entry(context, snapshot, result),
         change.views,
@@ -155,5 +155,5 @@ def _change(context: LoadContext, leaf: NewLeaf) -> tuple[storage.Change, str | 
         from elconsole.engine.publish.adopt import rebuilt
 
         return rebuilt(session, task, leaf.table), left
-    parent = qualified(task.target_schema, task.target_name)
+    parent = qualified(task.standing.schema, task.standing.name)
     return with_views(session, task, storage.exchange(task, parent, leaf.table)), left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from elconsole.config.keys import nearest
@@ -106,6 +106,16 @@ def primary_key_of(
     return names if selected.issuperset(names) else ()
 
 
+def is_proven(
+    key: Collection[str], relation: SourceRelation, unique: Iterable[frozenset[str]] | None
+) -> bool:
+    """Whether the source itself keeps a key unique; `unique`: what its indexes keep so, None
+    where the key is the catalog's own, which children of the table do not share."""
+    if relation.reads_children:
+        return False
+    return unique is None or any(columns.issubset(key) for columns in unique)
+
+
 def check_quality(where: str, block: TableSettings, columns: tuple[PlannedColumn, ...]) -> None:
     """Raise PlanError for a column that a table's own `quality` names and no sync would copy."""
     if block.quality is None:
@@ -130,8 +140,9 @@ def salt_mark(salt: str) -> str:
     return hashlib.sha256(f"elconsole salt mark\n{salt}".encode()).hexdigest()[:8]
 
 
-def choice_text(settings: TableSettings, salted: str | None) -> str:
-    """What of the table is selected, as text to compare with the last sync's."""
+def choice_text(settings: TableSettings, salted: str | None, *, children: bool) -> str:
+    """What of the table is selected, as text to compare with the last sync's; `children`:
+    whether the rows of tables that inherit from it are."""
     chosen = {
         "columns": settings.columns,
         "exclude_columns": settings.exclude_columns or None,
@@ -139,5 +150,6 @@ def choice_text(settings: TableSettings, salted: str | None) -> str:
         "hash_salt": salted if settings.hash_columns else None,
         "where": settings.where,
         "primary_key": settings.primary_key,
+        "children": children,
     }
     return json.dumps({name: value for name, value in chosen.items() if value})

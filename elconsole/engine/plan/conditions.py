@@ -1,4 +1,6 @@
-"""Whether a source can read the conditions of settings: each is EXPLAINed, and never run."""
+"""Whether a source can read the conditions of settings: each is EXPLAINed, and never run.
+
+Each is one condition (`core/condition.py`), so that none ends its EXPLAIN."""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings
 
 LOCK_TIMEOUT_MS = 500
-"""A table that is locked even against readers is told by its sync, if it still is."""
+LOCKED = "55P03"
+"""A table that is locked even against readers is told by its sync, if it still is; others may
+be locked, too, by the same migration, and are not waited for."""
 TABLES_AT_ONCE = 100
 MISREAD_CLASSES = ("42", "22")
 """Of SQLSTATE: names and syntax, and values that no type can hold."""
@@ -37,9 +41,12 @@ def refused_conditions(
     refused: dict[int, ElconsoleError] = {}
     for first in range(0, len(asked), TABLES_AT_ONCE):
         some = asked[first : first + TABLES_AT_ONCE]
-        if _failure(session, some) is None:
+        error = _failure(session, some)
+        if error is None:
             continue
         for relation, where in some:
+            if error is not None and error.sqlstate == LOCKED:
+                return refused
             error = _failure(session, [(relation, where)])
             if error is None or not _is_misread(error):
                 continue
@@ -52,9 +59,10 @@ def refused_conditions(
 
 
 def _failure(session: Session, asked: Iterable[tuple[SourceRelation, str]]) -> psycopg.Error | None:
-    """What the server says against the conditions, read in one message."""
+    """What the server says against the conditions, read in one message. None is tried on a
+    partition, and no function of theirs is called."""
     explained = "; ".join(
-        f"EXPLAIN SELECT FROM {relation_clause(relation)} WHERE ({where})"
+        f"EXPLAIN SELECT FROM {relation_clause(relation)} WHERE false AND ({where})"
         for relation, where in asked
     )
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from elconsole.core.record import record
@@ -66,8 +66,9 @@ def compare(
     before it is no news, and one that came back since has other values than the raw table's."""
     known = known_columns or {}
     added = tuple(column for column in columns if column.name not in raw)
-    changes = [_added(column, full) for column in added]
     names = {column.name for column in columns}
+    renamed = _renamed(added, names, known)
+    changes = [_added(column, full, renamed.get(column.name)) for column in added]
     dropped = tuple(name for name in raw if name not in names and name not in METADATA)
     changes += [_dropped(raw[name], full) for name in dropped if full or name in known or not known]
     retyped = tuple(c for c in columns if c.name in raw and not same_type(c.type, raw[c.name]))
@@ -76,10 +77,20 @@ def compare(
     for column in added:
         if column.has_missing and not full:
             severity, reason = "full_refresh", f"column {column.name} was added with a default"
-    for column in columns:
-        if column.name in raw and _came_back(column, known) and not full:
+    for new, old in renamed.items():
+        if not full:
             severity = "full_refresh"
-            reason = f"column {column.name} is another one than before (dropped, added or renamed)"
+            reason = (
+                f"column {old} was renamed {new}, and every row that has it would be read again"
+            )
+    for column in columns:
+        if column.name in raw and _came_back(column, known):
+            changes.append(_replaced(column))
+            if not full:
+                severity = "full_refresh"
+                reason = (
+                    f"column {column.name} is another one than before (dropped, added or renamed)"
+                )
     for column in retyped:
         how = widening(raw[column.name], column.type)
         changes.append(_retyped(column, raw[column.name], how, full))
@@ -90,6 +101,14 @@ def compare(
                 f" {raw[column.name].type_text} in the raw table"
             )
     return Drift(tuple(changes), added, dropped, retyped, severity, reason)
+
+
+def _renamed(
+    added: Sequence[PlannedColumn], names: Collection[str], known: Mapping[str, int | None]
+) -> dict[str, str]:
+    """The new names of columns that the last sync knew under others, and those."""
+    gone = {number: name for name, number in known.items() if number and name not in names}
+    return {column.name: gone[column.number] for column in added if column.number in gone}
 
 
 def _came_back(column: PlannedColumn, known: Mapping[str, int | None]) -> bool:
@@ -136,13 +155,25 @@ def _numeric_grows(old: tuple[int, int], new: tuple[int, int]) -> bool:
     return scales[1] >= scales[0] and whole[1] >= whole[0]
 
 
-def _added(column: PlannedColumn, full: bool) -> SchemaChange:
-    if full:
+def _added(column: PlannedColumn, full: bool, old_name: str | None) -> SchemaChange:
+    if old_name is not None:
+        action = (
+            f"renamed from {old_name}: "
+            + ("with" if full else "full refresh, with")
+            + (" all its values")
+        )
+    elif full:
         action = "added to the raw table"
     elif column.has_missing:
         action = "full refresh: old rows carry its default"
     else:
         action = "added to the raw table; rows not read again stay NULL until a full refresh"
+    return SchemaChange(column.name, "added", column.source_type, None, action)
+
+
+def _replaced(column: PlannedColumn) -> SchemaChange:
+    """Of the name of a raw column, with other values: also what a sync that failed had added."""
+    action = "full refresh: the raw table has another column's values, or none"
     return SchemaChange(column.name, "added", column.source_type, None, action)
 
 

@@ -16,6 +16,8 @@ SECONDS = {
 }
 MODIFIED = frozenset({NUMERIC, INTERVAL, *LENGTHS, *BITS, *SECONDS})
 """The built-in types that take one; their arrays do too."""
+ODD_SCALES_VERSION = 150000
+"""From here on a numeric's scale may be below zero or above its precision."""
 MOST_DIGITS, MOST_SECONDS_DIGITS = 1000, 6
 FULL_PRECISION = 0xFFFF
 MONTH, YEAR, DAY, HOUR, MINUTE, SECOND = (1 << bit for bit in (1, 2, 3, 10, 11, 12))
@@ -54,6 +56,13 @@ def with_modifier(oid: int, name: str, typmod: int) -> str:
     if oid == INTERVAL:
         return f"interval{_interval(_within(typmod, 0, 2**31))}"
     raise ValueError(f"the type {name} has no modifier, but {typmod} was given")
+
+
+def held_since(oid: int, typmod: int) -> int:
+    """The first server version that takes this modifier; 0 where every supported one does."""
+    if oid != NUMERIC or typmod == -1 or 0 <= scale(typmod) <= precision(typmod):
+        return 0
+    return ODD_SCALES_VERSION
 
 
 def precision(typmod: int) -> int:

@@ -13,7 +13,8 @@ from elconsole.core.record import record
 from elconsole.core.results import SyncRequest
 from elconsole.engine.catalog.source import SourceCatalog
 from elconsole.engine.catalog.warehouse import WarehouseState
-from elconsole.engine.ledger.names import TableKey, assign_names, spell
+from elconsole.engine.ledger.names import TableKey, spell
+from elconsole.engine.ledger.places import Place, wish_of, wishes_of
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import Hidden, salt_mark
 from elconsole.engine.plan.cursors import cursor_notes
@@ -31,18 +32,11 @@ if TYPE_CHECKING:
     from elconsole.config.models import Settings
 
 
-def names_for(found: Survey, state: WarehouseState) -> dict[TableKey, str]:
-    """The target names as the ledger has them, or would assign them now."""
-    taken = {key: target.name for key, target in state.targets.items()}
-    newcomers = [key for key in found.keys() if key not in taken]  # noqa: SIM118
-    return {**taken, **assign_names(newcomers, taken)}
-
-
 def plan_tables(
     settings: Settings, found: Survey, state: WarehouseState, request: SyncRequest
 ) -> list[TableTask | Refused]:
     """Every table of the request, in the settings' order, planned or refused with a reason."""
-    names = names_for(found, state)
+    placed = state.ledger.placed(state.schema, wishes_of(settings, found.keys()))
     salt = settings.hash_salt
     salted = salt_mark(salt.get_secret_value()) if salt else None
     is_whole = found.catalogs.keys() == settings.sources.keys()
@@ -69,7 +63,7 @@ def plan_tables(
             one.settings,
             catalog,
             state,
-            names,
+            placed,
             request.full,
             request.adopt,
             salted,
@@ -171,8 +165,11 @@ class Refusals:
         settings = self.one.settings.table_settings(key[1], key[2])
         mode = "full" if self.full else settings.mode
         strategy = "full" if mode == "full" else settings.strategy
-        name = self.targets[key].name if key in self.targets else key[2]
-        return Refused(self.one.name, label, f"{self.schema}.{name}", mode, strategy, error)
+        wish = wish_of(self.one.settings, key, self.schema)
+        place = Place(wish.schema, wish.name or key[2])
+        if key in self.targets:
+            place = self.targets[key].place
+        return Refused(self.one.name, label, place.text, mode, strategy, error)
 
 
 def _labelled(keys: Sequence[TableKey], taken: Iterable[str] = ()) -> dict[TableKey, str]:

@@ -1,13 +1,18 @@
-"""Plans in the protocol's words."""
+"""Plans, and what keeps tables from being synced, in the protocol's words."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
 from elconsole.core.errors import Cancelled
-from elconsole.core.results import PlannedTable, TableDrift, TableRun
-from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.core.results import ConnectionHealth, PlannedTable, Problem, TableDrift, TableRun
+from elconsole.core.types import ErrorInfo
+from elconsole.engine.plan.task import WHOLE_SOURCE, Refused, TableTask
 
 
 def as_planned_table(planned: TableTask | Refused) -> PlannedTable:
+    """The plan, with the source's estimate of the table's rows."""
     if isinstance(planned, Refused):
         return PlannedTable(
             source=planned.source,
@@ -74,3 +79,25 @@ def as_table_run(planned: TableTask | Refused) -> TableRun:
         schema_changes=planned.changes,
         notes=planned.notes,
     )
+
+
+def lacking(connections: Iterable[ConnectionHealth]) -> Iterator[Problem]:
+    """What connections that answer lack."""
+    for health in connections:
+        source = health.name if health.role == "source" else None
+        hint = f"`elconsole grants` prints what the role of {health.name} needs"
+        if source is None and health.replication_role == "standby":
+            hint = "name its primary in [warehouse]"
+        for words in health.lacks:
+            yield Problem(ErrorInfo("permission", f"{health.name}: {words}", hint), source)
+
+
+def refused(planned: Iterable[TableTask | Refused]) -> Iterator[Problem]:
+    """The tables that can't be planned; one problem where a source's all fail of one error."""
+    several = [one for one in planned if isinstance(one, Refused)]
+    counted = Counter((one.source, id(one.error)) for one in several)
+    for one in several:
+        shared = counted.pop((one.source, id(one.error)), 0)
+        if shared:
+            alone = shared == 1 and one.label != WHOLE_SOURCE
+            yield Problem(one.error.info(), one.source, one.label if alone else None)

@@ -36,6 +36,8 @@ class Selected:
     name: str
     settings: SourceSettings
     patterns: tuple[str, ...]
+    target_schema: str
+    """Where its copies stand, which no glob means where the source is the warehouse."""
 
 
 @record(frozen=True, slots=True)
@@ -62,8 +64,11 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
         raise UsageError(
             "no source is configured", hint="add a [sources.NAME] block; `elconsole init` helps"
         )
+    schema = settings.warehouse.target_schema
     if not selection:
-        return tuple(Selected(name, source, ()) for name, source in settings.sources.items())
+        return tuple(
+            Selected(name, source, (), schema) for name, source in settings.sources.items()
+        )
     patterns: dict[str, list[str]] = {}
     whole: set[str] = set()
     for argument in selection:
@@ -79,7 +84,7 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
         if not table:
             whole.add(name)
     return tuple(
-        Selected(name, settings.sources[name], () if name in whole else tuple(tables))
+        Selected(name, settings.sources[name], () if name in whole else tuple(tables), schema)
         for name, tables in patterns.items()
     )
 
@@ -122,11 +127,25 @@ def _guarded(
 
 
 def _read(session: Session, one: Selected) -> SourceCatalog:
-    catalog = read_source(session, one.settings.tables, one.settings.exclude)
+    catalog = read_source(session, one.settings.tables, one.settings.exclude, one.target_schema)
+    if any(relation.has_children for relation in catalog.relations):
+        from elconsole.engine.catalog.inheritance import with_families
+
+        catalog = with_families(session, catalog, one.settings.tables)
     with session.within(CATALOG_TIMEOUT_S):
         asked = [r for r in catalog.relations if _is_asked(one, r)]
         refused = refused_conditions(session, one.name, one.settings, asked)
+    keyed = [r.oid for r in asked if _names_key(one, r)]
+    if keyed:
+        from elconsole.engine.catalog.unique_keys import read_unique_keys
+
+        catalog = replace(catalog, unique=read_unique_keys(session, keyed))
     return replace(catalog, refused=refused)
+
+
+def _names_key(one: Selected, relation: SourceRelation) -> bool:
+    settings = one.settings.table_settings(relation.schema, relation.name)
+    return settings.mode == "incremental" and bool(settings.primary_key)
 
 
 def _is_asked(one: Selected, relation: SourceRelation) -> bool:

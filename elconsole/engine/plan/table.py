@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from elconsole.core.types import Mode, Strategy
 from elconsole.engine.catalog.source import MONEY_OIDS, SourceCatalog, SourceColumn, SourceRelation
 from elconsole.engine.catalog.warehouse import RawRelation, WarehouseState
 from elconsole.engine.ledger.names import TableKey, can_spell
+from elconsole.engine.ledger.places import Place, Placed, line_to_write
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     Hidden,
@@ -31,6 +32,7 @@ from elconsole.engine.plan.columns import (
     choice_text,
     choose_columns,
     fingerprint,
+    is_proven,
     primary_key_of,
 )
 from elconsole.engine.plan.drift import Drift, PlannedColumn
@@ -39,6 +41,7 @@ from elconsole.engine.plan.types import (
     TEXT,
     TypePlan,
     compared_as,
+    not_held,
     plan_type,
     selected,
     text_of,
@@ -95,7 +98,7 @@ class Planner:
     source_settings: SourceSettings
     catalog: SourceCatalog
     state: WarehouseState
-    names: Mapping[TableKey, str]
+    placed: Placed
     full: bool
     adopt: bool
     salt_mark: str | None
@@ -111,9 +114,15 @@ class Planner:
             return self._plan(relation, label, settings)
         except ElconsoleError as error:
             mode: Mode = "full" if self.full else settings.mode
-            target = f"{self.state.schema}.{self.names[self._key(relation)]}"
             strategy: Strategy = "full" if mode == "full" else settings.strategy
-            return Refused(self.source, label, target, mode, strategy, error)
+            target = self._place_in_reports(self._key(relation))
+            return Refused(self.source, label, target.text, mode, strategy, error)
+
+    def _place_in_reports(self, key: TableKey) -> Place:
+        """Where a table's rows are, or would be; where they can't, what it would be called."""
+        if key in self.state.targets:
+            return self.state.targets[key].place
+        return self.placed.places.get(key) or Place(self.state.schema, key[2])
 
     def _key(self, relation: SourceRelation) -> TableKey:
         return (self.source, relation.schema, relation.name)
@@ -124,22 +133,23 @@ class Planner:
         key = self._key(relation)
         where = f"{self.source}.{label}"
         source_columns = self.catalog.columns.get(relation.oid, ())
-        self._check_spelling(where, key, source_columns)
+        place = self.placed.place(key)
+        self._check_spelling(where, (*key, place.schema, place.name), source_columns)
         columns, notes = self._columns(where, source_columns, settings)
         for block in self.source_settings.own_blocks(relation.schema, relation.name):
             check_quality(where, block, columns)
         target = self.state.targets.get(key)
-        name = self.names[key]
-        parent = self._parent(where, name, target)
+        parent = self._parent(where, place, target)
         raw = dict(self.state.columns.get(parent.oid, {})) if parent else {}
         mode: Mode = "full" if self.full else settings.mode
+        key_columns = primary_key_of(where, source_columns, columns, settings)
         task = TableTask(
             source=self.source,
             relation=relation,
             label=label,
             settings=settings,
-            target_schema=self.state.schema,
-            target_name=name,
+            target_schema=place.schema,
+            target_name=place.name,
             target=target,
             parent=parent if parent and parent.is_ours else None,
             raw_columns=raw if parent and parent.is_ours else {},
@@ -147,18 +157,30 @@ class Planner:
             strategy="full",
             columns=columns,
             fingerprint=fingerprint(source_columns),
-            primary_key=primary_key_of(where, source_columns, columns, settings),
-            choice=choice_text(settings, self.salt_mark),
+            primary_key=key_columns,
+            choice=choice_text(settings, self.salt_mark, children=relation.reads_children),
             drift=drift_of(columns, raw, target, full=True) if parent and parent.is_ours else None,
-            notes=notes + _name_note(relation, target, name),
+            notes=notes
+            + _name_note(key, target, place, self.placed.by_rule)
+            + _children_note(relation),
+            key_proven=is_proven(key_columns, relation, self._unique(relation, settings)),
+            moved_from=_moved_from(parent, place),
+            reads_identity=self.catalog.identity is not None,
             adopt=parent is not None and not parent.is_ours,
         )
         return _incremental(task) if mode == "incremental" else task
 
-    def _check_spelling(self, where: str, key: TableKey, columns: tuple[SourceColumn, ...]) -> None:
+    def _unique(
+        self, relation: SourceRelation, settings: TableSettings
+    ) -> Sequence[frozenset[str]] | None:
+        return self.catalog.unique.get(relation.oid, ()) if settings.primary_key else None
+
+    def _check_spelling(
+        self, where: str, words: tuple[str, ...], columns: tuple[SourceColumn, ...]
+    ) -> None:
         """All names end up in the warehouse, which may have another encoding."""
         encoding = self.state.encoding
-        names = (*key, *(column.name for column in columns))
+        names = (*words, *(column.name for column in columns))
         foreign = [name for name in names if not can_spell([name], encoding)]
         if foreign:
             raise PlanError(
@@ -166,10 +188,17 @@ class Planner:
                 hint="use a UTF8 warehouse, rename it, or exclude the table",
             )
 
-    def _parent(self, where: str, name: str, target: Target | None) -> RawRelation | None:
-        """The raw table, if it is ours to replace."""
-        relation = self.state.relations.get(name)
+    def _parent(self, where: str, place: Place, target: Target | None) -> RawRelation | None:
+        """The raw table, if it is ours to replace, wherever it stands."""
+        relation = self.state.relations.get(place)
         published = target is not None and target.generation > 0
+        if published and target is not None and target.place != place:
+            stands = self.state.relations.get(target.place)
+            if stands is not None and stands.is_ours:
+                self._check_untouched(where, stands)
+                self._check_free(where, place, relation)
+                return stands
+            published = False
         if relation is None:
             return None
         if relation.is_ours and published:
@@ -184,14 +213,24 @@ class Planner:
             else "rename or drop it"
         )
         raise TargetTaken(
-            f"{where}: the target {self.state.schema}.{name} is a {what}"
+            f"{where}: the target {clean_text(place.text)} is a {what}"
             " that elconsole did not make; it was left alone",
             hint=hint,
         )
 
+    def _check_free(self, where: str, place: Place, relation: RawRelation | None) -> None:
+        """That nothing stands where a raw table is to move."""
+        if relation is not None:
+            what = RELATION_KINDS.get(relation.kind, "table")
+            raise TargetTaken(
+                f"{where}: its raw table can't become {clean_text(place.text)}, where a {what}"
+                " stands; both were left alone",
+                hint="rename or drop it, or set another target",
+            )
+
     def _check_untouched(self, where: str, relation: RawRelation) -> None:
         """That nothing of the raw table is somebody else's, whose code a sync would run."""
-        text = f"{self.state.schema}.{relation.name}"
+        text = f"{relation.schema}.{relation.name}"
         if relation.stranger is not None:
             raise TargetTaken(
                 f"{where}: the target {text} belongs to {clean_text(relation.stranger)}, not to"
@@ -216,7 +255,7 @@ class Planner:
             )
         if relation.other_partition is not None:
             raise SchemaConflict(
-                f"{where}: {self.state.schema}.{relation.name} has a partition that elconsole"
+                f"{where}: {text} has a partition that elconsole"
                 f" did not make, {relation.other_partition}",
                 hint="detach it: a raw table has one partition, which elconsole exchanges",
             )
@@ -243,6 +282,9 @@ class Planner:
             notes.append("hashed in the source: " + ", ".join(settings.hash_columns))
         if cast:
             notes.append("cast: " + ", ".join(cast))
+        if narrow := self._not_held(planned, chosen):
+            release = self.state.server_version // 10000
+            notes.append(f"PostgreSQL {release} can't hold every value of: {', '.join(narrow)}")
         if collated:
             notes.append("collation not kept: " + ", ".join(collated))
         if settings.where:
@@ -253,7 +295,9 @@ class Planner:
         return planned, tuple(notes)
 
     def _column(self, where: str, column: SourceColumn, settings: TableSettings) -> PlannedColumn:
-        plan = plan_type(where, column, self.catalog.types, self._known_types())
+        plan = plan_type(
+            where, column, self.catalog.types, self._known_types(), self.state.server_version
+        )
         expression = selected(column.name, plan)
         comparable = compared_as(column, plan, self.catalog.types)
         if column.name in settings.hash_columns:
@@ -279,16 +323,54 @@ class Planner:
         salted = f"pg_catalog.convert_to({salt} || {text_of(column.name, plan)}, 'UTF8')"
         return f"pg_catalog.encode(pg_catalog.sha256({salted}), 'hex')"
 
+    def _not_held(
+        self, planned: Sequence[PlannedColumn], chosen: Sequence[SourceColumn]
+    ) -> list[str]:
+        """The columns of which an older warehouse has no type with all their values."""
+        other = not_held(self.catalog.server_version, self.state.server_version)
+        return [
+            plan.name
+            for plan, column in zip(planned, chosen, strict=True)
+            if column.type_oid in other
+            or (plan.type.oid == column.type_oid and plan.type.typmod != column.typmod)
+        ]
+
     def _known_types(self) -> Mapping[int, str]:
         """The warehouse's types that mean there what they mean in the source."""
-        if self.catalog.money_unit in (None, self.state.money_unit):
+        other = not_held(self.catalog.server_version, self.state.server_version)
+        if self.catalog.money_unit not in (None, self.state.money_unit):
+            other |= MONEY_OIDS
+        if not other:
             return self.state.known_types
-        return {oid: name for oid, name in self.state.known_types.items() if oid not in MONEY_OIDS}
+        return {oid: name for oid, name in self.state.known_types.items() if oid not in other}
 
 
-def _name_note(relation: SourceRelation, target: Target | None, name: str) -> tuple[str, ...]:
-    if target is None and name != relation.name:
-        return (f"named {name}: the name {relation.name} is taken or wanted twice",)
+def _moved_from(parent: RawRelation | None, place: Place) -> Place | None:
+    if parent is None or not parent.is_ours:
+        return None
+    stands = Place(parent.schema, parent.name)
+    return None if stands == place else stands
+
+
+def _name_note(
+    key: TableKey, target: Target | None, place: Place, by_rule: Collection[TableKey]
+) -> tuple[str, ...]:
+    """What is to be said of the raw table's name: that it is none of settings' choice, or new."""
+    if target is None and key in by_rule and place.name != key[2]:
+        return (
+            f"named {place.name}: the name {key[2]} is taken or wanted twice;"
+            f" {line_to_write(key)} gives it another",
+        )
+    if target is not None and target.generation and target.place != place:
+        return (f"renamed: {target.place.text} becomes {place.text}",)
+    return ()
+
+
+def _children_note(relation: SourceRelation) -> tuple[str, ...]:
+    if relation.reads_children:
+        return ("read with the tables that inherit from it",)
+    if relation.has_children:
+        return ("read without the tables that inherit from it, whose rows are not its own",)
     return ()
 
 
@@ -315,7 +397,16 @@ def _incremental(task: TableTask) -> TableTask:
         return task.as_full(drift.reason or "the schema changed")
     if drift and task.parent and task.parent.numbers_used + len(drift.added) > MAX_COLUMNS:
         return task.as_full("dropped columns have used up the raw table's numbers of columns")
-    return replace(task, strategy=settings.strategy, drift=drift)
+    return replace(
+        task, strategy=settings.strategy, drift=drift, notes=task.notes + _key_note(task)
+    )
+
+
+def _key_note(task: TableTask) -> tuple[str, ...]:
+    if task.key_proven:
+        return ()
+    key = ", ".join(task.primary_key)
+    return (f"no unique index keeps the key ({key}): each sync looks whether it is unique",)
 
 
 def _full_reason(task: TableTask) -> str | None:

@@ -13,6 +13,7 @@ from elconsole.core.types import Mode, SchemaChange, Strategy
 from elconsole.engine.catalog.source import SourceRelation
 from elconsole.engine.catalog.warehouse import RawColumn, RawRelation
 from elconsole.engine.ledger.names import TableKey
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.targets import Target, Watermark
 from elconsole.engine.plan.drift import Drift, PlannedColumn, compare
 
@@ -54,12 +55,28 @@ class TableTask:
     """Which of its columns and rows settings choose, as text to compare with the last sync's."""
     drift: Drift | None
     notes: tuple[str, ...] = ()
+    key_proven: bool = True
+    """Whether the source keeps the key unique; where it does not, each merge looks."""
+    moved_from: Place | None = None
+    """Where the raw table stands, if settings give it another place: publishing moves it."""
+    reads_identity: bool = False
+    """Whether the role may read which cluster the source is, and its timeline."""
     adopt: bool = False
     """Whether to convert the plain table that stands in the target's place."""
 
     @property
     def key(self) -> TableKey:
         return (self.source, self.relation.schema, self.relation.name)
+
+    @property
+    def target_place(self) -> Place:
+        """Where the raw table stands once this is published."""
+        return Place(self.target_schema, self.target_name)
+
+    @property
+    def standing(self) -> Place:
+        """Where it stands until then."""
+        return self.moved_from or self.target_place
 
     @property
     def target_text(self) -> str:

@@ -19,7 +19,7 @@ from elconsole.core.errors import PlanError
 from elconsole.core.quoting import identifier, qualified
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import SourceColumn, TypeFacts
-from elconsole.engine.plan.modifiers import with_modifier
+from elconsole.engine.plan.modifiers import held_since, with_modifier
 
 NO_PORTABLE_BINARY = frozenset(
     {
@@ -71,11 +71,34 @@ Types = Mapping[int, TypeFacts]
 Known = Mapping[int, str]
 """The warehouse's built-in types, by OID, and their names there as SQL."""
 
+INFINITE_INTERVALS_VERSION = 170000
+INTERVAL_OIDS = frozenset({1186, 1187})
+JSONPATH_OIDS = frozenset({4072, 4073})
+OCTAL_CHARS_VERSION = 150000
+CHAR_OIDS = frozenset({18, 1002})
 
-def plan_type(where: str, column: SourceColumn, types: Types, known: Known) -> TypePlan:
-    """Raises PlanError, naming the column of the table `where`, for a type that can't be."""
+
+def not_held(source_version: int, warehouse_version: int) -> frozenset[int]:
+    """Types, by OID, with values that mean nothing or something else to an older warehouse."""
+    found: frozenset[int] = frozenset()
+    if warehouse_version < INFINITE_INTERVALS_VERSION <= source_version:
+        found |= INTERVAL_OIDS
+    if warehouse_version < OCTAL_CHARS_VERSION <= source_version:
+        # As text it is written in octal, which an older server reads as a backslash.
+        found |= CHAR_OIDS
+    if source_version // 10000 > warehouse_version // 10000:
+        # Its bytes are its text, which has methods that an older parser does not know.
+        found |= JSONPATH_OIDS
+    return found
+
+
+def plan_type(
+    where: str, column: SourceColumn, types: Types, known: Known, version: int
+) -> TypePlan:
+    """`known` and `version` are the warehouse's. Raises PlanError, naming the column of the
+    table `where`, for a type that can't be."""
     try:
-        return _plan(column, types, known)
+        return _plan(column, types, known, version)
     except (ValueError, LookupError) as error:
         raise PlanError(
             f"{where}: the source gives the column {column.name} a type that PostgreSQL does not"
@@ -144,18 +167,19 @@ def _elements(array: str) -> str:
     return f"pg_catalog.concat({bounds}, {texts})::text[]"
 
 
-def _plan(column: SourceColumn, types: Types, known: Known) -> TypePlan:
+def _plan(column: SourceColumn, types: Types, known: Known, version: int) -> TypePlan:
     facts, typmod, of_domain = _beneath(column.type_oid, column.typmod, types)
     if facts.element_oid:
-        return _plan_array(facts, typmod, of_domain, types, known)
+        return _plan_array(facts, typmod, of_domain, types, known, version)
     if not _travels(facts, known):
         return TEXT
+    typmod = _taken(facts.oid, typmod, version)
     type_sql = with_modifier(facts.oid, known[facts.oid], typmod)
     return TypePlan(type_sql, "base" if of_domain else None, facts.oid, typmod)
 
 
 def _plan_array(
-    array: TypeFacts, typmod: int, of_domain: bool, types: Types, known: Known
+    array: TypeFacts, typmod: int, of_domain: bool, types: Types, known: Known, version: int
 ) -> TypePlan:
     element, modifier, of_domains = _beneath(array.element_oid, typmod, types)
     oid = element.array_oid if of_domains else array.oid
@@ -163,9 +187,15 @@ def _plan_array(
     if element.element_oid or known.get(oid) != f"{name}[]" or not _travels(element, known):
         between = types[array.element_oid].delimiter
         return TEXT_ARRAY if between == "," else TEXT_ELEMENTS
+    modifier = _taken(element.oid, modifier, version)
     type_sql = f"{with_modifier(element.oid, known[element.oid], modifier)}[]"
     cast: Cast | None = "array" if of_domains else "base" if of_domain else None
     return TypePlan(type_sql, cast, oid, modifier)
+
+
+def _taken(oid: int, typmod: int, version: int) -> int:
+    """The modifier, or none where the warehouse's version does not take it."""
+    return typmod if version >= held_since(oid, typmod) else -1
 
 
 def _beneath(oid: int, typmod: int, types: Types) -> tuple[TypeFacts, int, bool]:

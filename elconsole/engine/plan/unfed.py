@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from elconsole.config.patterns import table_matches
 from elconsole.core.results import UnfedTable
 from elconsole.engine.catalog.source import SourceRelation, choose
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.survey import Survey
 from elconsole.engine.plan.table import RELATION_KINDS
@@ -26,30 +27,30 @@ def surveyed_unfed(
 ) -> tuple[UnfedTable, ...]:
     """The unfed tables of a survey of every source."""
     held = {name: catalog.everything for name, catalog in found.catalogs.items()}
-    standing = {name for name, relation in state.relations.items() if relation.is_ours}
+    standing = {place for place, relation in state.relations.items() if relation.is_ours}
     return unfed_tables(settings, state.targets.values(), standing, held)
 
 
 def unfed_tables(
-    settings: Settings, targets: Iterable[Target], standing: Collection[str], held: Held
+    settings: Settings, targets: Iterable[Target], standing: Collection[Place], held: Held
 ) -> tuple[UnfedTable, ...]:
     """The raw tables that no sync fills any more, by name.
 
-    `targets`: the ledger's, of the target schema; `standing`: the names of the raw tables
-    there, since one that was dropped is missed by nobody. A source that is configured and
-    not among `held` did not answer, which says nothing of its tables."""
+    `targets`: the ledger's, of these settings; `standing`: where raw tables stand, since one
+    that was dropped is missed by nobody. A source that is configured and not among `held` did
+    not answer, which says nothing of its tables."""
     published = [target for target in targets if target.generation]
     seen = Counter((target.key[0], target.key[2]) for target in published)
     there = {name: {(r.schema, r.name): r for r in relations} for name, relations in held.items()}
     found = []
-    for target in sorted(published, key=lambda target: target.name):
+    for target in sorted(published, key=lambda target: target.place.text):
         source, schema, table = target.key
         reason = _reason(settings, target, there)
-        if reason is None or target.name not in standing:
+        if reason is None or target.place not in standing:
             continue
         found.append(
             UnfedTable(
-                target=f"{settings.warehouse.target_schema}.{target.name}",
+                target=target.place.text,
                 source=source,
                 table=f"{schema}.{table}" if seen[source, table] > 1 else table,
                 since=target.last_synced_at,
@@ -100,4 +101,6 @@ def _kind(relation: SourceRelation) -> str:
         return "a partition of another table"
     if relation.of_extension:
         return "an extension's table"
+    if relation.is_ours:
+        return "a table of elconsole's own"
     return f"a {RELATION_KINDS[relation.kind]}"

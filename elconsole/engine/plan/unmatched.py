@@ -39,15 +39,15 @@ def empty(name: str, catalog: SourceCatalog) -> PlanError | None:
 
 def unmatched_glob(name: str, pattern: str, catalog: SourceCatalog) -> PlanError:
     """The error of a glob in `tables` that no base table matches."""
-    if not any(relation.is_base_table for relation in catalog.everything):
+    if not any(relation.is_base_table and not relation.is_ours for relation in catalog.everything):
         return PlanError(
             f"{name} has no base table that its role can see",
             hint=f"see dbname in [sources.{dotted((name,))}]; a view is synced under its own name",
         )
     if any(matches(relation, pattern) for relation in catalog.everything):
         return PlanError(
-            f"no base table of {name} matches {pattern}: views, partitions and extensions'"
-            " tables are synced under their own names only",
+            f"no base table of {name} matches {pattern}: views, partitions, extensions' tables"
+            " and elconsole's own are synced under their own names only",
             hint="name them in tables",
         )
     return PlanError(f"no table of {name} matches {pattern}", hint=_hint(pattern, catalog))

@@ -78,7 +78,7 @@ def rebuilt(session: Session, task: TableTask, leaf: str) -> Change:
     hangs on it. Raises SchemaConflict where something can't come along and no column can be added
     any more; until then, the table is altered as ever."""
     found = hanging(session, task, ours=True)
-    table = qualified(task.target_schema, task.target_name)
+    table = qualified(task.standing.schema, task.standing.name)
     if found.obstacles:
         _check_room(task, found)
         ddl = storage.exchange(task, table, leaf)
@@ -157,7 +157,7 @@ def _hanging(session: Session, task: TableTask, *, ours: bool) -> Hanging:
         ";".join(before),
         tuple(ddl for phase, ddl in rows if phase == EMPTY),
         (
-            views.forget_defaults(qualified(task.target_schema, task.target_name)),
+            views.forget_defaults(qualified(task.standing.schema, task.standing.name)),
             *(ddl for phase, ddl in rows if phase > EMPTY),
             *again,
         ),
@@ -169,7 +169,7 @@ def _hanging(session: Session, task: TableTask, *, ours: bool) -> Hanging:
 def _query(session: Session, task: TableTask, ours: bool) -> str:
     kept = [column.name for column in task.columns]
     composed = sql.SQL(statement("adopt/hanging")).format(
-        table=sql.SQL(literal(qualified(task.target_schema, task.target_name))),
+        table=sql.SQL(literal(qualified(task.standing.schema, task.standing.name))),
         kept=constants([*kept, *METADATA]),
         key=constants(task.primary_key),
         ours=sql.SQL("true" if ours else "false"),
@@ -179,7 +179,7 @@ def _query(session: Session, task: TableTask, ours: bool) -> str:
 
 def _columns(task: TableTask) -> str:
     """SELECT of the table's OID, and the columns that go with it."""
-    name = literal(qualified(task.target_schema, task.target_name))
+    name = literal(qualified(task.standing.schema, task.standing.name))
     kept = constants([*(column.name for column in task.columns), *METADATA]).as_string()
     return (
         f"SELECT {name}::regclass::oid::int8, ARRAY(SELECT attname::text"

@@ -118,7 +118,7 @@ def _answers(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[list[tuple[Any, ..
 
 def _standing(task: TableTask, target_id: int) -> str:
     """SELECT of what the plan was made for: generation, last run, raw table and leaf."""
-    name = literal(qualified(task.target_schema, task.target_name))
+    name = literal(qualified(task.standing.schema, task.standing.name))
     parent = f"pg_catalog.to_regclass({name})"
     return (
         f"SELECT t.generation, w.run_id::text, {parent}::oid::int8,"

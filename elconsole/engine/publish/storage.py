@@ -16,7 +16,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from elconsole.core.errors import SchemaConflict
+from elconsole.core.errors import SchemaConflict, TargetTaken
 from elconsole.core.quoting import identifier, literal, qualified
 from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
@@ -186,6 +186,43 @@ def attach(parent: str, leaf: str) -> str:
     return f"ALTER TABLE {parent} ATTACH PARTITION {leaf} DEFAULT"
 
 
+def move(task: TableTask) -> str:
+    """DDL that gives the raw table its new place, under its lock; empty where it keeps its own.
+
+    What hangs on it follows. A name that is only passed through must be free in both schemas,
+    and so must those of the indexes, which go to the new schema too."""
+    old, new = task.standing, task.target_place
+    if old == new:
+        return ""
+    if old.schema == new.schema:
+        return f"ALTER TABLE {qualified(old.schema, old.name)} RENAME TO {identifier(new.name)};"
+    passing = f"elconsole_moves_{os.urandom(6).hex()}"
+    return (
+        f"{_free_index_names(task)};"
+        f"ALTER TABLE {qualified(old.schema, old.name)} RENAME TO {passing};"
+        f"ALTER TABLE {qualified(old.schema, passing)} SET SCHEMA {identifier(new.schema)};"
+        f"ALTER TABLE {qualified(new.schema, passing)} RENAME TO {identifier(new.name)};"
+    )
+
+
+def _free_index_names(task: TableTask) -> str:
+    """A block that renames the raw table's indexes whose names the new schema has already."""
+    old, new = task.standing, task.target_place
+    table = literal(qualified(old.schema, old.name))
+    return _do(
+        "DECLARE taken record; BEGIN FOR taken IN"
+        " SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_index i"
+        " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        f" WHERE i.indrelid = {table}::regclass AND EXISTS (SELECT FROM pg_catalog.pg_class o"
+        " JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace"
+        f" WHERE o.relname = c.relname AND s.nspname = {literal(new.schema)})"
+        " LOOP EXECUTE pg_catalog.format('ALTER INDEX %I.%I RENAME TO %I', taken.nspname,"
+        " taken.relname, pg_catalog.left(taken.relname, 40) || '_' || taken.oid::text);"
+        " END LOOP; END"
+    )
+
+
 def exchange(task: TableTask, parent: str, leaf: str) -> str:
     """DDL that shows the new leaf: under the parent's lock, a catalog change only."""
     if task.parent is None:
@@ -247,6 +284,16 @@ def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:
         f"{task.source}.{task.label}: {error.diag.message_primary}; {detail}".rstrip("; "),
         hint=f"drop what depends on it, sync, and create it again over {task.target_text};"
         " the old rows stand until then",
+        sqlstate=error.sqlstate,
+    )
+
+
+def name_taken(task: TableTask, error: psycopg.Error) -> TargetTaken:
+    """The raw table's new name, or one that has to go with it, is somebody else's meanwhile."""
+    return TargetTaken(
+        f"{task.source}.{task.label}: {task.standing.text} can't become {task.target_text}:"
+        f" {error.diag.message_primary}",
+        hint="rename or drop what has the name; the table stands where it stood",
         sqlstate=error.sqlstate,
     )
 

@@ -14,7 +14,7 @@ from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.publish.commit import commit
-from elconsole.engine.publish.storage import CANNOT, MOVED, dependents_error
+from elconsole.engine.publish.storage import CANNOT, MOVED, dependents_error, name_taken
 
 LOCK_TIMEOUT_MS = 150
 """How long new readers may queue behind a try: they wait while the lock is asked for."""
@@ -85,7 +85,7 @@ def prepare(session: Session, task: TableTask, build: str, match: str) -> None:
 
 
 def _table(task: TableTask) -> str:
-    return sql.Identifier(task.target_schema, task.target_name).as_string()
+    return sql.Identifier(task.standing.schema, task.standing.name).as_string()
 
 
 def _try(session: Session, task: TableTask, ddl: str) -> bool:
@@ -99,7 +99,9 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
             f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'; {lock}{ddl};"
             " COMMIT",
         )
-    except psycopg.errors.LockNotAvailable:
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation) as error:
+        if isinstance(error, psycopg.errors.UniqueViolation) and not _is_of_catalog(error):
+            raise
         session.execute("ROLLBACK TO SAVEPOINT swap")
         return False
     except (
@@ -107,6 +109,10 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
         psycopg.errors.FeatureNotSupported,
     ) as error:
         raise dependents_error(task, error) from error
+    except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
+        if task.moved_from is None:
+            raise
+        raise name_taken(task, error) from error
     except psycopg.DatabaseError as error:
         if error.sqlstate not in (CANNOT, MOVED):
             raise
@@ -114,6 +120,12 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
 
         raise told(task, error) from error
     return True
+
+
+def _is_of_catalog(error: psycopg.Error) -> bool:
+    """Whether two sessions gave one name: PostgreSQL makes that of an array type or an index of
+    a table's first bytes, and sees only those that are committed. It takes another next time."""
+    return error.diag.schema_name == "pg_catalog"
 
 
 def _pause(session: Session, seconds: float) -> None:

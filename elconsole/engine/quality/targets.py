@@ -48,9 +48,7 @@ def as_published(target: QualityTarget, run_id: str, extracted_at: datetime) -> 
     return replace(published, counted_version=published.stored_version)
 
 
-def quality_targets(
-    settings: Settings, targets: Iterable[Target], schema: str
-) -> list[QualityTarget]:
+def quality_targets(settings: Settings, targets: Iterable[Target]) -> list[QualityTarget]:
     """The published tables with pass rates, in the settings' order of sources."""
     order = list(settings.sources)
     published = [t for t in targets if t.generation and t.key[0] in settings.sources]
@@ -60,7 +58,8 @@ def quality_targets(
         source, source_schema, table = target.key
         of_table = settings.sources[source].table_settings(source_schema, table)
         label = f"{source_schema}.{table}" if seen[source, table] > 1 else table
-        one = quality_target(of_table, source, label, schema, target.name, known=target)
+        place = target.place
+        one = quality_target(of_table, source, label, place.schema, place.name, known=target)
         if one is not None:
             found.append(one)
     return found

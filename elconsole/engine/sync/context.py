@@ -25,11 +25,3 @@ class RunContext:
     pools: Pools
     stop: threading.Event
     hooks: Hooks | None
-    identities: dict[str, tuple[str, int] | None]
-    """System identifier and timeline of each source's cluster, as last seen: who plans a
-    table anew replaces its source's, for all tables that follow."""
-
-    @property
-    def schema(self) -> str:
-        """Where the raw tables stand."""
-        return self.settings.warehouse.target_schema

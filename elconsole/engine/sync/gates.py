@@ -164,7 +164,7 @@ def _published(context: RunContext, task: TableTask) -> Iterator[ReadableTable |
         yield None
         return
     with context.pools.warehouse.session(context.stop) as session:
-        yield ReadableTable(qualified(task.target_schema, task.target_name), session)
+        yield ReadableTable(qualified(task.standing.schema, task.standing.name), session)
 
 
 def query_only(

@@ -28,6 +28,7 @@ from elconsole.engine.connect.pool import Pools
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session, open_session
 from elconsole.engine.ledger import retention, runs
 from elconsole.engine.ledger.names import can_spell
+from elconsole.engine.ledger.places import wishes_of
 from elconsole.engine.ledger.schema import ledger_version, prepare_warehouse
 from elconsole.engine.ledger.targets import assign_targets
 from elconsole.engine.plan.plan import Refusals, plan_tables
@@ -71,6 +72,7 @@ class SyncRun:
         self.stop = stop
         self.hooks = hooks
         self.schema = settings.warehouse.target_schema
+        self.schemas = settings.target_schemas
         self.summary = _new_run(request)
         self.unfed: tuple[UnfedTable, ...] | None = None
         self._emit = emit
@@ -87,7 +89,7 @@ class SyncRun:
             with session.translated():
                 # Looked at while the sources answer.
                 with session.within(CATALOG_TIMEOUT_S):
-                    version = ledger_version(session, self.schema, writes=True)
+                    version = ledger_version(session, self.schemas, writes=True)
                 return self._run(session, surveyed(), version)
         except UsageError:
             raise
@@ -97,7 +99,7 @@ class SyncRun:
             session.abandon()
 
     def _run(self, session: Session, found: Survey, version: int) -> RunDetail:
-        prepare_warehouse(session, self.schema, version)
+        prepare_warehouse(session, self.schemas, version)
         session.stop = None
         number = runs.start_run(session, self.summary)
         self.summary = replace(self.summary, run_number=number)
@@ -113,7 +115,7 @@ class SyncRun:
         try:
             _announce(recorder, planned)
             tasks = [task for task in planned if isinstance(task, TableTask)]
-            work(self._context(number, found), recorder, tasks)
+            work(self._context(number), recorder, tasks)
             done = recorder.completed(stopped=self.stop.is_set())
             detail = replace(done, unfed=self.unfed, unasked=tuple(found.failures))
             if writer.finish(self._grace_s()) and self._finish(writer.session, detail.run):
@@ -125,8 +127,13 @@ class SyncRun:
 
     def _plan(self, session: Session, found: Survey) -> list[TableTask | Refused]:
         keys = [key for key in found.keys() if can_spell(key, session.encoding)]  # noqa: SIM118
-        assign_targets(session, self.schema, keys)
-        state = read_state(session, self.schema, is_prepared=True)
+        wishes = {
+            key: wish
+            for key, wish in wishes_of(self.settings, keys).items()
+            if can_spell([wish.schema, wish.name or ""], session.encoding)
+        }
+        assign_targets(session, self.schema, wishes)
+        state = read_state(session, self.schemas, is_prepared=True)
         if not self.request.selection:
             self.unfed = surveyed_unfed(self.settings, found, state)
         return foresee(session, plan_tables(self.settings, found, state, self.request))
@@ -136,7 +143,7 @@ class SyncRun:
         detail = RunDetail(run, tuple(as_table_run(one) for one in planned))
         return Recorder(detail, self._emit, self.hooks)
 
-    def _context(self, run_number: int, found: Survey) -> RunContext:
+    def _context(self, run_number: int) -> RunContext:
         return RunContext(
             run_id=self.summary.run_id,
             run_number=run_number,
@@ -145,7 +152,6 @@ class SyncRun:
             pools=self.pools,
             stop=self.stop,
             hooks=self.hooks,
-            identities={name: catalog.identity for name, catalog in found.catalogs.items()},
         )
 
     def _finish(self, session: Session, run: RunSummary) -> bool:

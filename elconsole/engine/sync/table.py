@@ -147,7 +147,6 @@ class TableRunner:
             run_id=context.run_id,
             run_number=context.run_number,
             attempt=self.attempt,
-            identity=context.identities.get(self.task.source),
             hash_salt=salt.get_secret_value() if salt else None,
             quality=self._quality(),
             stall_timeout_s=settings.stall_timeout,
@@ -190,7 +189,6 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
     found = survey(select(context.settings, [wanted]), context.pools.sources, context.stop)
     if found.failures:
         raise found.failures[task.source]
-    context.identities[task.source] = found.catalogs[task.source].identity
     for one in _planned(context, found):
         if isinstance(one, Refused):
             raise one.error
@@ -201,5 +199,5 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
 
 def _planned(context: RunContext, found: Survey) -> list[TableTask | Refused]:
     with context.pools.warehouse.session(context.stop) as session:
-        state = read_state(session, context.schema, is_prepared=True)
+        state = read_state(session, context.settings.target_schemas, is_prepared=True)
         return foresee(session, plan_tables(context.settings, found, state, context.request))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -122,6 +124,65 @@ def test_selected_columns_are_all_that_can_be_read(database: Database, make_role
     assert readable_columns(database, role, "sales.orders") == {"id", "Total 'x'", "xmin"}
     with psycopg.connect(**database.as_role(role)) as connection:  # type: ignore[arg-type]
         connection.execute("SELECT id, name FROM people WHERE xmin::text <> '0'")
+
+
+def test_columns_that_patterns_exclude_are_not_granted(
+    database: Database, make_role: MakeRole
+) -> None:
+    role = make_role("reader")
+    source = SourceSettings(
+        dbname=database.name,
+        user=role,
+        tables=("people", "sales.*"),
+        exclude_columns=("[*].c*d", "sales.o'k [[]1].id"),
+        table={"people": TableSettings(columns=("id", "name", "secret"))},
+    )
+    database.sql(source_grants("source", source, ("peo*.secret",)))
+    assert readable_columns(database, role, "public.people") == {"id", "name", "xmin"}
+    assert "sales.orders" in readable(database, role)
+    assert readable_columns(database, role, """sales."o'k [1]" """) == {"xmin"}
+
+
+def test_tables_of_which_patterns_mean_no_column_are_granted_whole(
+    database: Database, make_role: MakeRole
+) -> None:
+    role = make_role("reader")
+    source = SourceSettings(dbname=database.name, user=role, tables=("p*",))
+    database.sql(source_grants("source", source, ("*.secret",)))
+    assert readable(database, role) == {"public.plain"}
+    assert readable_columns(database, role, "public.people") == {"id", "name", "xmin"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tables": ("unit*",)},
+        {"tables": ("units",), "table": {"units": TableSettings(exclude_columns=("secret",))}},
+    ],
+    ids=["glob", "columns"],
+)
+def test_nobody_who_may_create_in_a_schema_is_called_by_the_administrator(
+    database: Database, make_role: MakeRole, settings: dict[str, Any]
+) -> None:
+    role = make_role("reader")
+    database.sql(
+        "CREATE TABLE units (id int, secret text);"
+        + "".join(
+            f"CREATE FUNCTION public.{signature} RETURNS {result} LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'called'; END $$;"
+            for signature, result in [
+                ("format(text, name, text)", "text"),
+                ("format(text, text, text, text)", "text"),
+                ("quote_ident(name)", "text"),
+                ("same(name, text)", "boolean"),
+            ]
+        )
+        + "CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = text, FUNCTION = public.same);"
+        "CREATE OPERATOR public.~ (LEFTARG = name, RIGHTARG = text, FUNCTION = public.same)"
+    )
+    source = SourceSettings(dbname=database.name, user=role, **settings)
+    grant(database, source)
+    assert "id" in readable_columns(database, role, "public.units")
 
 
 def test_the_warehouse_role_makes_its_schemas_and_nothing_else(

@@ -47,7 +47,9 @@ def watermark(pair: Pair) -> str | None:
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), KINDS, ids=[kind for kind, _, _ in KINDS])
-@pytest.mark.parametrize("lookback", [None, "1"], ids=["plain", "lookback"])
+@pytest.mark.parametrize(
+    "lookback", [None, pytest.param("1", marks=pytest.mark.slow)], ids=["plain", "lookback"]
+)
 def test_cursors_of_every_type_move_on(
     pair: Pair, kind: str, low: str, high: str, lookback: str | None
 ) -> None:
@@ -64,6 +66,7 @@ def test_cursors_of_every_type_move_on(
     assert pair.sync().rows_written == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "low", "high"), KINDS, ids=[kind for kind, _, _ in KINDS])
 def test_a_row_that_commits_late_with_a_lower_cursor_is_found(
     pair: Pair, kind: str, low: str, high: str

@@ -101,8 +101,17 @@ def test_a_column_dropped_and_added_again_brings_no_old_values_back(
 
 def test_a_renamed_column_arrives_with_its_values(synced: Pair) -> None:
     synced.source.sql("ALTER TABLE t RENAME COLUMN b TO c")
-    synced.sync()
+    plan = synced.plan()
+    reason = "full refresh: column b was renamed c, and every row that has it would be read again"
+    assert (plan.strategy, plan.notes) == ("full", (reason,))
+    assert ("c", "renamed from b: with all its values") in [
+        (change.column, change.action) for change in plan.schema_changes
+    ]
+    assert synced.sync().notes == (reason,)
     assert_equal(synced, "id, a, c")
+    assert synced.warehouse.sql(
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'raw.t'::regclass AND attname = 'b'"
+    ) == [(0,)]
     synced.source.sql("ALTER TABLE t ADD COLUMN d int; UPDATE t SET d = 4")
     synced.sync()
     synced.source.sql(
@@ -111,6 +120,22 @@ def test_a_renamed_column_arrives_with_its_values(synced: Pair) -> None:
     )
     synced.sync()
     assert_equal(synced, "id, a, c, d")
+
+
+@pytest.mark.parametrize(("filled", "strategy"), [(6000, "full"), (500, "xmin"), (0, "xmin")])
+def test_a_new_column_with_many_values_of_old_rows_means_a_refresh(
+    pair: Pair, filled: int, strategy: str
+) -> None:
+    pair.source.sql(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 6000)"
+    )
+    pair.incremental()
+    pair.sync()
+    pair.source.sql(f"ALTER TABLE t ADD COLUMN v int;UPDATE t SET v = id WHERE id <= {filled}")
+    table = pair.sync()
+    assert table.strategy == strategy
+    assert (table.notes != ()) is (strategy == "full")
+    assert_equal(pair, "id, v")
 
 
 def test_a_column_that_a_user_has_the_warehouse_compute_is_left_to_it(pair: Pair) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from elconsole.engine.plan.modifiers import INTERVAL_FIELDS, MODIFIED, with_modifier
+from elconsole.engine.plan.modifiers import INTERVAL_FIELDS, MODIFIED, held_since, with_modifier
+from elconsole.engine.plan.types import not_held
 from tests.postgres import PostgresServer
 
 NUMERICS = [
@@ -77,3 +78,28 @@ def test_modifiers_read_as_the_server_prints_them(server: PostgresServer, oid: i
 def test_a_modifier_that_cannot_be_is_refused(oid: int, typmod: int) -> None:
     with pytest.raises(ValueError, match=r"modif|fields"):
         with_modifier(oid, "some type", typmod)
+
+
+@pytest.mark.parametrize(
+    ("source", "warehouse", "other"),
+    [
+        (130000, 140000, set()),
+        (140005, 140001, set()),
+        (150000, 140000, {18, 1002, 4072, 4073}),
+        (170000, 170004, set()),
+        (170000, 160000, {1186, 1187, 4072, 4073}),
+        (180000, 170000, {4072, 4073}),
+        (160000, 180000, set()),
+    ],
+)
+def test_an_older_warehouse_has_no_type_for_some(
+    source: int, warehouse: int, other: set[int]
+) -> None:
+    assert not_held(source, warehouse) == other
+
+
+@pytest.mark.parametrize(("precision", "scale", "since"), [(3, 0, 0), (3, 3, 0), (3, -2, 150000)])
+def test_odd_scales_came_with_a_version(precision: int, scale: int, since: int) -> None:
+    typmod = (precision << 16 | scale & 0x7FF) + 4
+    assert held_since(1700, typmod) == since
+    assert held_since(1700, -1) == held_since(1043, 5) == 0

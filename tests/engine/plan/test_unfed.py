@@ -10,6 +10,7 @@ import pytest
 from elconsole.config.models import Settings
 from elconsole.core.results import SyncRequest, UnfedTable
 from elconsole.engine.catalog.source import SourceRelation
+from elconsole.engine.ledger.places import Place
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.unfed import unfed_tables
 from elconsole.engine.service import PostgresEngine
@@ -117,9 +118,9 @@ SYNCED = datetime(2026, 3, 1, tzinfo=UTC)
 
 def target(name: str, key: tuple[str, str, str], generation: int = 1) -> Target:
     return Target(
-        target_id=1, key=key, name=name, generation=generation, row_count=None,
-        analyzed_rows=None, last_synced_at=SYNCED, content_run_id=None, units_passed=None,
-        units_failed=None, units_version=None, watermark=None,
+        target_id=1, home="raw", key=key, place=Place("raw", name), generation=generation,
+        row_count=None, analyzed_rows=None, last_synced_at=SYNCED, content_run_id=None,
+        units_passed=None, units_failed=None, units_version=None, watermark=None,
     )  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def unfed(tables: list[str], *targets: Target, **relation: Any) -> list[tuple[st
     known |= {"rows_estimated": None, "bytes_estimated": None, **relation}
     held = SourceRelation(oid=1, schema="public", name="t", **known)
     settings = Settings.model_validate({"sources": {"plant": {"tables": tables, "dbname": "d"}}})
-    found = unfed_tables(settings, targets, {one.name for one in targets}, {"plant": [held]})
+    found = unfed_tables(settings, targets, {one.place for one in targets}, {"plant": [held]})
     return [(one.table, one.reason) for one in found]
 
 

@@ -12,7 +12,7 @@ from tests.engine.publish.leaves import LEAF, STORED, leaf
 from tests.link import Link, only
 from tests.waiting import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def built_under_lock(link: Link) -> tuple[set[str], set[int], int]:
@@ -93,7 +93,6 @@ def test_a_users_primary_key_is_built_while_readers_go_on(link: Link) -> None:
     assert link.warehouse.scalar(f"{constraint} {LEAF}") == 1
 
 
-@pytest.mark.slow
 def test_a_reader_always_sees_one_whole_generation(link: Link) -> None:
     rows = 100_000
     link.source.sql(
@@ -173,7 +172,6 @@ def test_an_older_snapshot_never_sees_an_empty_table(published: Link) -> None:
         assert old.execute("SELECT count(*) FROM raw.t WHERE id = 5").fetchone() == (1,)
 
 
-@pytest.mark.slow
 def test_a_reader_in_the_way_is_named_and_others_go_on(published: Link) -> None:
     with published.warehouse.connect(application_name="a report") as holder:
         holder.execute("BEGIN; SELECT count(*) FROM raw.t")
@@ -216,7 +214,6 @@ def test_a_vacuum_of_the_old_rows_long_texts_delays_no_refresh(published: Link) 
     assert warehouse.sql(STORED) == [(True,)]
 
 
-@pytest.mark.slow
 def test_autovacuum_on_the_old_rows_yields_to_the_refresh(published: Link) -> None:
     warehouse = published.warehouse
     warehouse.sql(

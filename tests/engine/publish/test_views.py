@@ -316,3 +316,15 @@ def test_making_a_view_again_runs_nothing_of_it(built: Link) -> None:
     assert built.warehouse.scalar(made_by) == owner
     with pytest.raises(psycopg.errors.RaiseException):
         built.warehouse.sql("SELECT * FROM loot.trap")
+
+
+def test_views_follow_a_table_that_changes_and_moves_at_once(built: Link) -> None:
+    built.options["plant"] = {"target_schema": "crm", "table": {"t": {"target": "new"}}}
+    built.source.sql("ALTER TABLE t ALTER COLUMN price TYPE numeric(12,4)")
+    table = only(built.synced())
+    assert table.target == "crm.new"
+    assert table.notes[-1] == "views made again: marts.plain, marts.nested, marts.deep"
+    assert "FROM crm.new" in built.warehouse.scalar(
+        "SELECT pg_get_viewdef('marts.plain'::regclass)"
+    )
+    assert built.warehouse.scalar("SELECT count(*) FROM marts.deep") == 1000

@@ -21,7 +21,7 @@ from elconsole.engine.service import PostgresEngine
 from tests.conftest import MakeFactory
 from tests.postgres import Factory
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -85,7 +85,6 @@ def test_the_healthy_plant_raises_no_signal(engine: PostgresEngine) -> None:
         assert [row.signal for table in tables for row in table.rows if row.signal] == []
 
 
-@pytest.mark.slow
 def test_no_advisor_finds_anything_on_the_healthy_plant(engine: PostgresEngine) -> None:
     for _ in range(7):
         assert advise(facts_of(engine)) == ()
@@ -118,7 +117,6 @@ def test_settings_that_no_longer_fit_a_source_are_advised_on(plant: Factory) -> 
     assert finding.command is not None
 
 
-@pytest.mark.slow
 def test_the_index_of_a_cursor_is_seen(plant: Factory) -> None:
     engine = open_engine(plant, mode="incremental", strategy="cursor", cursor="timestamp")
     assert _bodies_cursor(engine) is False
@@ -131,7 +129,6 @@ def _bodies_cursor(engine: PostgresEngine) -> bool | None:
     return next(t.cursor_indexed for t in facts_of(engine).tables if t.source == "bodies")
 
 
-@pytest.mark.slow
 def test_the_demos_bad_day_is_raised_once_as_an_event(make_factory: MakeFactory) -> None:
     engine = open_engine(make_factory(rows=20_000, sources=("bodies",)))
     report = engine.quality(QualityRequest(by="line_id"))

@@ -82,7 +82,7 @@ def database(make_database: MakeDatabase) -> Database:
     made.sql(UNITS)
     server = Server("warehouse", "warehouse", made.params, "here", 10.0)
     with contextlib.closing(open_session(server)) as session:
-        prepare_warehouse(session, "raw")
+        prepare_warehouse(session, ("raw",))
     return made
 
 
@@ -96,8 +96,8 @@ def stored(database: Database, target: QualityTarget) -> QualityTarget:
     """The target as a reader finds it once its daily counts are stored."""
     database.sql(
         "INSERT INTO elconsole.targets"
-        " (source, source_schema, source_table, target_schema, target_table)"
-        " VALUES ('s', 'public', 't', %s, %s) ON CONFLICT DO NOTHING",
+        " (home_schema, source, source_schema, source_table, target_schema, target_table)"
+        " VALUES ('raw', 's', 'public', 't', %s, %s) ON CONFLICT DO NOTHING",
         target.target_schema,
         target.target_table,
     )

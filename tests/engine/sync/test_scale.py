@@ -222,7 +222,7 @@ def _ledger_session(site: Site) -> Iterator[Session]:
         parameters = {k: str(v) for k, v in site.blocks["warehouse"].items()}
         session = open_session(Server("warehouse", "warehouse", parameters, "here", 10.0))
         try:
-            prepare_warehouse(session, "raw")
+            prepare_warehouse(session, ("raw",))
             yield session
         finally:
             session.abandon()

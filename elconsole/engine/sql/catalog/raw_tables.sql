@@ -1,4 +1,4 @@
--- The published tables of the target schema $1: rows, size with indexes, last sync.
+-- The published tables of settings with the warehouse schema $1: rows, size with indexes, last sync.
 SELECT t.target_schema || '.' || t.target_table AS target,
        t.source,
        CASE WHEN pg_catalog.count(*) OVER (PARTITION BY t.source, t.source_table) > 1
@@ -13,5 +13,5 @@ SELECT t.target_schema || '.' || t.target_table AS target,
    AND p.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(t.target_schema)) AND p.relkind = 'p'
   LEFT JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid
   LEFT JOIN pg_catalog.pg_class l ON l.oid = i.inhrelid
- WHERE t.target_schema = %s AND t.generation > 0
+ WHERE coalesce(pg_catalog.to_jsonb(t) ->> 'home_schema', t.target_schema) = %s AND t.generation > 0
  ORDER BY t.target_id

@@ -11,9 +11,14 @@ SELECT a.attrelid::int8 AS relation,
                    WHERE co.oid = a.attcollation)
        END AS collation,
        pg_catalog.array_position(k.conkey, a.attnum) AS key_position,
-       a.atthasmissing OR (c.relkind = 'p' AND EXISTS (
-         SELECT FROM pg_catalog.pg_partition_tree(a.attrelid) p
-           JOIN pg_catalog.pg_attribute m ON m.attrelid = p.relid AND m.attname = a.attname
+       a.atthasmissing OR ((c.relkind = 'p' OR (c.relkind = 'r' AND c.relhassubclass)) AND EXISTS (
+         WITH RECURSIVE family (oid) AS (
+           SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
+            UNION
+           SELECT i.inhrelid FROM family f JOIN pg_catalog.pg_inherits i ON i.inhparent = f.oid
+         )
+         SELECT FROM family f
+           JOIN pg_catalog.pg_attribute m ON m.attrelid = f.oid AND m.attname = a.attname
           WHERE m.atthasmissing)) AS has_missing,
        NOT a.attnotnull AS nullable
   FROM pg_catalog.pg_attribute a

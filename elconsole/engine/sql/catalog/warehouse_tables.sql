@@ -1,7 +1,8 @@
--- The relations of the target schema $1 and, of those in our layout, the one leaf; what a role
+-- The relations of the target schemas $1 and, of those in our layout, the one leaf; what a role
 -- that is not trusted has to do with them.
 WITH trusted (oid) AS MATERIALIZED ({trusted})
 SELECT c.oid::int8 AS oid,
+       n.nspname AS schema,
        c.relname AS name,
        c.relkind::text AS kind,
        c.relkind = 'p' AND pg_catalog.pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)'
@@ -24,11 +25,12 @@ SELECT c.oid::int8 AS oid,
        END AS stranger,
        c.relkind = 'p' AND (c.relhastriggers OR coalesce(leaf.relhastriggers, false)
                             OR leaf.relacl IS NOT NULL) AS may_run_code
-  FROM pg_catalog.pg_class c
+  FROM pg_catalog.pg_namespace n
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
   LEFT JOIN (pg_catalog.pg_inherits i
              JOIN pg_catalog.pg_class leaf
                ON leaf.oid = i.inhrelid
               AND leaf.relnamespace = pg_catalog.to_regnamespace('elconsole_storage'))
     ON i.inhparent = c.oid AND c.relkind = 'p'
- WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s))
+ WHERE n.nspname = ANY (%s::name[])
    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 'i', 'I')

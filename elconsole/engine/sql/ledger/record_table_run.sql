@@ -1,5 +1,7 @@
 UPDATE elconsole.table_runs
    SET status = 'succeeded',
+       -- Entered by its name, which may be new.
+       target_id = %(target_id)s,
        strategy = %(strategy)s,
        records_extracted = %(records_extracted)s,
        records_loaded = %(records_loaded)s,

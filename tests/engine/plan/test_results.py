@@ -8,7 +8,7 @@ import pytest
 
 from elconsole.core.results import ConnectionHealth
 from elconsole.core.types import Role
-from elconsole.engine.plan.problems import lacking
+from elconsole.engine.plan.results import lacking
 
 pytestmark = pytest.mark.unit
 
