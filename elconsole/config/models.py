@@ -29,6 +29,7 @@ from elconsole.config.fields import (
     Lookback,
     Names,
     NewPolicy,
+    OnViewConflict,
     Port,
     Seconds,
     Secret,
@@ -116,6 +117,8 @@ class TableSettings(_Model):
     every sync keeps them with the time since when, in `_elconsole_deleted_at` (`mark`)."""
     history: bool = False
     """Whether every version of its rows is kept, in a table `…_history` beside the raw one."""
+    on_view_conflict: OnViewConflict = "recreate"
+    """Views upon a column that changes: made again (`recreate`), or the table fails (`fail`)."""
     columns: Names | None = None
     """The only columns to copy."""
     exclude_columns: Names = ()
@@ -230,6 +233,8 @@ class SourceSettings(ConnectionSettings):
     """Default of this source's tables."""
     history: bool = False
     """Default of this source's tables."""
+    on_view_conflict: OnViewConflict = "recreate"
+    """Default of this source's tables."""
     table_timeout: TimeLimit | None = None
     """Default of this source's tables, over the general one."""
     every: Interval | None = None
@@ -285,7 +290,8 @@ class SourceSettings(ConnectionSettings):
 
 
 _SOURCE_DEFAULTS = (
-    "mode", "strategy", "lookback", "deletes", "history", "table_timeout", "every",
+    "mode", "strategy", "lookback", "deletes", "history", "on_view_conflict", "table_timeout",
+    "every",
 )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ TEMPLATE = """\
 #deletes = "ignore"            # or "sweep": incremental syncs remove rows gone from the source;
 #                              # or "mark": they stay, with the time in _elconsole_deleted_at
 #history = true                # keep every version of a row, in a table …_history beside it
+#on_view_conflict = "recreate" # views upon a column that changes; or "fail": the table fails
 #lookback = "1 day"            # strategy cursor: how late a row may commit
 #table_timeout = "2 hours"     # of this source's tables
 #every = "15m"                 # how often `sync --due` takes them; each time if not given

@@ -30,6 +30,7 @@ from elconsole.engine.plan.results import as_drift, as_planned_table, lacking, r
 from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
+from elconsole.engine.publish.foresee import foresee
 from elconsole.engine.quality.read import failed_units, freeze_baseline, read_quality
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_targets
@@ -101,7 +102,8 @@ class PostgresEngine:
         with self._warehouse() as session:
             tables = self._raw_tables(session)
             state = read_state(session, self.settings.target_schemas)
-        planned = plan_tables(self.settings, found, state, results.SyncRequest())
+            planned = plan_tables(self.settings, found, state, results.SyncRequest())
+            planned = foresee(session, planned)
         return results.CheckReport(
             health,
             tables,
@@ -131,6 +133,8 @@ class PostgresEngine:
 
     def plan(self, request: results.SyncRequest) -> results.PlanReport:
         planned, unfed, ignored = self._planned(request)
+        with self._warehouse() as session:
+            planned = foresee(session, planned)
         if not request.counted:
             return results.PlanReport(tuple(map(as_planned_table, planned)), unfed, ignored)
         from elconsole.engine.extract.expected import expect

@@ -26,6 +26,7 @@ READ_BY_A_METHOD = {
     "SourceSettings.strategy": "table_settings",
     "SourceSettings.lookback": "table_settings",
     "SourceSettings.deletes": "table_settings",
+    "SourceSettings.on_view_conflict": "table_settings",
     "SourceSettings.table": "table_settings",
     "SourceSettings.exclude": "selects",
     "SourceSettings.tables": "selects",

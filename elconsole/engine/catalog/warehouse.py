@@ -51,6 +51,8 @@ class RawRelation:
     leaf_name: str | None
     leaf_key: Sequence[str] | None = None
     """Columns of the leaf's primary key; of a history, those of its current versions' key."""
+    numbers_used: int = 0
+    """Of the numbers that a table has for its columns; those of dropped columns stay used."""
     other_partition: str | None = None
     """A partition that is not our leaf."""
     stranger: str | None = None

@@ -74,6 +74,10 @@ SOURCE_CONFLICTS = {
     "40001": "a standby stopped the reading to go on replaying: raise"
     " max_standby_streaming_delay there, or set hot_standby_feedback = on",
 }
+LOCK_TABLE_FULL = (
+    "the server's table of locks is full: raise max_locks_per_transaction there; a partitioned"
+    " table needs a lock for each of its partitions and their indexes"
+)
 TRANSIENT_CLASSES = ("08", "53", "57P")
 DISK_FULL_STATES = frozenset({"53100"})
 
@@ -165,6 +169,8 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         return _unavailable(server)(what, hint=f"see whether {name} restarts; `elconsole check`")
     if server.role == "source" and state in SOURCE_CONFLICTS:
         return TransientFault(what, hint=SOURCE_CONFLICTS[state], sqlstate=state)
+    if state == "53200" and "shared memory" in what:
+        return TransientFault(what, hint=LOCK_TABLE_FULL, sqlstate=state)
     if state in TRANSIENT_STATES or (state or "").startswith(TRANSIENT_CLASSES):
         return TransientFault(what, hint="sync again later", sqlstate=state)
     if state == "42501" and "row-level security" in what:

@@ -16,6 +16,7 @@ from elconsole.engine.connect.session import Session
 from elconsole.engine.extract.rows import key_columns
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage
+from elconsole.engine.publish.foresee import with_views
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.quality.daily import UnitCounting
 from elconsole.engine.sql.names import MARK, METADATA, STORAGE_SCHEMA
@@ -74,9 +75,10 @@ def alter_in_place(session: Session, task: TableTask, lock_wait_s: float) -> Non
         return
     table = qualified(task.standing.schema, task.standing.name)
     prepare(session, task, "BEGIN", "")
+    change = with_views(session, task, f"ALTER TABLE {table} {', '.join(clauses)}")
     # Its COMMIT shows no rows yet: the table's time goes on.
     ends_at = session.ends_at
-    swap(session, task, f"ALTER TABLE {table} {', '.join(clauses)}", lock_wait_s)
+    swap(session, task, change.ddl, lock_wait_s, upon=change.views)
     session.ends_at = ends_at
 
 

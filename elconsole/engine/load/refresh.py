@@ -22,7 +22,8 @@ from elconsole.engine.load.context import (
 )
 from elconsole.engine.load.copy import copy, copy_part, ending
 from elconsole.engine.plan.task import TableTask, known_target
-from elconsole.engine.publish import adopt, storage
+from elconsole.engine.publish import storage
+from elconsole.engine.publish.foresee import with_views
 from elconsole.engine.publish.lock import TableLock
 from elconsole.engine.publish.swap import prepare, swap
 from elconsole.engine.sql.names import STORAGE_SCHEMA
@@ -105,7 +106,7 @@ def _publish_leaf(
     leaf: NewLeaf,
     moved: Transferred,
 ) -> LoadResult:
-    task, warehouse, target = context.task, context.warehouse, known_target(context.task)
+    task, warehouse = context.task, context.warehouse
     loading = time.monotonic()
     context.on_extracted(moved)
     defaults = storage.metadata_defaults(snapshot.taken_at, context.run_number, leaf.generation)
@@ -126,15 +127,8 @@ def _publish_leaf(
             carried, marked = carry_over(warehouse, task, leaf.table, defaults)
         prepare(warehouse, task, finish, storage.match_parent(task, leaf.table))
     context.before_publish(warehouse, leaf.table, hook_result(moved, moved.rows))
-    parent = qualified(task.target_schema, task.target_name)
-    ddl = storage.move(
-        task.standing, task.target_place, history=task.history is not None
-    ) + storage.exchange(task, parent, leaf.table)
-    old = task.parent.leaf_name if task.parent else None
-    if task.adopt:
-        old = leaf_name(target.target_id, 0, task.target_name, os.urandom(3).hex())
-        aside = adopt.step_aside(warehouse, task, old)
-        ddl = aside + ddl + adopt.inherit(warehouse, task)
+    change, old = _change(context, leaf)
+    context = replace(context, task=change.task)
     result = LoadResult(
         rows_read=moved.rows,
         rows_written=moved.rows,
@@ -147,7 +141,7 @@ def _publish_leaf(
         row_count=moved.rows + carried,
         extracted_at=snapshot.taken_at,
         strategy="full",
-        notes=task.notes,
+        notes=change.task.notes,
         rows_marked=marked,
         versions=versions,
     )
@@ -160,5 +154,24 @@ def _publish_leaf(
         context.on_commit(result)
         return ledger_entry.table_entry(context, snapshot, result)
 
-    swap(warehouse, task, ddl, context.lock_wait_s, entry)
+    moved_ddl = storage.move(task.standing, task.target_place, history=task.history is not None)
+    ddl = f"{change.ddl};{moved_ddl}"
+    swap(warehouse, task, ddl, context.lock_wait_s, entry, change.views)
     return tidy(context, result, lock, old_leaf=old)
+
+
+def _change(context: LoadContext, leaf: NewLeaf) -> tuple[storage.Change, str | None]:
+    """DDL that shows the new leaf, and the storage table that it leaves over."""
+    task, session = context.task, context.warehouse
+    left = task.parent.leaf_name if task.parent else None
+    if task.adopt:
+        from elconsole.engine.publish.adopt import adopted
+
+        old = leaf_name(known_target(task).target_id, 0, task.target_name, os.urandom(3).hex())
+        return adopted(session, task, leaf.table, old), old
+    if storage.wears_out(task):
+        from elconsole.engine.publish.adopt import rebuilt
+
+        return rebuilt(session, task, leaf.table), left
+    parent = qualified(task.standing.schema, task.standing.name)
+    return with_views(session, task, storage.exchange(task, parent, leaf.table)), left

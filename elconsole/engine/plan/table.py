@@ -464,6 +464,8 @@ def _incremental(task: TableTask) -> TableTask:
         raise _conflict(task, drift)
     if drift and drift.severity == "full_refresh":
         return task.as_full(drift.reason or "the schema changed")
+    if drift and task.parent and task.parent.numbers_used + len(drift.added) > MAX_COLUMNS:
+        return task.as_full("dropped columns have used up the raw table's numbers of columns")
     return replace(
         task,
         strategy=settings.strategy,

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from elconsole.core.errors import SchemaConflict, TargetTaken
 from elconsole.core.quoting import identifier, literal, qualified
+from elconsole.core.record import record
 from elconsole.engine.connect.session import Session
 from elconsole.engine.ledger.places import Place
 from elconsole.engine.plan.drift import PlannedColumn
@@ -32,11 +33,55 @@ FILLER = PlannedColumn("_elconsole_filler", "NULL::boolean", TypePlan("boolean",
 """Stands in for the columns of a table that has none: COPY needs one."""
 SMALL_BYTES = 8 * 2**20
 """Up to this size an old leaf, with its indexes, is dropped in the swap itself."""
+CANNOT = "ELV01"
+"""SQLSTATE of ours: a view could not be made again."""
+MOVED = "ELV02"
+"""SQLSTATE of ours: what hangs on the table is other than a moment ago."""
+EARLY_NUMBERS = 1200
+"""Numbers of columns from which on a raw table is made anew, where nothing stands in the way."""
+WORN = 200
+"""Dropped columns from which on it is worth it."""
 PARENT_METADATA = (
     "_airbyte_raw_id varchar NOT NULL, _airbyte_extracted_at timestamptz NOT NULL,"
     " _airbyte_meta jsonb NOT NULL, _airbyte_generation_id bigint NOT NULL"
 )
 MARK_COLUMN = f"{MARK} timestamptz"
+
+
+@record(frozen=True, slots=True)
+class Change:
+    """What changes a raw table, and what it takes along."""
+
+    task: TableTask
+    """Which notes the views."""
+    ddl: str
+    views: Sequence[int] = ()
+    """OIDs of those that are taken down and made again."""
+
+
+def columns_changed(task: TableTask) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The raw table's columns that this sync retypes and drops; None where it does neither."""
+    if task.drift is None or task.parent is None:
+        return None
+    retyped = tuple(column.name for column in task.drift.retyped)
+    dropped = task.drift.dropped if task.strategy == "full" else ()
+    return (retyped, dropped) if retyped or dropped else None
+
+
+def wears_out(task: TableTask) -> bool:
+    """Whether a refresh had better make the raw table anew: dropped columns use up the numbers
+    that a table has for columns."""
+    parent = task.parent
+    if parent is None or task.strategy != "full" or task.drift is None:
+        return False
+    dropped = parent.numbers_used - len(task.raw_columns) + len(task.drift.dropped)
+    return dropped >= WORN and numbers_wanted(task) > EARLY_NUMBERS
+
+
+def numbers_wanted(task: TableTask) -> int:
+    """How many numbers of columns the raw table will have used if it is altered."""
+    used = task.parent.numbers_used if task.parent else 0
+    return used + (len(task.drift.added) if task.drift else 0)
 
 
 def raw_id_default() -> str:
@@ -113,13 +158,17 @@ def finish_leaf(task: TableTask, leaf: str, defaults: dict[str, str]) -> str:
 def match_parent(task: TableTask, leaf: str) -> str:
     """SQL that builds on the leaf all that the attach would otherwise build under the lock.
 
-    What hangs on a column that this refresh drops goes with it."""
-    if task.parent is None:
+    What hangs on a column that this refresh drops goes with it; a table that is adopted has
+    no unique index but the key's."""
+    if task.parent is None and not task.adopt:
         return ""
+    standing = literal(qualified(task.target_schema, task.target_name))
     needs = sql.SQL(statement("catalog/parent_needs")).format(
-        parent=sql.Literal(task.parent.oid), leaf=constant(leaf)
+        parent=sql.Literal(task.parent.oid) if task.parent else sql.SQL(f"{standing}::regclass"),
+        leaf=constant(leaf),
+        unique=sql.SQL("false" if task.adopt else "true"),
     )
-    dropping = "true" if task.drift and task.drift.dropped else "false"
+    dropping = "true" if task.adopt or (task.drift and task.drift.dropped) else "false"
     return _do(
         f"DECLARE ddl text; BEGIN FOR ddl IN {needs.as_string()} LOOP"
         " BEGIN EXECUTE ddl; EXCEPTION WHEN undefined_column THEN"
@@ -130,10 +179,15 @@ def match_parent(task: TableTask, leaf: str) -> str:
 def create_parent(task: TableTask, parent: str) -> str:
     marks = [MARK_COLUMN] * task.marks
     definitions = ", ".join([PARENT_METADATA, *column_definitions(task.columns, ()), *marks])
-    return (
-        f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY});"
-        f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
-    )
+    return f"CREATE TABLE {parent} ({definitions}) PARTITION BY LIST ({PARTITION_KEY})"
+
+
+def brin_index(parent: str) -> str:
+    return f"CREATE INDEX ON {parent} USING brin (_airbyte_extracted_at)"
+
+
+def attach(parent: str, leaf: str) -> str:
+    return f"ALTER TABLE {parent} ATTACH PARTITION {leaf} DEFAULT"
 
 
 def move(old: Place, new: Place, *, history: bool) -> str:
@@ -180,17 +234,20 @@ def _free_index_names(old: Place, new: Place) -> str:
 
 def exchange(task: TableTask, parent: str, leaf: str) -> str:
     """DDL that shows the new leaf: under the parent's lock, a catalog change only."""
-    attach = f"ALTER TABLE {parent} ATTACH PARTITION {leaf} DEFAULT"
     if task.parent is None:
-        return f"{create_parent(task, parent)};{attach}"
-    steps = []
-    if task.parent.leaf_name is not None:
-        old = qualified(STORAGE_SCHEMA, task.parent.leaf_name)
-        steps.append(_drop_or_detach(parent, old))
-    changes = parent_changes(task)
-    if changes:
-        steps.append(f"ALTER TABLE {parent} {', '.join(changes)}")
-    return ";".join([*steps, attach])
+        steps = [create_parent(task, parent), brin_index(parent)]
+    else:
+        steps = remove_leaf(task, parent)
+        if changes := parent_changes(task):
+            steps.append(f"ALTER TABLE {parent} {', '.join(changes)}")
+    return ";".join([*steps, attach(parent, leaf)])
+
+
+def remove_leaf(task: TableTask, parent: str) -> list[str]:
+    """DDL that takes the old rows from the raw table."""
+    if task.parent is None or task.parent.leaf_name is None:
+        return []
+    return [_drop_or_detach(parent, qualified(STORAGE_SCHEMA, task.parent.leaf_name))]
 
 
 def _drop_or_detach(parent: str, leaf: str) -> str:
@@ -235,11 +292,11 @@ def new_mark_column(task: TableTask) -> list[str]:
 
 
 def dependents_error(task: TableTask, error: psycopg.Error) -> SchemaConflict:
-    """A column that a view uses can't be dropped or retyped: name the view."""
+    """A column that something uses can't be dropped or retyped: name what uses it."""
     detail = " ".join((error.diag.message_detail or "").split())
     return SchemaConflict(
         f"{task.source}.{task.label}: {error.diag.message_primary}; {detail}".rstrip("; "),
-        hint=f"drop the view, sync, and create it again over {task.target_text};"
+        hint=f"drop what depends on it, sync, and create it again over {task.target_text};"
         " the old rows stand until then",
         sqlstate=error.sqlstate,
     )

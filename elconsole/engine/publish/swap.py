@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import LiteralString
+from collections.abc import Callable, Sequence
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -14,7 +14,7 @@ from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
 from elconsole.engine.plan.task import TableTask
 from elconsole.engine.publish.commit import commit
-from elconsole.engine.publish.storage import dependents_error, name_taken
+from elconsole.engine.publish.storage import CANNOT, MOVED, dependents_error, name_taken
 
 LOCK_TIMEOUT_MS = 150
 """How long new readers may queue behind a try: they wait while the lock is asked for."""
@@ -25,6 +25,7 @@ STATEMENT_TIMEOUT_S = 10
 THIS_DATABASE: LiteralString = (
     "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 )
+LOCKED: LiteralString = "(relation = pg_catalog.to_regclass(%s) OR relation = ANY (%s::oid[]))"
 
 
 def swap(
@@ -33,8 +34,10 @@ def swap(
     ddl: str,
     lock_wait_s: float,
     ledger_entry: Callable[[], str] = str,
+    upon: Sequence[int] = (),
 ) -> None:
-    """Run DDL on the raw table and commit the open transaction, trying the lock again and again.
+    """Run DDL on the raw table and the views `upon` it, and commit the open transaction, trying
+    the locks again and again.
 
     Lock, DDL, `ledger_entry` and COMMIT go to the server in one message: a client that is paused
     or lost in between never holds the lock. The entry is made anew for each try. A savepoint
@@ -46,24 +49,31 @@ def swap(
         task.standing.name,
         lambda: _try(session, task, f"{ddl};{ledger_entry()}"),
         lock_wait_s,
+        upon,
     )
 
 
 def patiently(
-    session: Session, task: TableTask, name: str, attempt: Callable[[], bool], lock_wait_s: float
+    session: Session,
+    task: TableTask,
+    name: str,
+    attempt: Callable[[], bool],
+    lock_wait_s: float,
+    upon: Sequence[int] = (),
 ) -> None:
-    """Try, with pauses, what takes the lock of the raw table, or of the table `name` beside it;
-    `attempt` tells whether it had the lock. Raises SwapBlocked, naming the blocker, after
-    `lock_wait_s` seconds."""
+    """Try, with pauses, what takes the lock of the raw table, or of the table `name` beside it,
+    and of the views `upon` it; `attempt` tells whether it had the locks. Raises SwapBlocked,
+    naming the blocker, after `lock_wait_s` seconds."""
     deadline = time.monotonic() + lock_wait_s
     tries = 0
     steady: set[int] = set()
     while not attempt():
         # Whoever came and went did not block it all the time.
-        holders = _holders(session, task, name)
+        locked = _locked(task, name, upon)
+        holders = _holders(session, locked)
         steady = steady & holders or holders
         if time.monotonic() >= deadline:
-            blocker = _blocker(session, task, name, steady)
+            blocker = _blocker(session, locked, steady)
             raise SwapBlocked(
                 f"{task.source}.{task.label}: {task.standing.schema}.{name} stayed locked for"
                 f" {lock_wait_s:.0f} s by {blocker}; the old rows stand",
@@ -81,8 +91,8 @@ def prepare(session: Session, task: TableTask, build: str, match: str) -> None:
     Autovacuum yields only to whoever waits longer than `deadlock_timeout`, and the tries of
     the swap are shorter."""
     if task.parent is None:
-        if build:
-            session.execute(build.encode())
+        if build or match:
+            session.execute("; ".join(part for part in (build, match) if part).encode())
         return
     quieten = (
         f"SAVEPOINT quieten; SET LOCAL lock_timeout = '{QUIETEN_TIMEOUT_MS}ms';"
@@ -125,6 +135,12 @@ def _try(session: Session, task: TableTask, ddl: str) -> bool:
         if task.moved_from is None:
             raise
         raise name_taken(task, error) from error
+    except psycopg.DatabaseError as error:
+        if error.sqlstate not in (CANNOT, MOVED):
+            raise
+        from elconsole.engine.publish.views import told
+
+        raise told(task, error) from error
     return True
 
 
@@ -141,32 +157,32 @@ def _pause(session: Session, seconds: float) -> None:
         raise Cancelled("the sync was stopped")
 
 
-def _holders(session: Session, task: TableTask, name: str) -> set[int]:
-    """The backends that hold the table or its leaf."""
+def _locked(task: TableTask, name: str, upon: Sequence[int]) -> list[Any]:
+    """Parameters of `LOCKED`: the table `name`, the leaf where it is the raw table, and views."""
+    leaf = (task.parent and name == task.standing.name and task.parent.leaf_oid) or 0
+    return [_table(task, name), [leaf, *upon]]
+
+
+def _holders(session: Session, locked: list[Any]) -> set[int]:
+    """The backends that hold one of these."""
     rows = session.execute(
-        "SELECT pid FROM pg_catalog.pg_locks"
-        " WHERE relation IN (pg_catalog.to_regclass(%s), %s) AND granted"
+        f"SELECT pid FROM pg_catalog.pg_locks WHERE {LOCKED} AND granted"
         f" AND pid <> pg_catalog.pg_backend_pid() AND database = {THIS_DATABASE}",
-        [_table(task, name), _leaf_oid(task, name)],
+        locked,
     ).fetchall()
     return {int(row[0]) for row in rows}
 
 
-def _leaf_oid(task: TableTask, name: str) -> int:
-    """The leaf's, where `name` is the raw table's; 0 for none."""
-    return (task.parent and name == task.target_name and task.parent.leaf_oid) or 0
-
-
-def _blocker(session: Session, task: TableTask, name: str, steady: set[int]) -> str:
-    """Who holds the table or its leaf, as far as this role may see."""
+def _blocker(session: Session, locked: list[Any], steady: set[int]) -> str:
+    """Who holds one of these, as far as this role may see."""
     row = session.execute(
         "SELECT l.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),"
         " extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::int8"
         " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)"
-        " WHERE l.relation IN (pg_catalog.to_regclass(%s), %s) AND l.granted AND l.pid = ANY (%s)"
+        f" WHERE {LOCKED} AND l.granted AND l.pid = ANY (%s)"
         f" AND l.database = {THIS_DATABASE}"
         " ORDER BY a.xact_start NULLS LAST LIMIT 1",
-        [_table(task, name), _leaf_oid(task, name), list(steady)],
+        [*locked, list(steady)],
     ).fetchone()
     if row is None:
         return "a transaction that has ended since"

@@ -37,6 +37,7 @@ from elconsole.engine.plan.results import as_table_run
 from elconsole.engine.plan.survey import Selected, Survey, new_tables, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
+from elconsole.engine.publish.foresee import foresee
 from elconsole.engine.sync.context import RunContext
 from elconsole.engine.sync.ledger_writer import LedgerWriter
 from elconsole.engine.sync.recorder import Recorder
@@ -165,7 +166,7 @@ class SyncRun:
         state = read_state(session, self.schemas, is_prepared=True)
         if not self.request.selection and not self.request.due:
             self.unfed = surveyed_unfed(self.settings, found, state)
-        planned = plan_tables(self.settings, found, state, self.request)
+        planned = foresee(session, plan_tables(self.settings, found, state, self.request))
         self.ignored = ignored_news(self.settings, found, state, planned)
         return planned
 

@@ -11,14 +11,15 @@ from functools import partial
 
 from elconsole.config.patterns import argument
 from elconsole.core.errors import Cancelled, ElconsoleError, TableTimeout
-from elconsole.engine.catalog.warehouse import WarehouseState, read_state
+from elconsole.engine.catalog.warehouse import read_state
 from elconsole.engine.connect.session import Session
 from elconsole.engine.load.context import LoadContext, LoadResult, NotAtOnce
 from elconsole.engine.load.load import load_table
 from elconsole.engine.plan.plan import plan_tables
-from elconsole.engine.plan.survey import select, survey
+from elconsole.engine.plan.survey import Survey, select, survey
 from elconsole.engine.plan.task import Refused, TableTask, known_target
 from elconsole.engine.publish.commit import CommitInDoubt, was_published
+from elconsole.engine.publish.foresee import foresee
 from elconsole.engine.quality.statements import QualityTarget
 from elconsole.engine.quality.targets import quality_target
 from elconsole.engine.sync.context import RunContext
@@ -192,8 +193,7 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
     )
     if found.failures:
         raise found.failures[task.source]
-    state = _read_state(context)
-    for one in plan_tables(context.settings, found, state, context.request):
+    for one in _planned(context, found):
         if isinstance(one, Refused):
             raise one.error
         if one.key == task.key:
@@ -201,6 +201,7 @@ def plan_again(context: RunContext, task: TableTask) -> TableTask:
     return task
 
 
-def _read_state(context: RunContext) -> WarehouseState:
+def _planned(context: RunContext, found: Survey) -> list[TableTask | Refused]:
     with context.pools.warehouse.session(context.stop) as session:
-        return read_state(session, context.settings.target_schemas, is_prepared=True)
+        state = read_state(session, context.settings.target_schemas, is_prepared=True)
+        return foresee(session, plan_tables(context.settings, found, state, context.request))

@@ -11,10 +11,7 @@ SELECT a.attrelid::int8 AS relation,
                    WHERE co.oid = a.attcollation)
        END AS collation,
        pg_catalog.array_position(k.conkey, a.attnum) AS key_position,
-       a.atthasmissing OR (c.relkind = 'p' AND EXISTS (
-         SELECT FROM pg_catalog.pg_partition_tree(a.attrelid) p
-           JOIN pg_catalog.pg_attribute m ON m.attrelid = p.relid AND m.attname = a.attname
-          WHERE m.atthasmissing)) OR (c.relkind = 'r' AND c.relhassubclass AND EXISTS (
+       a.atthasmissing OR ((c.relkind = 'p' OR (c.relkind = 'r' AND c.relhassubclass)) AND EXISTS (
          WITH RECURSIVE family (oid) AS (
            SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
             UNION

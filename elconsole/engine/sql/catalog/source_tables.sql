@@ -1,4 +1,17 @@
--- Every relation of the database that a sync could read, system schemas left out.
+-- Every relation of the database that a sync could read, system schemas left out. Partitions are
+-- looked up in the catalog: pg_partition_tree() locks each of them, and a server has only so many.
+WITH RECURSIVE part (root, oid) AS (
+  SELECT c.oid, i.inhrelid
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid
+   WHERE c.relkind = 'p'
+   UNION ALL
+  SELECT p.root, i.inhrelid FROM part p JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid
+), whole (root, rows, pages, has_foreign) AS MATERIALIZED (
+  SELECT p.root, pg_catalog.sum(nullif(l.reltuples, -1))::float8, pg_catalog.sum(l.relpages)::int8,
+         pg_catalog.bool_or(l.relkind = 'f')
+    FROM part p JOIN pg_catalog.pg_class l ON l.oid = p.oid AND l.relkind <> 'p'
+   GROUP BY p.root
+)
 SELECT c.oid::int8 AS oid,
        n.nspname AS schema,
        c.relname AS name,
@@ -8,21 +21,10 @@ SELECT c.oid::int8 AS oid,
          SELECT FROM pg_catalog.pg_depend d
           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
        ) AS of_extension,
-       CASE WHEN c.relkind <> 'p' THEN c.reltuples::float8
-            ELSE (SELECT pg_catalog.sum(nullif(l.reltuples, -1))::float8
-                    FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
-                   WHERE t.isleaf)
-       END AS rows_estimated,
-       CASE WHEN c.relkind <> 'p' THEN c.relpages::int8 * 8192
-            ELSE (SELECT pg_catalog.sum(l.relpages)::int8 * 8192
-                    FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
-                   WHERE t.isleaf)
-       END AS bytes_estimated,
+       CASE WHEN c.relkind <> 'p' THEN c.reltuples::float8 ELSE w.rows END AS rows_estimated,
+       CASE WHEN c.relkind <> 'p' THEN c.relpages::int8 ELSE w.pages END * 8192 AS bytes_estimated,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
-       c.relkind = 'p' AND EXISTS (
-         SELECT FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class l ON l.oid = t.relid
-          WHERE l.relkind = 'f'
-       ) AS has_foreign_partition,
+       coalesce(w.has_foreign, false) AS has_foreign_partition,
        n.nspname IN ('elconsole', 'elconsole_storage')
          OR (c.relkind = 'p' AND pg_catalog.pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)')
          AS is_ours,
@@ -32,6 +34,7 @@ SELECT c.oid::int8 AS oid,
        false AS reads_children
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN whole w ON w.root = c.oid
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND c.relpersistence <> 't'
    AND n.nspname <> 'information_schema'

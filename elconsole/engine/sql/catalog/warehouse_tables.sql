@@ -7,6 +7,7 @@ SELECT c.oid::int8 AS oid,
        c.relkind::text AS kind,
        c.relkind = 'p' AND pg_catalog.pg_get_partkeydef(c.oid) = 'LIST (_airbyte_generation_id)'
          AS is_ours,
+       c.relnatts::int4 AS numbers_used,
        leaf.oid::int8 AS leaf_oid,
        leaf.relname AS leaf_name,
        CASE c.relkind WHEN 'p' THEN
