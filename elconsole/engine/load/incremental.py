@@ -138,7 +138,7 @@ def _unit_counting(context: LoadContext, rows_staged: int) -> UnitCounting | Non
     """How to keep the daily counts; None where there are none of the rows as they stand, or
     where so many change that one scan is cheaper."""
     target, quality = known_target(context.task), context.quality
-    if quality is None or context.task.moved_from or not merge.are_few(context.task, rows_staged):
+    if quality is None or not merge.are_few(context.task, rows_staged):
         return None
     counted = quality.of_content(target.content_run_id).stored_version
     if counted is None or counted != target.units_version:

@@ -248,20 +248,20 @@ def test_pass_rates_go_with_the_raw_table(pair: Pair) -> None:
     pair.source.sql(
         "CREATE TABLE t (id int PRIMARY KEY, line text, timestamp timestamptz,"
         " quality_status text); INSERT INTO t SELECT n, 'L1', '2026-01-01', 'ok'"
-        " FROM generate_series(1, 10) n"
+        " FROM generate_series(1, 1000) n"
     )
     quality = {"by": ["line"]}
     pair.incremental(quality=quality)
     pair.sync()
     counted = "SELECT target_table, sum(inspected) FROM elconsole.quality_daily GROUP BY 1"
-    assert pair.warehouse.sql(counted) == [("t", 10)]
+    assert pair.warehouse.sql(counted) == [("t", 1000)]
     pair.incremental(quality=quality, target="units")
     pair.sync()
-    assert pair.warehouse.sql(counted) == [("units", 10)]
-    pair.source.sql("INSERT INTO t VALUES (11, 'L1', '2026-01-01', 'ok')")
+    assert pair.warehouse.sql(counted) == [("units", 1000)]
+    pair.source.sql("INSERT INTO t VALUES (1001, 'L1', '2026-01-01', 'ok')")
     pair.incremental(quality=quality, target="parts")
     pair.sync()
-    assert pair.warehouse.sql(counted) == [("parts", 11)]
+    assert pair.warehouse.sql(counted) == [("parts", 1001)]
     assert pair.engine is not None
     assert pair.engine.reconcile((), stop=threading.Event()).tables[0].equal
 
