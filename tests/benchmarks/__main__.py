@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import full, incremental, latency, pause, scale
+from tests.benchmarks import full, incremental, kept, latency, pause, scale
 from tests.benchmarks.archive import Part, is_saved, load, save
 from tests.benchmarks.drawing import svg
 from tests.benchmarks.machine import describe_machine
@@ -27,6 +27,7 @@ EPILOG = """examples:
   python -m tests.benchmarks full --rows 100000,1000000 --rounds 5
   python -m tests.benchmarks full --rows 10000000 --tables 1 --rounds 3
   python -m tests.benchmarks incremental --rows 1000000 --rounds 5
+  python -m tests.benchmarks kept --rows 1000000 --rounds 5
   python -m tests.benchmarks scale
   python -m tests.benchmarks latency
   python -m tests.benchmarks pause
@@ -40,6 +41,7 @@ EVERYTHING = (
     "full --rows 1000000 --rounds 5",
     "full --rows 10000000 --tables 1 --rounds 3",
     "incremental --rows 1000000 --rounds 5 --changes 0,11000,300000",
+    "kept --rows 1000000 --rounds 5",
     "scale",
     "latency",
     "pause",
@@ -65,7 +67,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whats = ["full", "incremental", "scale", "latency", "pause", "all", "render"]
+    whats = ["full", "incremental", "kept", "scale", "latency", "pause", "all", "render"]
     parser.add_argument("what", nargs="?", choices=whats, default="full")
     parser.add_argument(
         "--rows",
@@ -271,6 +273,29 @@ def _changes(
     )
 
 
+def _kept(chosen: argparse.Namespace) -> Iterator[Part]:
+    for rows in chosen.rows:
+        count = chosen.changes[0] if chosen.changes else rows * 11 // 1000
+        for deleting, title in (
+            (False, "changed or new"),
+            (True, "changed or new, 1 % as many gone"),
+        ):
+            name = f"2-kept-{rows:08}-{count:08}-{'deleting' if deleting else 'changing'}"
+            if not _is_missing(chosen, name):
+                continue
+            with open_plant(rows, SOURCES[: chosen.tables]) as plant:
+                found = kept.compare(plant, count, _policy(chosen), _narrate, deleting=deleting)
+            yield Part(
+                name,
+                f"Marks and versions, {_title(chosen, rows)}, {count:,} {title} in each",
+                0,
+                {kept.PLAIN: "plain", kept.SWEPT: "sweep"},
+                _circumstances(chosen),
+                chosen.noise,
+                tuple(found),
+            )
+
+
 def _scale(chosen: argparse.Namespace) -> Iterator[Part]:
     if _is_missing(chosen, "3-scale"):
         text = scale.report(_narrate)
@@ -292,6 +317,7 @@ def _pause(chosen: argparse.Namespace) -> Iterator[Part]:
 _MEASURES = {
     "full": _full,
     "incremental": _incremental,
+    "kept": _kept,
     "scale": _scale,
     "latency": _latency,
     "pause": _pause,

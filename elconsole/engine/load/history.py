@@ -21,6 +21,9 @@ from elconsole.engine.sql.names import MARK, OPERATION, VALID_FROM, VALID_TO
 
 GONE = "pg_temp.elconsole_gone"
 CURRENT = f"h.{VALID_TO} IS NULL"
+BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_material = off"
+ANYHOW = "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_material TO DEFAULT"
+"""Around what looks few rows up: how many versions are current, the planner may not know."""
 
 
 def _history(task: TableTask) -> HistoryTable:
@@ -106,22 +109,25 @@ def _changes(task: TableTask) -> list[str]:
 def keep_versions(session: Session, task: TableTask, rows: str, defaults: dict[str, str]) -> int:
     """Compare every row of a FROM item, which are all that the source has, with the current
     versions; returns how many versions were opened."""
-    cursor = session.execute("; ".join(whole(task, rows, defaults)).encode())
-    while cursor.nextset():
-        pass
-    row = cursor.fetchone()
+    before, counting, after = whole(task, rows, defaults)
+    if before:
+        session.execute("; ".join(before).encode())
+    row = session.execute(counting.encode()).fetchone()
+    if after:
+        session.execute("; ".join(after).encode())
     return int(row[0]) if row else 0
 
 
-def whole(task: TableTask, rows: str, defaults: dict[str, str]) -> list[str]:
-    """Statements that do so; the last one selects the versions opened."""
+def whole(task: TableTask, rows: str, defaults: dict[str, str]) -> tuple[list[str], str, list[str]]:
+    """Statements that do so: the middle one selects the versions opened."""
     if _history(task).oid is None:
-        return [_first(task, rows, defaults)]
+        # Until it is analyzed, the planner takes almost all of its versions for closed ones.
+        return [], _first(task, rows, defaults), [f"ANALYZE {_table(task)}"]
     if set(_history(task).key) != set(task.primary_key):
-        return [*_rekeying(task, defaults), _first(task, rows, defaults)]
+        return _rekeying(task, defaults), _first(task, rows, defaults), []
     kept = f"SELECT FROM {rows} AS s WHERE {_matched(task, 's')}"
     gone = f"UPDATE {_table(task)} AS h SET {_closed(defaults)} WHERE {CURRENT}"
-    return [f"{gone} AND NOT EXISTS ({kept})", changed(task, rows, defaults)]
+    return [f"{gone} AND NOT EXISTS ({kept})"], changed(task, rows, defaults), []
 
 
 def _rekeying(task: TableTask, defaults: dict[str, str]) -> list[str]:

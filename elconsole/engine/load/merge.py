@@ -143,8 +143,8 @@ def _steps(
     if task.history and not task.history.in_step:
         from elconsole.engine.load.history import unmarked, whole
 
-        *before, last = whole(task, unmarked(task, leaf), defaults)
-        steps += [*(("", sql) for sql in before), ("versions", last)]
+        before, last, after = whole(task, unmarked(task, leaf), defaults)
+        steps += [*(("", sql) for sql in before), ("versions", last), *(("", sql) for sql in after)]
     if counting is not None:
         begin = [("", "SAVEPOINT units"), ("", counting.begin())]
         steps = [*begin, *steps, ("units", counting.finish())]
@@ -161,9 +161,11 @@ def _staged_steps(
     few = are_few(task, staged)
     steps: list[Step] = [("written", _upsert(task, leaf, defaults, counting, few=few))]
     if _keeps_versions(task):
-        from elconsole.engine.load.history import changed
+        from elconsole.engine.load import history
 
-        steps.append(("versions", changed(task, STAGE, defaults)))
+        steps.append(("versions", history.changed(task, STAGE, defaults)))
+        if few:
+            steps[-1:] = [("", history.BY_INDEX), steps[-1], ("", history.ANYHOW)]
     return [("", BY_KEY), *steps, ("", ANYHOW)] if few else steps
 
 
