@@ -9,17 +9,17 @@ import sys
 def main() -> None:
     """Run elconsole and exit, whatever folder it stands in and whenever a signal comes."""
     _leave_working_folder()
-    from elconsole.cli import early_signals, gc_pause
+    from elconsole.cli import start
 
-    early_signals.leave_at_once()
-    gc_pause.wait()
+    start.leave_at_once()
+    start.collect_nothing()
     from elconsole.cli.main import main as run
 
     try:
         run()
     finally:
-        early_signals.leave_at_once()
-        gc_pause.leave()
+        start.leave_at_once()
+        start.leave_garbage()
 
 
 def _leave_working_folder() -> None:

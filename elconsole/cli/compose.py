@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elconsole.cli import early_signals, gc_pause
+from elconsole.cli import start
 from elconsole.core import errors
 from elconsole.core.invocation import repeated, started_with
 from elconsole.core.record import record
@@ -149,7 +149,7 @@ class CommandContext:
         if not self.options.demo:
             yield self.load(for_console=for_console)
             return
-        early_signals.interrupt_again()
+        start.interrupt_again()
         with self.parts.open_plant(self.options.demo_rows, self.output.note) as plant:
             self.plant = plant
             yield self.load(plant.overrides(), for_console=for_console)
@@ -166,7 +166,7 @@ class CommandContext:
         try:
             engine = self.parts.make_engine(settings)
         finally:
-            gc_pause.collect_again()
+            start.collect_again()
         try:
             with self._observed(engine, settings) as observed:
                 yield observed
@@ -209,7 +209,7 @@ class CommandContext:
             # What a plug-in prints is narration: stdout is the result's alone.
             with redirect_stdout(self.output.stderr), self.engine() as engine:
                 if not takes_signals:
-                    early_signals.interrupt_again()
+                    start.interrupt_again()
                 return work(engine, self.output)
 
         return self.run(run, _failure(key) if as_json else None)

@@ -10,7 +10,7 @@ from io import TextIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elconsole.cli import gc_pause
+from elconsole.cli import start
 from elconsole.core import errors
 from elconsole.core.safe_text import clean_text
 
@@ -127,7 +127,7 @@ def serve(
     command = (sys.executable, "-P", "-m", "elconsole", *console_arguments(context))
     keys = new_keys()
     server = ConsoleServer(command, place, keys)
-    gc_pause.collect_again()
+    start.collect_again()
     with redirect_stdout(_Told(context.output)):
         return 128 + server.run(lambda: _tell_address(context.output, place.url, keys.token))
 

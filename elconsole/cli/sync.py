@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from elconsole.core.condition import check_condition
 from elconsole.core.errors import EXIT_OK, UsageError
+from elconsole.core.quoting import check_condition
 
 if TYPE_CHECKING:
     from elconsole.cli.compose import CommandContext

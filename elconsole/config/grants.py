@@ -100,7 +100,7 @@ def source_grants(name: str, source: SourceSettings, excluded: Sequence[str] = (
     lines += _schema_usage([split(table)[0] for table in single], role)
     for table in single:
         schema, bare = split(table)
-        if source.selects(schema, bare):
+        if _selects(source, schema, bare):
             block = source.table_settings(schema, bare)
             lines += _table_grant(schema, bare, block, _hidden_in(hidden, schema, bare), role)
     globs = [pattern for pattern in source.tables if is_glob(pattern)]
@@ -156,13 +156,19 @@ def _is_restricted(table: TableSettings) -> bool:
     return table.columns is not None or bool(table.exclude_columns)
 
 
+def _selects(source: SourceSettings, schema: str, table: str) -> bool:
+    return any(table_matches(pattern, schema, table) for pattern in source.tables) and not any(
+        table_matches(pattern, schema, table) for pattern in source.exclude
+    )
+
+
 def _restricted(source: SourceSettings) -> list[str]:
     """Tables that a glob selects but of which settings name the columns."""
     blocks = [(spelled(key), block) for key, block in source.table.items()]
     return [
         name
         for name, block in blocks
-        if name is not None and _is_restricted(block) and source.selects(*split(name))
+        if name is not None and _is_restricted(block) and _selects(source, *split(name))
     ]
 
 

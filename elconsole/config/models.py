@@ -168,8 +168,7 @@ class ConnectionSettings(_Model):
     def connection_parameters(self) -> dict[str, str]:
         """libpq keywords, the password in clear: for `psycopg.connect` and nothing else.
 
-        Raises ValueError, without the string, where libpq can't read the dsn.
-        """
+        Raises ValueError, without the string, where libpq can't read the dsn."""
         parameters = parse_dsn(self.dsn.get_secret_value()) if self.dsn else {}
         if self.host is not None:
             parameters.pop("hostaddr", None)
@@ -259,40 +258,30 @@ class SourceSettings(ConnectionSettings):
         """What holds for one table.
 
         The source's own defaults, then the globs that match in their order, then the
-        bare name, then `schema.name`: the later wins, key by key.
-        """
+        bare name, then `schema.name`: the later wins, key by key."""
         defaults = {k: v for k, v in self.given().items() if k in _SOURCE_DEFAULTS}
         merged = TableSettings(**defaults)
         for block in self._blocks(schema, table):
             merged = _overlay_table(merged, block)
-        dimensions = PLANT_QUALITY.get(table)
-        if dimensions is None:
+        if table not in PLANT_QUALITY:
             return merged
-        plant = TableSettings(quality=QualitySettings(by=dimensions))
+        plant = TableSettings(quality=QualitySettings(by=PLANT_QUALITY[table]))
         return _overlay_table(plant, merged)
 
     def _blocks(self, schema: str, table: str) -> list[TableSettings]:
-        blocks = self.table.items()
-        found = [b for key, b in blocks if is_glob(key) and table_matches(key, schema, table)]
+        globs = ((key, block) for key, block in self.table.items() if is_glob(key))
+        found = [block for key, block in globs if table_matches(key, schema, table)]
         return found + self.own_blocks(schema, table)
 
     def own_blocks(self, schema: str, table: str) -> list[TableSettings]:
         """The blocks that name this table and no other, the later over the earlier."""
-        blocks = self.table.items()
-        names = (table, f"{schema}.{table}")
+        names, blocks = (table, f"{schema}.{table}"), self.table.items()
         return [block for name in names for key, block in blocks if spelled(key) == name]
 
-    def selects(self, schema: str, table: str) -> bool:
-        """Whether `tables` names this table and `exclude` does not."""
-        return any(table_matches(pattern, schema, table) for pattern in self.tables) and not any(
-            table_matches(pattern, schema, table) for pattern in self.exclude
-        )
 
-
-_SOURCE_DEFAULTS = (
-    "mode", "strategy", "lookback", "deletes", "history", "on_view_conflict", "table_timeout",
-    "every",
-)  # fmt: skip
+_SOURCE_DEFAULTS = frozenset(
+    "mode strategy lookback deletes history on_view_conflict table_timeout every".split()
+)
 
 
 def _overlay_table(base: TableSettings, block: TableSettings) -> TableSettings:

@@ -84,13 +84,6 @@ def test_a_pattern_names_a_table(pattern: str, schema: str, table: str, expected
     assert table_matches(pattern, schema, table) is expected
 
 
-def test_excluded_tables_are_not_selected() -> None:
-    source = SourceSettings(tables=("sales.*",), exclude=("tmp_*",))
-    assert source.selects("sales", "orders")
-    assert not source.selects("sales", "tmp_orders")
-    assert not source.selects("public", "orders")
-
-
 def test_checks_of_a_table_lie_over_the_general_ones(load: Load) -> None:
     settings = load(
         toml="[checks]\nzero_rows=true\nrow_jump=0.5\n[sources.a]\ndbname='a'\n"

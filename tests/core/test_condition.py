@@ -7,7 +7,7 @@ from itertools import product
 import psycopg
 import pytest
 
-from elconsole.core.condition import check_condition
+from elconsole.core.quoting import check_condition
 from tests.postgres import PostgresServer
 
 CONDITIONS = [

@@ -1,6 +1,6 @@
 """Whether a source can read the conditions of settings: each is EXPLAINed, and never run.
 
-Each is one condition (`core/condition.py`), so that none ends its EXPLAIN."""
+Each is one condition (`core/quoting.py`), so that none ends its EXPLAIN."""
 
 from __future__ import annotations
 

@@ -19,11 +19,12 @@ from elconsole.engine.ledger.places import Place, wish_of, wishes_of
 from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import Hidden, salt_mark
 from elconsole.engine.plan.cursors import cursor_notes
-from elconsole.engine.plan.survey import Selected, Survey, new_tables
-from elconsole.engine.plan.table import Planner, labels, missing_table
+from elconsole.engine.plan.survey import Selected, Survey, labels, new_tables
+from elconsole.engine.plan.table import Planner
 from elconsole.engine.plan.task import WHOLE_SOURCE, Refused, TableTask
 from elconsole.engine.plan.unmatched import (
     empty,
+    missing_table,
     unmatched,
     unmatched_anywhere,
     unmatched_glob,

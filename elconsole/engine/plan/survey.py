@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from elconsole.config.keys import nearest
 from elconsole.config.patterns import is_glob, read_argument, spelled
 from elconsole.core.errors import ElconsoleError, UsageError
+from elconsole.core.quoting import qualified
 from elconsole.core.record import record
 from elconsole.engine.catalog.source import (
     FIRST_USER_OID,
@@ -232,3 +234,21 @@ def _chosen(one: Selected, catalog: SourceCatalog) -> tuple[SourceRelation, ...]
             f"--backfill reads rows of one table again, not of {found}", hint=ONE_TABLE
         )
     return chosen
+
+
+def labels(relations: tuple[SourceRelation, ...]) -> dict[int, str]:
+    """Bare names, qualified where one source selects two tables of a name; quoted as SQL
+    does where dots in names would make even these alike."""
+    found = {relation.oid: relation.name for relation in relations}
+    for clearer in (_qualified, _quoted):
+        seen = Counter(found.values())
+        found = {r.oid: clearer(r) if seen[found[r.oid]] > 1 else found[r.oid] for r in relations}
+    return found
+
+
+def _qualified(relation: SourceRelation) -> str:
+    return relation.qualified
+
+
+def _quoted(relation: SourceRelation) -> str:
+    return qualified(relation.schema, relation.name)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
-from elconsole.config.keys import nearest
-from elconsole.config.patterns import typed
 from elconsole.core.errors import (
     ConfigurationError,
     ElconsoleError,
@@ -29,7 +23,6 @@ from elconsole.engine.ledger.targets import Target
 from elconsole.engine.plan.columns import (
     Hidden,
     check_quality,
-    choice_change,
     choice_text,
     choose_columns,
     fingerprint,
@@ -38,7 +31,8 @@ from elconsole.engine.plan.columns import (
     new_refused,
     primary_key_of,
 )
-from elconsole.engine.plan.drift import Drift, PlannedColumn
+from elconsole.engine.plan.drift import PlannedColumn
+from elconsole.engine.plan.strategy import MAX_COLUMNS, backfilled, incremental
 from elconsole.engine.plan.task import (
     SALT_SETTING,
     Refused,
@@ -46,7 +40,6 @@ from elconsole.engine.plan.task import (
     drift_of,
     moved_from,
     name_note,
-    not_backfilled,
 )
 from elconsole.engine.plan.types import (
     TEXT,
@@ -63,7 +56,6 @@ if TYPE_CHECKING:
     from elconsole.config.fields import NewPolicy
     from elconsole.config.models import SourceSettings, TableSettings
 
-MAX_COLUMNS = 1600
 RELATION_KINDS = {
     "v": "view",
     "m": "materialized view",
@@ -74,44 +66,11 @@ RELATION_KINDS = {
     "I": "index",
 }
 METADATA_COLUMNS = 4
-FIRST_LOAD = "first load"
 LEAVING = {
     "ignore": "rows that leave it stay until the next full refresh",
     "sweep": "rows that leave it stay until the next sweep",
     "mark": "rows that leave it are marked as deleted",
 }
-NAMES_OF_OBJECTS = frozenset(
-    f"reg{kind}"
-    for kind in "class collation config dictionary namespace oper operator proc procedure role"
-    " type".split()
-)
-"""Types of which a value is an object's OID, and is written with its name."""
-
-
-def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
-    """The error for a name in settings that none of the source's relations bears."""
-    names = [each for relation in known for each in (relation.qualified, relation.name)]
-    near = nearest(name, names)
-    hint = f"did you mean {near}?" if near else "see `tables` in settings"
-    return PlanError(f"{source} has no table {name} that its role can see", hint=hint)
-
-
-def labels(relations: tuple[SourceRelation, ...]) -> dict[int, str]:
-    """Bare names, qualified where one source selects two tables of a name; quoted as SQL
-    does where dots in names would make even these alike."""
-    found = {relation.oid: relation.name for relation in relations}
-    for clearer in (_qualified, _quoted):
-        seen = Counter(found.values())
-        found = {r.oid: clearer(r) if seen[found[r.oid]] > 1 else found[r.oid] for r in relations}
-    return found
-
-
-def _qualified(relation: SourceRelation) -> str:
-    return relation.qualified
-
-
-def _quoted(relation: SourceRelation) -> str:
-    return sql.Identifier(relation.schema, relation.name).as_string()
 
 
 @record(frozen=True, slots=True)
@@ -215,8 +174,8 @@ class Planner:
             if task.history and task.history.oid is not None:
                 self._check_untouched(where, self.state.relations[task.standing.history])
         if self.backfill is not None:
-            return _backfill(task, self.backfill)
-        return _incremental(task) if mode == "incremental" else task
+            return backfilled(task, self.backfill)
+        return incremental(task) if mode == "incremental" else task
 
     def _meanings(
         self, relation: SourceRelation, columns: Iterable[PlannedColumn]
@@ -441,96 +400,3 @@ def _children_note(relation: SourceRelation) -> tuple[str, ...]:
     if relation.has_children:
         return ("read without the tables that inherit from it, whose rows are not its own",)
     return ()
-
-
-def _incremental(task: TableTask) -> TableTask:
-    """The strategy that settings ask for, or a full refresh with the reason."""
-    where = f"{task.source}.{task.label}"
-    settings = task.settings
-    if settings.strategy == "xmin" and not task.relation.has_xmin:
-        foreign = task.relation.has_foreign_partition
-        what = "has a partition that is a foreign table" if foreign else "is not a table"
-        raise PlanError(
-            f"{where} {what}, so its rows have no xmin to tell what changed",
-            hint='use strategy = "cursor" with a cursor column, or mode = "full"',
-        )
-    if not task.primary_key:
-        return task.as_full("without a primary key rows can't be matched")
-    reason = _full_reason(task)
-    if reason:
-        return task.as_full(reason)
-    drift = drift_of(task.columns, task.raw_columns, task.target, full=False, marks=task.marks)
-    if drift and drift.severity == "conflict":
-        raise _conflict(task, drift)
-    if drift and drift.severity == "full_refresh":
-        return task.as_full(drift.reason or "the schema changed")
-    if drift and task.parent and task.parent.numbers_used + len(drift.added) > MAX_COLUMNS:
-        return task.as_full("dropped columns have used up the raw table's numbers of columns")
-    return replace(
-        task,
-        strategy=settings.strategy,
-        drift=drift,
-        notes=task.notes + _key_note(task) + _unseen(task),
-    )
-
-
-def _unseen(task: TableTask) -> tuple[str, ...]:
-    """What no incremental sync can see: names that such values are written with."""
-    named = [c.name for c in task.columns if c.source_type.removesuffix("[]") in NAMES_OF_OBJECTS]
-    if not named:
-        return ()
-    return (f"a renamed object changes {', '.join(named)} unseen, until the next full refresh",)
-
-
-def _key_note(task: TableTask) -> tuple[str, ...]:
-    if task.key_proven:
-        return ()
-    key = ", ".join(task.primary_key)
-    return (f"no unique index keeps the key ({key}): each sync looks whether it is unique",)
-
-
-def _backfill(task: TableTask, condition: str) -> TableTask:
-    """Rows to be merged into the raw table as it is; raises PlanError where that can't be."""
-    where = f"{task.source}.{task.label}"
-    if not task.primary_key:
-        raise PlanError(
-            f"{where} can't be backfilled: without a primary key rows can't be matched",
-            hint="name its unique columns: primary_key in settings",
-        )
-    drift = drift_of(task.columns, task.raw_columns, task.target, full=False, marks=task.marks)
-    reason = _full_reason(task)
-    if reason is None and drift and drift.severity in ("conflict", "full_refresh"):
-        reason = drift.reason or "the schema changed"
-    if reason:
-        raise not_backfilled(task, "it was never synced" if reason == FIRST_LOAD else reason)
-    return replace(
-        task,
-        mode="incremental",
-        strategy=task.settings.strategy,
-        drift=drift,
-        backfill=condition,
-        notes=(*task.notes, f"backfill: rows for which {condition}; the watermark stays"),
-    )
-
-
-def _full_reason(task: TableTask) -> str | None:
-    mark = task.watermark
-    if task.parent is None:
-        return FIRST_LOAD
-    if mark is None:
-        return "its watermark was reset"
-    if mark.source_oid != task.relation.oid:
-        return "the source table is another one than before (replaced or renamed)"
-    if changed := choice_change(mark.choice, task.choice):
-        return changed
-    if set(task.parent.leaf_key or ()) != set(task.primary_key):
-        return "the primary key changed"
-    return None
-
-
-def _conflict(task: TableTask, drift: Drift) -> ElconsoleError:
-    where, argument = f"{task.source}.{task.label}", typed(task.source, task.label)
-    return SchemaConflict(
-        f"{where}: {drift.reason}; the stored rows can't be kept",
-        hint=f"refresh it: `elconsole --headless sync {argument} --full`",
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from elconsole.config.keys import dotted, nearest
 from elconsole.config.patterns import column_matches, table_matches
 from elconsole.core.errors import PlanError
-from elconsole.engine.catalog.source import SourceCatalog, matches
+from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches
 from elconsole.engine.ledger.names import TableKey
 
 if TYPE_CHECKING:
@@ -116,3 +116,11 @@ def _hint(pattern: str, catalog: SourceCatalog) -> str:
         if near
         else "see what it has: `elconsole --headless sync --dry-run`"
     )
+
+
+def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
+    """The error for a name in settings that none of the source's relations bears."""
+    names = [each for relation in known for each in (relation.qualified, relation.name)]
+    near = nearest(name, names)
+    hint = f"did you mean {near}?" if near else "see `tables` in settings"
+    return PlanError(f"{source} has no table {name} that its role can see", hint=hint)

@@ -19,7 +19,7 @@ from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
-from elconsole.engine.plan.table import MAX_COLUMNS
+from elconsole.engine.plan.strategy import MAX_COLUMNS
 from elconsole.engine.plan.task import TableTask, known_target
 from elconsole.engine.publish import storage, views
 from elconsole.engine.publish.storage import Change, columns_changed

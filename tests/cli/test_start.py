@@ -6,17 +6,17 @@ import gc
 
 import pytest
 
-from elconsole.cli import gc_pause
+from elconsole.cli import start
 
 pytestmark = pytest.mark.unit
 
 
 def test_garbage_is_collected_again_once_the_start_is_over() -> None:
     before = gc.get_freeze_count()
-    gc_pause.wait()
+    start.collect_nothing()
     try:
         assert not gc.isenabled()
-        gc_pause.collect_again()
+        start.collect_again()
         assert gc.isenabled()
         assert gc.get_freeze_count() > before
     finally:
