@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from elconsole.config.contradictions import contradictions, idle_settings
+from elconsole.config.contradictions import idle_settings, validated
 from elconsole.config.defaults import plant_values
 from elconsole.config.dsn import DSN_SECRETS
 from elconsole.config.fields import duration_seconds
 from elconsole.config.found import FoundFile, others_can_write, our_variables, read_found
-from elconsole.config.keys import Key, Problem, dotted, nearest, problems
+from elconsole.config.keys import Key, Problem, dotted, nearest, problems, problems_error
 from elconsole.config.layers import (
     COMMAND_LINE,
     DEFAULT,
@@ -45,11 +47,11 @@ from elconsole.config.models import (
     TableSettings,
     WarehouseSettings,
 )
-from elconsole.config.passwords import PASSWORD_KEYS
+from elconsole.config.passwords import PASSWORD_KEYS, SECRET_KEYS
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.record import record
-from elconsole.core.safe_text import clean_text, redact
+from elconsole.core.safe_text import clean_text
 
 __all__ = [
     "ChecksSettings",
@@ -68,27 +70,10 @@ __all__ = [
     "table_matches",
 ]
 
-Met = tuple[FoundFile, Mapping[str, Any], tuple[str, ...]]
-"""A file of the working folder, its values, and the variables filled in from the environment."""
+Met = tuple[FoundFile, Layer, tuple[str, ...]]
+"""A file of the working folder, its layer, and the variables filled in from the environment."""
 ADDRESSES = frozenset({"host", "port", "dbname", "dsn"})
 """What a source without a layer below must have one of."""
-SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
-
-_REASONS = {
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be text, in quotes",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "string_unicode": "must be valid Unicode text",
-    "tuple_type": "must be a list of texts",
-}
 
 
 @record(frozen=True, slots=True)
@@ -106,6 +91,8 @@ class LoadedSettings:
     """The TOML file in use."""
     used: tuple[Path, ...] = ()
     """Every file in use, `.env` too."""
+    met: tuple[Path, ...] = ()
+    """Those of them that merely stand in the working folder."""
 
     def origin_of(self, path: Key) -> str:
         """Where a setting comes from; a list's or a block's entry from what holds it."""
@@ -141,10 +128,12 @@ def load_settings(
     profile = (named_profile if profile is None else profile) or None
     here = cwd or working_folder()
     to_trust: list[Met] = []
+    own = Merged()
     if chosen:
         named = config_file is not None or chosen.parent != here
         met = not (named or _is_chosen(chosen))
         to_trust += _add_file(merged, chosen, warnings, variables, profile, met=met)
+        own = _of_user(places[-1]) if met else deepcopy(merged)
     elif profile:
         raise ConfigurationError(
             f"there is no file with a profile {clean_text(profile)}",
@@ -159,8 +148,8 @@ def load_settings(
             to_trust += of_dotenv
     _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
-    settings = _validated(merged)
-    _require_trust(to_trust)
+    settings = validated(merged)
+    _require_trust(to_trust, merged, own, variables)
     warnings += _passwords_left_behind(merged)
     warnings += idle_settings(settings)
     return LoadedSettings(
@@ -170,6 +159,7 @@ def load_settings(
         (*places, *dotenvs),
         chosen,
         used,
+        tuple(dict.fromkeys(file.path for file, _, _ in to_trust)),
     )
 
 
@@ -208,11 +198,11 @@ def _add_file(
         if not wrong:
             filled, wrong = fill_in(layer, variables)
         if wrong:
-            raise _error(wrong, layer.origin_of)
+            raise problems_error(wrong, layer.origin_of)
         if layer.values.get("sources"):
             _replace_plant(merged)
         merged.add(layer)
-        met_values += [(file, layer.values, tuple(filled)) for file in found]
+        met_values += [(file, layer, tuple(filled)) for file in found]
     return met_values
 
 
@@ -228,14 +218,14 @@ def _with_profile(layer: Layer, profile: str | None) -> tuple[Layer, ...]:
     profiles = layer.values.pop("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
         wrong = Problem(("profiles",), "must be blocks", "Write [profiles.NAME].")
-        raise _error([wrong], layer.origin_of)
+        raise problems_error([wrong], layer.origin_of)
     for name, values in profiles.items():
         found = [
             Problem(("profiles", name, *one.path), one.message, one.hint)
             for one in problems(values)
         ]
         if found:
-            raise _error(found, layer.origin_of)
+            raise problems_error(found, layer.origin_of)
     if profile is None:
         return (layer,)
     if profile not in profiles:
@@ -269,33 +259,50 @@ def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | 
     layer = _variables_layer(merged, variables, ".env")
     _add_checked(merged, layer)
     _warn_if_readable(path, layer, warnings)
-    return [] if _is_chosen(path) else [(file, layer.values, filled)]
+    return [] if _is_chosen(path) else [(file, layer, filled)]
 
 
-def _require_trust(files: list[Met]) -> None:
-    """Raise ConfigurationError where a file of the working folder would run something."""
-    for file, values, filled in files:
-        from elconsole.config.trust import powers, require_trust
+def _require_trust(
+    files: list[Met], merged: Merged, own: Merged, variables: Mapping[str, str]
+) -> None:
+    """Raise ConfigurationError where a file of the working folder would run something, or send
+    a password astray. `own` is what the user's own file says."""
+    if not files:
+        return
+    from elconsole.config.trust import borrowed, powers, require_trust
 
+    for file, layer, filled in files:
         words = (f"{clean_text(name)} with words of the environment" for name in filled)
-        require_trust(file, (*powers(values), *words))
+        require_trust(file, (*powers(layer.values, variables), *words))
+    met = {layer.origin: file for file, layer, _ in files}
+    for file, wanted in borrowed(merged, own, met, variables):
+        require_trust(file, (wanted,))
+
+
+def _of_user(path: Path) -> Merged:
+    """What the user's own file says, in whose place one of the working folder is read."""
+    own = Merged()
+    with suppress(ConfigurationError):
+        if path.is_file():
+            own.add(read_toml(path, path.read_bytes))
+    return own
 
 
 def _variables_layer(merged: Merged, variables: Mapping[str, str], origin: str) -> Layer:
     layer, wrong = environment_layer(variables, origin, merged.values)
     if wrong:
-        raise _error(wrong, None)
+        raise problems_error(wrong, None)
     _make_way(merged, layer)
     sourceless = _new_sources_without_address(merged, layer)
     if sourceless:
-        raise _error(sourceless, layer.origin_of)
+        raise problems_error(sourceless, layer.origin_of)
     return layer
 
 
 def _add_checked(merged: Merged, layer: Layer) -> None:
     found = problems(layer.values)
     if found:
-        raise _error(found, layer.origin_of)
+        raise problems_error(found, layer.origin_of)
     _make_way(merged, layer)
     merged.add(layer)
 
@@ -364,53 +371,3 @@ def _holds_secret(block: Mapping[str, Any]) -> bool:
         elif key in SECRET_KEYS and not is_reference(value):
             return True
     return False
-
-
-def _validated(merged: Merged) -> Settings:
-    settings, found = None, []
-    try:
-        settings = Settings(**merged.values)
-    except ValidationError as error:
-        found = [
-            _problem(merged, e) for e in error.errors(include_url=False, include_context=False)
-        ]
-    if settings is not None:
-        found = list(contradictions(settings))
-    if settings is None or found:
-        raise _error(found, merged.origin_of)
-    return settings
-
-
-def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
-    path = tuple(str(part) for part in error["loc"] if not isinstance(part, int))
-    value: Any = merged.values
-    for part in path:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    reason = _REASONS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
-    reason = reason.replace("Input should be", "must be").replace("String should", "must")
-    if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
-        reason += f" (it is {redact(clean_text(repr(value), 60))})"
-    return Problem(path, reason, _correct(path, merged.origin_of(path)))
-
-
-def _correct(path: Key, origin: str) -> str:
-    if origin == COMMAND_LINE:
-        return f"Give another {dotted(path)}."
-    variable = origin.removeprefix("environment ")
-    if variable != origin:
-        return f"Correct or unset {clean_text(variable)}."
-    return f"Correct {dotted(path)} in {origin}."
-
-
-def _error(found: list[Problem], origin_of: Any) -> ConfigurationError:
-    lines = []
-    for problem in found[:10]:
-        if origin_of is None:
-            lines.append(f"{problem.path[0]}: {problem.message}")
-        else:
-            origin = origin_of(problem.path)
-            lines.append(f"{origin}: {dotted(problem.path)}: {problem.message}")
-    if len(found) > 10:
-        lines.append(f"… and {len(found) - 10} more")
-    hints = list(dict.fromkeys(problem.hint for problem in found))
-    return ConfigurationError("\n".join(lines), hint=" ".join(hints[:3]))

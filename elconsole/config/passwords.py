@@ -14,11 +14,32 @@ from elconsole.core.safe_text import clean_text
 
 PASSWORD_KEYS = ("password", "password_file", "password_command")
 """The settings that give a connection its password: one of them at a time."""
+SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
+"""The settings whose values are secrets, or hold one."""
 _PLACE_KEYS = ("host", "port")
 
 LARGEST_BYTES = 2**16
 COMMAND_TIMEOUT_S = 60.0
 """A vault may ask its user for a finger."""
+
+
+def connection_blocks(values: Mapping[str, Any]) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """The connections that a layer says something of, by their keys."""
+    sources = values.get("sources")
+    blocks: dict[tuple[str, ...], object] = {("warehouse",): values.get("warehouse")}
+    if isinstance(sources, Mapping):
+        blocks |= {("sources", name): block for name, block in sources.items()}
+    return {path: block for path, block in blocks.items() if isinstance(block, Mapping)}
+
+
+def place_of(block: Mapping[str, Any]) -> dict[str, str]:
+    """Where a connection leads, of `service`, `host`, `hostaddr` and `port` what is given."""
+    parts = parsed(block)
+    keys = {key: str(block[key]) for key in _PLACE_KEYS if block.get(key) is not None}
+    if "host" in keys:
+        parts.pop("hostaddr", None)
+    both = {**parts, **keys}
+    return {key: both[key] for key in ("service", "host", "hostaddr", "port") if both.get(key)}
 
 
 def moves(held: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
@@ -29,7 +50,7 @@ def moves(held: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     named = {key: str(values[key]) for key in _PLACE_KEYS if values.get(key) is not None}
     if not named or "dsn" in values:
         return False
-    parts = _parts(held)
+    parts = parsed(held)
     address = {**parts, **{k: str(held[k]) for k in _PLACE_KEYS if held.get(k) is not None}}
     passed_over = "host" in named and "hostaddr" in parts
     return passed_over or any(value != address.get(key) for key, value in named.items())
@@ -41,7 +62,7 @@ def dsn_left_behind(dsn: object) -> str | None:
     A service's password can't be seen: an empty one keeps libpq from taking it, and sends
     it to ~/.pgpass, which knows addresses.
     """
-    parts = _parts({"dsn": dsn})
+    parts = parsed({"dsn": dsn})
     if not (DSN_SECRETS & parts.keys() or "service" in parts):
         return None
     from psycopg.conninfo import make_conninfo
@@ -52,8 +73,9 @@ def dsn_left_behind(dsn: object) -> str | None:
     return make_conninfo(**kept)
 
 
-def _parts(held: Mapping[str, Any]) -> dict[str, str]:
-    dsn = held.get("dsn")
+def parsed(block: Mapping[str, Any]) -> dict[str, str]:
+    """What the dsn of a connection says; nothing where libpq can't read it."""
+    dsn = block.get("dsn")
     if not isinstance(dsn, str):
         return {}
     try:

@@ -75,7 +75,8 @@ def test_a_password_beside_the_address_is_sent_and_one_left_behind_is_told(
     told = run_cli("check").stderr
     assert "warehouse: the password in" in told
     assert ".env names" in told
-    run_cli("check", env={"ELCONSOLE_WAREHOUSE__PASSWORD": "mine"})
+    beside = {"ELCONSOLE_WAREHOUSE__PORT": str(thief.port), "ELCONSOLE_WAREHOUSE__PASSWORD": "mine"}
+    run_cli("check", env=beside)
     assert set(thief.passwords) == {"mine"}
 
 
