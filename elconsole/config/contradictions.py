@@ -57,7 +57,8 @@ def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
     reason = _REASONS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     reason = reason.replace("Input should be", "must be").replace("String should", "must")
     if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
-        reason += f" (it is {redact(clean_text(repr(value), 60))})"
+        shown = merged.written.get(path, repr(value))
+        reason += f" (it is {redact(clean_text(shown, 60))})"
     return Problem(path, reason, _correct(path, merged.origin_of(path)))
 
 

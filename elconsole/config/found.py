@@ -120,9 +120,9 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def our_variables(text: str, prefix: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The variables of a `.env` file that begin with `prefix`, in any case, and the names of
-    those whose values are filled in from the environment (`${NAME}`)."""
+def our_variables(text: str, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The variables of a `.env` file that begin with `prefix`, in any case; and, as they stand
+    there, those whose values are filled in from the environment (`${NAME}`)."""
     from dotenv import dotenv_values
 
     def values(*, interpolate: bool) -> dict[str, str]:
@@ -132,7 +132,7 @@ def our_variables(text: str, prefix: str) -> tuple[dict[str, str], tuple[str, ..
 
     plain, filled = values(interpolate=False), values(interpolate=True)
     filled |= {name: plain[name] for name in _in_single_quotes(text) if name in plain}
-    return filled, tuple(name for name in filled if filled[name] != plain.get(name))
+    return filled, {name: plain[name] for name in filled if filled[name] != plain[name]}
 
 
 def _in_single_quotes(text: str) -> set[str]:

@@ -7,9 +7,10 @@ settings as an argument.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from elconsole.config.layers import (
     nest,
     read_toml,
     readable_by_others,
+    references,
     working_folder,
 )
 from elconsole.config.models import (
@@ -70,8 +72,8 @@ __all__ = [
     "table_matches",
 ]
 
-Met = tuple[FoundFile, Layer, tuple[str, ...]]
-"""A file of the working folder, its layer, and the variables filled in from the environment."""
+Met = tuple[FoundFile, Layer]
+"""A file of the working folder, and a layer of it."""
 ADDRESSES = frozenset({"host", "port", "dbname", "dsn"})
 """What a source without a layer below must have one of."""
 
@@ -93,6 +95,9 @@ class LoadedSettings:
     """Every file in use, `.env` too."""
     met: tuple[Path, ...] = ()
     """Those of them that merely stand in the working folder."""
+    written: dict[str, Any] = field(default_factory=dict)
+    """By dotted key, what stands in a file of settings that words of the environment were
+    filled into: those are not shown."""
 
     def origin_of(self, path: Key) -> str:
         """Where a setting comes from; a list's or a block's entry from what holds it."""
@@ -142,14 +147,14 @@ def load_settings(
     dotenvs = (here / ".env",) if here else ()
     used: tuple[Path, ...] = (chosen,) if chosen else ()
     for dotenv in dotenvs:
-        of_dotenv = _add_dotenv(merged, dotenv, warnings)
+        of_dotenv = _add_dotenv(merged, dotenv, warnings, variables)
         if of_dotenv is not None:
             used += (dotenv,)
             to_trust += of_dotenv
     _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
+    _require_trust_to_borrow(to_trust, merged, own, variables)
     settings = validated(merged)
-    _require_trust(to_trust, merged, own, variables)
     warnings += _passwords_left_behind(merged)
     warnings += idle_settings(settings)
     return LoadedSettings(
@@ -159,7 +164,8 @@ def load_settings(
         (*places, *dotenvs),
         chosen,
         used,
-        tuple(dict.fromkeys(file.path for file, _, _ in to_trust)),
+        tuple(dict.fromkeys(file.path for file, _ in to_trust)),
+        {dotted(path): text for path, text in merged.written.items()},
     )
 
 
@@ -194,15 +200,18 @@ def _add_file(
     met_values: list[Met] = []
     for layer in _with_profile(whole, profile):
         wrong = problems(layer.values)
-        filled: list[str] = []
         if not wrong:
-            filled, wrong = fill_in(layer, variables)
+            # Before anything of the environment stands in a value, which an error might repeat.
+            for file in found:
+                names = (dotted(key) for key, _ in references(layer.values))
+                _require_trust(file, layer.values, names, variables)
+            wrong = fill_in(layer, variables)
         if wrong:
             raise problems_error(wrong, layer.origin_of)
         if layer.values.get("sources"):
             _replace_plant(merged)
         merged.add(layer)
-        met_values += [(file, layer, tuple(filled)) for file in found]
+        met_values += [(file, layer) for file in found]
     return met_values
 
 
@@ -239,14 +248,16 @@ def _with_profile(layer: Layer, profile: str | None) -> tuple[Layer, ...]:
     return (layer, Layer(origin, profiles[profile]))
 
 
-def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | None:
+def _add_dotenv(
+    merged: Merged, path: Path, warnings: list[str], environ: Mapping[str, str]
+) -> list[Met] | None:
     """Lay our variables of a `.env` file over the layers below; it itself, as above. None
     where it has none of our variables."""
     if not path.is_file():
         return None
     try:
         file = read_found(path)
-        variables, filled = our_variables(file.content.decode("utf-8"), PREFIX)
+        variables, written = our_variables(file.content.decode("utf-8"), PREFIX)
     except OSError as error:
         warnings.append(f"{path} is left out: it can't be read ({error.strerror}).")
         return None
@@ -256,25 +267,40 @@ def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | 
     if not variables:
         return None
     file.require_own()
-    layer = _variables_layer(merged, variables, ".env")
+    met = not _is_chosen(path)
+    if met:
+        plain, _ = environment_layer(variables | written, ".env", merged.values)
+        _require_trust(file, plain.values, written, environ)
+    layer = _variables_layer(merged, variables, ".env", written)
     _add_checked(merged, layer)
     _warn_if_readable(path, layer, warnings)
-    return [] if _is_chosen(path) else [(file, layer, filled)]
+    return [(file, layer)] if met else []
 
 
 def _require_trust(
+    file: FoundFile,
+    values: Mapping[str, Any],
+    filled: Iterable[str],
+    variables: Mapping[str, str],
+) -> None:
+    """Raise ConfigurationError where a file of the working folder would run something, lead a
+    password astray, or take words of the environment: the names in `filled`."""
+    from elconsole.config.trust import powers, require_trust
+
+    words = (f"{clean_text(name)} with words of the environment" for name in filled)
+    require_trust(file, (*powers(values, variables), *words))
+
+
+def _require_trust_to_borrow(
     files: list[Met], merged: Merged, own: Merged, variables: Mapping[str, str]
 ) -> None:
-    """Raise ConfigurationError where a file of the working folder would run something, or send
-    a password astray. `own` is what the user's own file says."""
+    """Raise ConfigurationError where one would be sent a password from above it. `own` is what
+    the user's own file says."""
     if not files:
         return
-    from elconsole.config.trust import borrowed, powers, require_trust
+    from elconsole.config.trust import borrowed, require_trust
 
-    for file, layer, filled in files:
-        words = (f"{clean_text(name)} with words of the environment" for name in filled)
-        require_trust(file, (*powers(layer.values, variables), *words))
-    met = {layer.origin: file for file, layer, _ in files}
+    met = {layer.origin: file for file, layer in files}
     for file, wanted in borrowed(merged, own, met, variables):
         require_trust(file, (wanted,))
 
@@ -288,8 +314,13 @@ def _of_user(path: Path) -> Merged:
     return own
 
 
-def _variables_layer(merged: Merged, variables: Mapping[str, str], origin: str) -> Layer:
-    layer, wrong = environment_layer(variables, origin, merged.values)
+def _variables_layer(
+    merged: Merged,
+    variables: Mapping[str, str],
+    origin: str,
+    written: Mapping[str, str] | None = None,
+) -> Layer:
+    layer, wrong = environment_layer(variables, origin, merged.values, written)
     if wrong:
         raise problems_error(wrong, None)
     _make_way(merged, layer)

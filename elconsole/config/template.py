@@ -153,7 +153,8 @@ def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
     listing = []
     for path, value in _settings(loaded.settings, ()):
         key = dotted(path)
-        listing.append((key, _shown(value, path[-1]), loaded.origin_of(path)))
+        shown = _shown(_as_written(loaded, path, value), path[-1])
+        listing.append((key, shown, loaded.origin_of(path)))
     return listing
 
 
@@ -168,7 +169,10 @@ def effective_values(loaded: LoadedSettings) -> dict[str, dict[str, Any]]:
         return _shown(value, key) if isinstance(value, SecretStr) else value
 
     return {
-        dotted(path): {"value": plain(value, path[-1]), "from": loaded.origin_of(path)}
+        dotted(path): {
+            "value": plain(_as_written(loaded, path, value), path[-1]),
+            "from": loaded.origin_of(path),
+        }
         for path, value in _settings(loaded.settings, ())
     }
 
@@ -215,6 +219,12 @@ def _meanings() -> dict[tuple[str, str], str]:
             found[child.__name__, key] = found["ConnectionSettings", key]
     found["WarehouseSettings", "schema"] = found["WarehouseSettings", "target_schema"]
     return found
+
+
+def _as_written(loaded: LoadedSettings, path: Key, value: Any) -> Any:
+    """A value, but for words of the environment: those stay `${NAME}`. A secret stays one."""
+    written = value if isinstance(value, SecretStr) else loaded.written.get(dotted(path), value)
+    return tuple(map(str, written)) if isinstance(written, list) else written
 
 
 def _settings(model: BaseModel, path: Key) -> Iterator[tuple[Key, Any]]:

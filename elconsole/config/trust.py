@@ -93,8 +93,15 @@ def borrowed(
             continue
         lender = _lender(merged, path, block, variables)
         if lender is not None and lender not in met and lender != DEFAULT:
-            goal = clean_text(" ".join(f"{k}={v}" for k, v in place_of(block).items()), 120)
+            goal = clean_text(" ".join(_told(merged, path, block)), 120)
             yield movers[0], f"{dotted(path)} with the password of {clean_text(lender)} for {goal}"
+
+
+def _told(merged: Merged, path: Key, block: Mapping[str, Any]) -> Iterator[str]:
+    """A place in words, none of which was filled in from the environment."""
+    for key, value in place_of(block).items():
+        whole = (*path, key if key in block else "dsn")
+        yield f"{key}={'${…}' if whole in merged.written else value}"
 
 
 def _origins_of_place(merged: Merged, path: Key) -> list[str]:
