@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from elconsole.core.errors import ConfigurationError
@@ -18,6 +20,8 @@ from elconsole.core.safe_text import clean_text
 
 LARGEST_BYTES = 2**20
 """No settings are longer."""
+LARGEST_DOTENV_BYTES = 2**16
+MOST_WRONG_LINES = 10
 
 
 @record(frozen=True, slots=True)
@@ -120,28 +124,96 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def our_variables(text: str, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The variables of a `.env` file that begin with `prefix`, in any case; and, as they stand
-    there, those whose values are filled in from the environment (`${NAME}`)."""
-    from dotenv import dotenv_values
+@record(frozen=True, slots=True)
+class OurVariables:
+    """What a `.env` file says to us."""
 
-    def values(*, interpolate: bool) -> dict[str, str]:
-        found = dotenv_values(stream=io.StringIO(text), interpolate=interpolate)
-        ours = {name: value for name, value in found.items() if name.upper().startswith(prefix)}
-        return {name: value for name, value in ours.items() if value is not None}
-
-    plain, filled = values(interpolate=False), values(interpolate=True)
-    filled |= {name: plain[name] for name in _in_single_quotes(text) if name in plain}
-    return filled, {name: plain[name] for name in filled if filled[name] != plain[name]}
+    values: dict[str, str]
+    written: dict[str, str]
+    """As they stand there, those whose values are filled in from others (`${NAME}`)."""
+    wrong_lines: tuple[int, ...]
+    """Lines that are no `NAME=value`; the first few."""
 
 
-def _in_single_quotes(text: str) -> set[str]:
-    """The variables whose values a shell would leave as they are; the last of a name counts."""
+def names_ours(content: bytes, prefix: str) -> bool:
+    """Whether a `.env` file may set a variable that begins with `prefix`, in any case."""
+    text = content.decode("utf-8", "replace")
+    begins = rf"(?im)(?:^|\r)[^\S\r\n]*(?:export[^\S\r\n]+)?'?{re.escape(prefix)}"
+    return re.search(begins, text) is not None
+
+
+def our_variables(content: bytes, prefix: str, environ: Mapping[str, str]) -> OurVariables:
+    """The variables of a `.env` file that begin with `prefix`, in any case, `${NAME}` filled in
+    from lines above and, below them, from `environ`.
+
+    Raises ValueError, with what is wrong, for a file that is not UTF-8 text, is too long, or
+    would be."""
     from dotenv.parser import parse_stream
 
-    quoted = {}
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.key is not None:
-            value = binding.original.string.partition("=")[2]
-            quoted[binding.key] = value.lstrip().startswith("'")
-    return {name for name, is_quoted in quoted.items() if is_quoted}
+    if len(content) > LARGEST_DOTENV_BYTES:
+        raise ValueError(f"it is longer than {LARGEST_DOTENV_BYTES // 1024} kB")
+    filling = _Filling(environ)
+    values: dict[str, str] = {}
+    written: dict[str, str] = {}
+    wrong: list[int] = []
+    for binding in parse_stream(io.StringIO(_text(content))):
+        # Each may have been looked for up to the file's end.
+        if binding.error and len(wrong := [*wrong, binding.original.line]) >= MOST_WRONG_LINES:
+            raise ValueError(f"lines {', '.join(map(str, wrong))} and more are no NAME=value")
+        if binding.key is None or binding.value is None:
+            continue
+        value = filling.filled(binding.key, binding.value, _is_literal(binding.original.string))
+        if binding.key.upper().startswith(prefix):
+            values[binding.key] = value
+            written.pop(binding.key, None)
+            if value != binding.value:
+                written[binding.key] = binding.value
+    return OurVariables(values, written, tuple(wrong))
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
+
+
+def _is_literal(line: str) -> bool:
+    """Whether a shell would leave the value as it is."""
+    return line.partition("=")[2].lstrip().startswith("'")
+
+
+class _Filling:
+    """The variables of a file so far, over those of the environment; with a bound, since each
+    line may double the one above."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._known = dict(environ)
+        self._left = LARGEST_BYTES
+
+    def filled(self, name: str, value: str, is_literal: bool) -> str:
+        """The value with every `${NAME}` and `${NAME:-default}` filled in. Raises ValueError
+        where too much came together."""
+        parts = [value] if is_literal else list(self._parts(value))
+        self._known[name] = "".join(parts)
+        return self._known[name]
+
+    def _parts(self, value: str) -> Iterator[str]:
+        position = 0
+        while (start := value.find("${", position)) >= 0:
+            end = value.find("}", start)
+            if end < 0:
+                break
+            name, colon, default = value[start + 2 : end].partition(":")
+            is_reference = not colon or default.startswith("-")
+            yield self._counted(value[position:start])
+            word = self._known.get(name, default[1:]) if is_reference else value[start : end + 1]
+            yield self._counted(word)
+            position = end + 1
+        yield self._counted(value[position:])
+
+    def _counted(self, part: str) -> str:
+        self._left -= len(part)
+        if self._left < 0:
+            raise ValueError(f"its ${{…}} fill in more than {LARGEST_BYTES // 2**20} MB")
+        return part

@@ -20,7 +20,13 @@ from elconsole.config.contradictions import idle_settings, validated
 from elconsole.config.defaults import plant_values
 from elconsole.config.dsn import DSN_SECRETS
 from elconsole.config.fields import duration_seconds
-from elconsole.config.found import FoundFile, others_can_write, our_variables, read_found
+from elconsole.config.found import (
+    FoundFile,
+    names_ours,
+    others_can_write,
+    our_variables,
+    read_found,
+)
 from elconsole.config.keys import Key, Problem, dotted, nearest, problems, problems_error
 from elconsole.config.layers import (
     COMMAND_LINE,
@@ -257,16 +263,22 @@ def _add_dotenv(
         return None
     try:
         file = read_found(path)
-        variables, written = our_variables(file.content.decode("utf-8"), PREFIX)
+        if not names_ours(file.content, PREFIX):
+            return None
+        # Nobody else's file is worth any work.
+        file.require_own()
+        ours = our_variables(file.content, PREFIX, environ)
     except OSError as error:
         warnings.append(f"{path} is left out: it can't be read ({error.strerror}).")
         return None
-    except ValueError:
-        warnings.append(f"{path} is left out: it is not UTF-8 text.")
+    except ValueError as error:
+        warnings.append(f"{path} is left out: {error}.")
         return None
-    if not variables:
+    if not ours.values:
         return None
-    file.require_own()
+    variables, written = ours.values, ours.written
+    if ours.wrong_lines:
+        warnings.append(f"{path}: line {ours.wrong_lines[0]} is no NAME=value and is left out.")
     met = not _is_chosen(path)
     if met:
         plain, _ = environment_layer(variables | written, ".env", merged.values)

@@ -216,7 +216,6 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
             "sources.a.table.u.target: is the target of sources.a.table.t, too",
         ),
         ("[checks]\nfreshness='soon'", "checks.freshness: must be a duration"),
-        ("[notify]\nping_url='ftp://h/x'", "notify.ping_url: must begin with http:// or https://"),
     ],
 )
 def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expected: str) -> None:
