@@ -65,12 +65,15 @@ def read_found(path: Path) -> FoundFile:
 
 
 def others_can_write(path: Path) -> str | None:
-    """Who else can write a file that was chosen, in words; None where nobody can."""
+    """Who else can write or exchange a file that was chosen, in words; None where nobody can."""
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        ways = ((path.parent, path.parent.stat()), (path, path.lstat()), (path, status))
     except OSError:
         return None
-    return _stranger(path, status) if stat.S_ISREG(status.st_mode) else None
+    return next(filter(None, (_stranger(*way) for way in ways)), None)
 
 
 def _stranger(path: Path, status: os.stat_result) -> str | None:

@@ -208,9 +208,9 @@ def _add_file(
         wrong = problems(layer.values)
         if not wrong:
             # Before anything of the environment stands in a value, which an error might repeat.
-            for file in found:
-                names = (dotted(key) for key, _ in references(layer.values))
-                _require_trust(file, layer.values, names, variables)
+            names = [dotted(key) for key, _ in references(layer.values)]
+            if found or stranger:
+                _require_trust(found[0] if found else path, layer.values, names, variables)
             wrong = fill_in(layer, variables)
         if wrong:
             raise problems_error(wrong, layer.origin_of)
@@ -290,17 +290,18 @@ def _add_dotenv(
 
 
 def _require_trust(
-    file: FoundFile,
+    file: FoundFile | Path,
     values: Mapping[str, Any],
     filled: Iterable[str],
     variables: Mapping[str, str],
 ) -> None:
     """Raise ConfigurationError where a file of the working folder would run something, lead a
-    password astray, or take words of the environment: the names in `filled`."""
-    from elconsole.config.trust import powers, require_trust
+    password astray, or take words of the environment: the names in `filled`. A path is that of
+    a chosen file, which others can write."""
+    from elconsole.config.trust import refuse, require_trust, wanted
 
-    words = (f"{clean_text(name)} with words of the environment" for name in filled)
-    require_trust(file, (*powers(values, variables), *words))
+    words = wanted(values, filled, variables)
+    require_trust(file, words) if isinstance(file, FoundFile) else refuse(file, words)
 
 
 def _require_trust_to_borrow(
@@ -313,8 +314,8 @@ def _require_trust_to_borrow(
     from elconsole.config.trust import borrowed, require_trust
 
     met = {layer.origin: file for file, layer in files}
-    for file, wanted in borrowed(merged, own, met, variables):
-        require_trust(file, (wanted,))
+    for file, words in borrowed(merged, own, met, variables):
+        require_trust(file, (words,))
 
 
 def _of_user(path: Path) -> Merged:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from elconsole.config.found import FoundFile, read_found
+from elconsole.config.found import FoundFile, others_can_write, read_found
 from elconsole.config.keys import Key, dotted
 from elconsole.config.layers import DEFAULT, Merged
 from elconsole.config.passwords import PASSWORD_KEYS, connection_blocks, parsed, place_of
@@ -29,10 +29,15 @@ It also loads code for an `sslkey` of the form `engine:key`."""
 _FROM_THE_ENVIRONMENT = {"service": "PGSERVICE", "host": "PGHOST", "hostaddr": "PGHOSTADDR"}
 
 
-def powers(values: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """What a layer runs, or whose password it leads where, in words; nothing where it only says
-    where things are. `variables`: the environment, which libpq reads, too."""
-    return tuple(_powers(values, variables))
+def wanted(
+    values: Mapping[str, Any], filled: Iterable[str], variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What a layer runs, whose password it leads where, and which settings words of the
+    environment are to be `filled` into; nothing where it only says where things are.
+
+    `variables`: the environment, which libpq reads, too."""
+    words = (f"{clean_text(name)} with words of the environment" for name in filled)
+    return (*_powers(values, variables), *words)
 
 
 def _powers(values: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[str]:
@@ -134,6 +139,17 @@ def require_trust(file: FoundFile, wanted: tuple[str, ...]) -> None:
         f"{clean_text(file.path)} is not trusted, and asks for: {'; '.join(wanted)}",
         hint=f"read it; if you mean it, run: elconsole trust {clean_text(file.path)}{another}",
     )
+
+
+def refuse(path: Path, wanted: tuple[str, ...]) -> None:
+    """Raise ConfigurationError where a chosen file, which others can write, wants what only a
+    trusted one may."""
+    quoted, stranger = clean_text(path), others_can_write(path)
+    if wanted:
+        raise ConfigurationError(
+            f"{quoted}: {stranger}, and it asks for: {'; '.join(wanted)}",
+            hint=f"look at it, then make it yours alone: chown it, chmod go-w {quoted}",
+        )
 
 
 def is_trusted(file: FoundFile) -> bool:

@@ -101,7 +101,7 @@ def test_config_shows_where_a_word_comes_from_and_not_the_word(home: Path, here:
 
 
 def test_config_shows_none_of_a_dotenv_file(here: Path) -> None:
-    text = 'ELCONSOLE_NAME=${DB_PASS}\nELCONSOLE_SOURCES={"a": {"dbname": "d", "user": "${DB_PASS}"}}\n'
+    text = 'ELCONSOLE_SOURCES={"a": {"dbname": "d", "user": "${DB_PASS}"}}\n'
     trust(write(here / ".env", text))
     loaded = load_settings(environ=WORDS)
     assert loaded.settings.sources["a"].user == SECRET
