@@ -3,14 +3,21 @@ below, gave them."""
 
 from __future__ import annotations
 
+import os
+import selectors
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elconsole.config.dsn import DSN_SECRETS, parse_dsn
 from elconsole.core.errors import ConfigurationError
+from elconsole.core.files import read_regular
 from elconsole.core.safe_text import clean_text
+
+if TYPE_CHECKING:
+    import subprocess
 
 PASSWORD_KEYS = ("password", "password_file", "password_command")
 """The settings that give a connection its password: one of them at a time."""
@@ -86,11 +93,11 @@ def parsed(block: Mapping[str, Any]) -> dict[str, str]:
 
 
 def password_of_file(where: str, name: str) -> str:
-    """The first line of a file. Raises ConfigurationError in the words of `where`, the setting."""
+    """The first line of a regular file. Raises ConfigurationError in the words of `where`, the
+    setting."""
     path = Path(name).expanduser()
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES)
+        content = read_regular(path, LARGEST_BYTES)
     except OSError as error:
         raise ConfigurationError(
             f"{where}: {clean_text(path)} can't be read: {error.strerror}",
@@ -101,13 +108,25 @@ def password_of_file(where: str, name: str) -> str:
 
 def password_of_command(where: str, command: tuple[str, ...]) -> str:
     """The first line that a command prints; it is run once a process, without a shell. Raises
-    ConfigurationError in the words of `where`, the setting."""
+    ConfigurationError in the words of `where`, the setting, and not with its arguments."""
     try:
         printed = _printed(command)
     except ValueError as error:
-        message = f"{where}: {_shown(command)} {error}"
+        message = f"{where}: {_program(command)} {error}"
         raise ConfigurationError(message, hint="run it by hand, and correct it") from None
-    return _password(where, f"{_shown(command)} printed", printed)
+    return _password(where, f"{_program(command)} printed", printed)
+
+
+def require_program(where: str, command: tuple[str, ...]) -> None:
+    """Raise ConfigurationError, in the words of `where`, where there is no such program; nothing
+    is run."""
+    import shutil
+
+    if shutil.which(command[0]) is None:
+        raise ConfigurationError(
+            f"{where}: there is no program {_program(command)}",
+            hint="name one that can be run, with its path or on PATH",
+        )
 
 
 @lru_cache(maxsize=64)
@@ -115,28 +134,51 @@ def _printed(command: tuple[str, ...]) -> bytes:
     """What a command prints; ValueError with what became of it where it fails."""
     import subprocess
 
+    no_input, pipe = subprocess.DEVNULL, subprocess.PIPE
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
+        process = subprocess.Popen(command, stdin=no_input, stdout=pipe, stderr=pipe)
     except OSError as error:
         raise ValueError(f"can't be run: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise ValueError(f"did not end within {COMMAND_TIMEOUT_S:.0f} s") from None
-    if done.returncode:
-        said = clean_text(done.stderr.decode(errors="replace").strip().partition("\n")[0], 200)
-        raise ValueError(f"ended with {done.returncode}" + (f": {said}" if said else ""))
-    return done.stdout[:LARGEST_BYTES]
+    with process:
+        try:
+            printed, words = _drained(process)
+            code = process.wait()
+        finally:
+            process.kill()
+    if code:
+        said = clean_text(words.decode(errors="replace").strip().partition("\n")[0], 200)
+        raise ValueError(f"ended with {code}" + (f": {said}" if said else ""))
+    return printed
 
 
-def _shown(command: tuple[str, ...]) -> str:
-    import shlex
+def _drained(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What a process says on stdout and the beginning of what it says on stderr, until it has
+    ended. ValueError where that is too much or takes too long."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
+    printed, words = said
+    ends_at = time.monotonic() + COMMAND_TIMEOUT_S
+    with selectors.DefaultSelector() as ready:
+        for descriptor in said:
+            ready.register(descriptor, selectors.EVENT_READ)
+        # What it left in the background may keep the pipes open.
+        while (events := ready.select(0.1)) or process.poll() is None:
+            for key, _ in events:
+                block = os.read(key.fd, LARGEST_BYTES)
+                if not block:
+                    ready.unregister(key.fd)
+                said[key.fd] = (said[key.fd] + block)[: LARGEST_BYTES + 1]
+            if len(said[printed]) > LARGEST_BYTES:
+                raise ValueError(f"printed more than {LARGEST_BYTES // 2**10} kB")
+            if time.monotonic() > ends_at:
+                raise ValueError(f"did not end within {COMMAND_TIMEOUT_S:.0f} s")
+    return said[printed], said[words]
 
-    return clean_text(shlex.join(command), 120)
+
+def _program(command: tuple[str, ...]) -> str:
+    """What is run, without its arguments: one may be a token."""
+    return clean_text(command[0], 120)
 
 
 def _password(where: str, who: str, content: bytes) -> str:

@@ -16,6 +16,7 @@ from elconsole.core.errors import UsageError
 from elconsole.core.files import create_private
 from elconsole.core.safe_text import MASK, clean_text, redact
 
+_COMMANDS = ("on_failure", "on_signal", "on_success")
 TEMPLATE = """\
 # elconsole configuration (TOML).
 #
@@ -146,7 +147,8 @@ def write_template(path: Path) -> None:
 
 
 def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
-    """Each setting in force: dotted key, shown value, origin. Secrets are masked.
+    """Each setting in force: dotted key, shown value, origin. Secrets and the arguments of
+    commands are masked.
 
     Settings without a value, and defaults of single tables, are left out.
     """
@@ -224,7 +226,17 @@ def _meanings() -> dict[tuple[str, str], str]:
 def _as_written(loaded: LoadedSettings, path: Key, value: Any) -> Any:
     """A value, but for words of the environment: those stay `${NAME}`. A secret stays one."""
     written = value if isinstance(value, SecretStr) else loaded.written.get(dotted(path), value)
-    return tuple(map(str, written)) if isinstance(written, list) else written
+    written = tuple(map(str, written)) if isinstance(written, list) else written
+    return _without_arguments(written, path[-1]) if isinstance(written, tuple) else written
+
+
+def _without_arguments(words: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """Of a command what is run, and no argument: one may be a token."""
+    if key == "password_command":
+        return words[:1] + (MASK,) * (len(words) > 1)
+    if key in _COMMANDS:
+        return tuple(f"{one.split()[0]} {MASK}" if one.split()[1:] else one for one in words)
+    return words
 
 
 def _settings(model: BaseModel, path: Key) -> Iterator[tuple[Key, Any]]:

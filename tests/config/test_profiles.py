@@ -207,7 +207,7 @@ def test_a_password_may_be_what_a_command_prints_once(written: Path, tmp_path: P
     ("block", "words"),
     [
         ({"password_file": "/nowhere/secret"}, "/nowhere/secret can't be read: No such file"),
-        ({"password_file": "/dev/null"}, "holds an empty first line"),
+        ({"password_file": "/dev/null"}, "/dev/null can't be read: it is not a regular file"),
         ({"password_command": ["/nowhere/vault"]}, "/nowhere/vault can't be run: No such file"),
         ({"password_command": ["sh", "-c", "echo no key >&2; exit 3"]}, "ended with 3: no key"),
         ({"password_command": ["true"]}, "printed an empty first line"),

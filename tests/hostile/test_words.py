@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from elconsole.config.load import LoadedSettings, load_settings
+from elconsole.config.load import LoadedSettings, SourceSettings, load_settings
 from elconsole.config.template import effective, effective_values
 from elconsole.config.trust import trust
 from elconsole.core.errors import ConfigurationError
-from tests.hostile.folders import user_settings, write
+from tests.conftest import RunCli
+from tests.hostile.folders import UNREACHABLE, user_settings, write
 
 pytestmark = pytest.mark.faults
 
@@ -106,3 +109,82 @@ def test_config_shows_none_of_a_dotenv_file(here: Path) -> None:
     loaded = load_settings(environ=WORDS)
     assert loaded.settings.sources["a"].user == SECRET
     assert SECRET not in listed(loaded)
+
+
+# --- passwords that stand elsewhere --------------------------------------------------------
+
+
+def refused(**block: object) -> str:
+    """What is said of a source's password that can't be had."""
+    source = SourceSettings.model_validate(block)
+    started = time.monotonic()
+    with pytest.raises(ConfigurationError) as told:
+        source.resolved_parameters("sources.a")
+    assert time.monotonic() - started < 20
+    return said(told)
+
+
+def test_a_password_file_is_a_regular_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "it is not a regular file" in refused(password_file=str(tmp_path / "pipe"))
+    write(tmp_path / "long", "x" * 70_000)
+    assert "larger than 64 kB" in refused(password_file=str(tmp_path / "long"))
+
+
+def test_a_command_that_prints_without_end_is_ended() -> None:
+    for command in (["yes"], ["sh", "-c", "yes; true"]):
+        assert "printed more than 64 kB" in refused(password_command=command)
+    flood = ["sh", "-c", "yes | head -c 9000000 >&2; exit 3"]
+    assert "ended with 3: y" in refused(password_command=flood)
+
+
+def test_what_a_command_leaves_in_the_background_is_not_waited_for() -> None:
+    source = SourceSettings(password_command=("sh", "-c", "echo word; sleep 60 &"))
+    started = time.monotonic()
+    assert source.resolved_parameters("a")["password"] == "word"
+    assert time.monotonic() - started < 20
+
+
+def test_arguments_of_commands_are_shown_to_nobody(home: Path) -> None:
+    text = f"""{UNREACHABLE}password_command = ["vault", "--token={SECRET}"]
+    [notify]
+    on_failure = "curl -H Authorization:{SECRET} https://h"
+    """
+    user_settings(home, text)
+    loaded = load_settings(environ={})
+    assert SECRET not in listed(loaded)
+    assert "vault" in listed(loaded)
+    assert "curl" in listed(loaded)
+    failing = ["sh", "-c", "exit 3", SECRET]
+    assert SECRET not in refused(password_command=failing)
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        ("config", False),
+        ("config --check", False),
+        ("grants", False),
+        ("__complete runs elconsole", False),
+        ("check", True),
+    ],
+)
+def test_a_password_command_is_run_by_who_connects_alone(
+    run_cli: RunCli, home: Path, tmp_path: Path, words: str, runs: bool
+) -> None:
+    mark = tmp_path / "mark"
+    user_settings(home, f'{UNREACHABLE}password_command = ["sh", "-c", "echo x | tee {mark}"]\n')
+    ended = run_cli(*words.split())
+    assert mark.exists() == runs, ended.stderr
+
+
+def test_a_password_that_a_command_printed_is_in_no_log(
+    run_cli: RunCli, home: Path, tmp_path: Path
+) -> None:
+    command = f'password_command = ["echo", "{SECRET}"]\n'
+    text = UNREACHABLE.replace("127.0.0.1", f"{SECRET}.invalid", 1)
+    user_settings(home, text.replace("[sources.paint]", f"{command}[sources.paint]"))
+    log = tmp_path / "log"
+    run_cli("-v", "--log-file", str(log), "check")
+    assert SECRET not in log.read_text()
+    assert "**********.invalid" in log.read_text()
