@@ -7,12 +7,15 @@ folder, was chosen; one in the working folder is merely met.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from elconsole.config.dsn import filled_dsn
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.files import open_regular, read_descriptor
 from elconsole.core.record import record
@@ -197,12 +200,22 @@ class _Filling:
     def filled(self, name: str, value: str, is_literal: bool) -> str:
         """The value with every `${NAME}` and `${NAME:-default}` filled in. Raises ValueError
         where too much came together."""
-        parts = [value] if is_literal else list(self._parts(value))
-        self._known[name] = "".join(parts)
+        self._known[name] = value if is_literal or "${" not in value else self._fill(name, value)
         return self._known[name]
 
+    def _fill(self, name: str, value: str) -> str:
+        whole = value.startswith("${") and value.find("}") == len(value) - 1
+        if whole or not name.upper().endswith("__DSN"):
+            return "".join(self._parts(value))
+        with suppress(ValueError):
+            return filled_dsn(value, lambda text: "".join(self._parts(text)))
+        raise ConfigurationError(
+            f".env: {clean_text(name)} has ${{…}} where it is no value",
+            hint="write it as the value of a keyword, or alone",
+        )
+
     def _parts(self, value: str) -> Iterator[str]:
-        position = 0
+        position, is_json = 0, value.lstrip().startswith(("{", "["))
         while (start := value.find("${", position)) >= 0:
             end = value.find("}", start)
             if end < 0:
@@ -211,7 +224,7 @@ class _Filling:
             is_reference = not colon or default.startswith("-")
             yield self._counted(value[position:start])
             word = self._known.get(name, default[1:]) if is_reference else value[start : end + 1]
-            yield self._counted(word)
+            yield self._counted(json.dumps(word)[1:-1] if is_json else word)
             position = end + 1
         yield self._counted(value[position:])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elconsole.config.dsn import ADDRESS_KEYS
+from elconsole.config.dsn import ADDRESS_KEYS, filled_dsn
 from elconsole.config.keys import (
     Key,
     Leaf,
@@ -225,9 +225,18 @@ def fill_in(layer: Layer, variables: Mapping[str, str]) -> list[Problem]:
 
         return _REFERENCE.sub(word, text)
 
+    def dsn(held: str, path: Key) -> str:
+        with suppress(ValueError):
+            return filled_dsn(held, lambda text: words(text, path))
+        hint = 'Write it as the value of a keyword, or alone: dsn = "${NAME}".'
+        wrong.append(Problem(path, "has ${…} where it is no value", hint))
+        return held
+
     def value(held: Any, path: Key) -> Any:
         if path[0] == "notify" and path[-1] != "ping_url" and len(path) > 1:
             return held
+        if path[-1] == "dsn" and _has_reference(held) and not is_reference(held):
+            return dsn(held, path)
         if isinstance(held, str):
             return words(held, path)
         if isinstance(held, list):
