@@ -107,6 +107,8 @@ class CommandContext:
     plant: Plant | None = None
     """The running plant, with `--demo`, once the settings are loaded."""
     _secrets: tuple[str, ...] = ()
+    _secret_names: frozenset[str] = frozenset()
+    """Variables of the environment that hold secrets, besides those known by name."""
     _for_console: bool = False
     _looked_for: tuple[Path, ...] = ()
     """Where settings were looked for, if nobody gave any."""
@@ -123,7 +125,7 @@ class CommandContext:
         config_file = self.options.config_file or nowhere
         profile = "" if self.options.demo else self.options.profile
         loaded = self.parts.load_settings(config_file, overrides, nowhere, profile)
-        self._for_console = for_console
+        self._for_console, self._secret_names = for_console, loaded.secret_names
         self._keep(loaded.settings.secrets())
         _log_files(loaded)
         if all(origin == "default" for origin in loaded.origins.values()):
@@ -196,7 +198,7 @@ class CommandContext:
         if metrics is not None and file is not None:
             metrics.continue_file(file)
         stop = metrics.serve(port) if metrics is not None and port is not None else None
-        notifier = Notifier(wanted) if wanted.given() else None
+        notifier = Notifier(wanted, hidden=self._secret_names) if wanted.given() else None
         try:
             yield ObservedEngine(engine, metrics=metrics, metrics_file=file, notifier=notifier)
         finally:

@@ -14,8 +14,11 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from elconsole.config.dsn import filled_dsn
+from elconsole.config.dsn import DSN_SECRETS, filled_dsn
+from elconsole.config.layers import is_reference
+from elconsole.config.passwords import SECRET_KEYS, parsed
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.files import open_regular, read_descriptor
 from elconsole.core.record import record
@@ -25,6 +28,7 @@ LARGEST_BYTES = 2**20
 """No settings are longer."""
 LARGEST_DOTENV_BYTES = 2**16
 MOST_WRONG_LINES = 10
+_SECRET_NAME = re.compile(r"(?i).*(?:PASSWORD|PASSWORD_COMMAND|DSN|HASH_SALT|PING_URL)")
 
 
 @record(frozen=True, slots=True)
@@ -130,6 +134,39 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
+def _readable_by_others(path: Path) -> str | None:
+    """The file's mode in octal where group or others may read it, else None."""
+    if os.name != "posix":
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o044:
+        return None
+    return f"{stat.S_IMODE(status.st_mode):04o}"
+
+
+def told_to_others(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
+    """A warning, where others can read a file that holds a secret."""
+    mode = _readable_by_others(path)
+    if mode and _holds_secret(values):
+        yield f"{path} holds a secret and others can read it (mode {mode}): run chmod 600 {path}"
+
+
+def _holds_secret(block: Mapping[str, Any]) -> bool:
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            found = _holds_secret(value)
+        elif key == "dsn":
+            found = bool(DSN_SECRETS & parsed(block).keys())
+        else:
+            found = key in SECRET_KEYS and not is_reference(value)
+        if found:
+            return True
+    return False
+
+
 @record(frozen=True, slots=True)
 class OurVariables:
     """What a `.env` file says to us."""
@@ -137,6 +174,8 @@ class OurVariables:
     values: dict[str, str]
     written: dict[str, str]
     """As they stand there, those whose values are filled in from others (`${NAME}`)."""
+    secret_names: frozenset[str]
+    """Variables of the environment that are filled into those of them that may be secrets."""
     wrong_lines: tuple[int, ...]
     """Lines that are no `NAME=value`; the first few."""
 
@@ -161,6 +200,7 @@ def our_variables(content: bytes, prefix: str, environ: Mapping[str, str]) -> Ou
     filling = _Filling(environ)
     values: dict[str, str] = {}
     written: dict[str, str] = {}
+    secret_names: frozenset[str] = frozenset()
     wrong: list[int] = []
     for binding in parse_stream(io.StringIO(_text(content))):
         # Each may have been looked for up to the file's end.
@@ -172,9 +212,11 @@ def our_variables(content: bytes, prefix: str, environ: Mapping[str, str]) -> Ou
         if binding.key.upper().startswith(prefix):
             values[binding.key] = value
             written.pop(binding.key, None)
+            if _SECRET_NAME.fullmatch(binding.key) or value.lstrip().startswith("{"):
+                secret_names |= filling.sources[binding.key]
             if value != binding.value:
                 written[binding.key] = binding.value
-    return OurVariables(values, written, tuple(wrong))
+    return OurVariables(values, written, secret_names, tuple(wrong))
 
 
 def _text(content: bytes) -> str:
@@ -195,12 +237,17 @@ class _Filling:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._known = dict(environ)
+        self._used: set[str] = set()
+        self.sources: dict[str, frozenset[str]] = {}
+        """By variable of the file, those of the environment that its value was made of."""
         self._left = LARGEST_BYTES
 
     def filled(self, name: str, value: str, is_literal: bool) -> str:
         """The value with every `${NAME}` and `${NAME:-default}` filled in. Raises ValueError
         where too much came together."""
+        self._used = set()
         self._known[name] = value if is_literal or "${" not in value else self._fill(name, value)
+        self.sources[name] = frozenset(self._used)
         return self._known[name]
 
     def _fill(self, name: str, value: str) -> str:
@@ -221,6 +268,7 @@ class _Filling:
             if end < 0:
                 break
             name, colon, default = value[start + 2 : end].partition(":")
+            self._used |= self.sources.get(name, {name})
             is_reference = not colon or default.startswith("-")
             yield self._counted(value[position:start])
             word = self._known.get(name, default[1:]) if is_reference else value[start : end + 1]

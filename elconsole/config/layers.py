@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from elconsole.config.keys import (
     setting_paths,
 )
 from elconsole.config.models import Settings
-from elconsole.config.passwords import PASSWORD_KEYS, dsn_left_behind, moves
+from elconsole.config.passwords import PASSWORD_KEYS, SECRET_KEYS, dsn_left_behind, moves
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.safe_text import clean_text
 
@@ -46,6 +44,8 @@ class Layer:
     """Where the place is more than one: the variable of each value."""
     written: dict[Key, Any] = field(default_factory=dict)
     """What stands there of values that words of the environment were filled into."""
+    secret_names: set[str] = field(default_factory=set)
+    """Variables of the environment that were filled into secrets."""
 
     def origin_of(self, path: Key) -> str:
         """Where a value, or the block around it, comes from."""
@@ -66,6 +66,8 @@ class Merged:
     written: dict[Key, Any] = field(default_factory=dict)
     """What stands in a file of values that words of the environment were filled into: such a
     word may be a secret, and is never shown."""
+    secret_names: set[str] = field(default_factory=set)
+    """Variables of the environment that some layer filled into a secret."""
 
     def origin_of(self, path: Key) -> str:
         """Where a value comes from; for a block, where its last value comes from."""
@@ -78,6 +80,7 @@ class Merged:
     def add(self, layer: Layer) -> None:
         """Lay a layer over those before it."""
         self._overlay(self.values, layer.values, (), layer)
+        self.secret_names |= layer.secret_names
 
     def drop(self, path: Key) -> None:
         """Forget a value or a whole block."""
@@ -221,6 +224,8 @@ def fill_in(layer: Layer, variables: Mapping[str, str]) -> list[Problem]:
             if name not in variables:
                 hint = f"Set {name}, or write $${{ for a plain ${{."
                 wrong.append(Problem(path, f"the environment has no {name}", hint))
+            if path[-1] in (*SECRET_KEYS, "password_command"):
+                layer.secret_names.add(name)
             return variables.get(name, "")
 
         return _REFERENCE.sub(word, text)
@@ -396,16 +401,3 @@ def nest_block(block: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in block.items()
         if value is not None
     }
-
-
-def readable_by_others(path: Path) -> str | None:
-    """The file's mode in octal where group or others may read it, else None."""
-    if os.name != "posix":
-        return None
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o044:
-        return None
-    return f"{stat.S_IMODE(status.st_mode):04o}"

@@ -14,11 +14,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from elconsole.config.contradictions import idle_settings, validated
 from elconsole.config.defaults import plant_values
-from elconsole.config.dsn import DSN_SECRETS
 from elconsole.config.fields import duration_seconds
 from elconsole.config.found import (
     FoundFile,
@@ -26,6 +23,7 @@ from elconsole.config.found import (
     others_can_write,
     our_variables,
     read_found,
+    told_to_others,
 )
 from elconsole.config.keys import Key, Problem, dotted, nearest, problems, problems_error
 from elconsole.config.layers import (
@@ -38,10 +36,8 @@ from elconsole.config.layers import (
     config_locations,
     environment_layer,
     fill_in,
-    is_reference,
     nest,
     read_toml,
-    readable_by_others,
     references,
     working_folder,
 )
@@ -55,7 +51,7 @@ from elconsole.config.models import (
     TableSettings,
     WarehouseSettings,
 )
-from elconsole.config.passwords import PASSWORD_KEYS, SECRET_KEYS
+from elconsole.config.passwords import PASSWORD_KEYS
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.record import record
@@ -104,6 +100,8 @@ class LoadedSettings:
     written: dict[str, Any] = field(default_factory=dict)
     """By dotted key, what stands in a file of settings that words of the environment were
     filled into: those are not shown."""
+    secret_names: frozenset[str] = frozenset()
+    """Variables of the environment that were filled into secrets: commands see none of them."""
 
     def origin_of(self, path: Key) -> str:
         """Where a setting comes from; a list's or a block's entry from what holds it."""
@@ -172,6 +170,7 @@ def load_settings(
         used,
         tuple(dict.fromkeys(file.path for file, _ in to_trust)),
         {dotted(path): text for path, text in merged.written.items()},
+        frozenset(merged.secret_names),
     )
 
 
@@ -202,7 +201,7 @@ def _add_file(
     stranger = None if met else others_can_write(path)
     if stranger:
         warnings.append(f"{path} decides where passwords go, and {stranger}")
-    _warn_if_readable(path, whole, warnings)
+    warnings += told_to_others(path, whole.values)
     met_values: list[Met] = []
     for layer in _with_profile(whole, profile):
         wrong = problems(layer.values)
@@ -284,8 +283,9 @@ def _add_dotenv(
         plain, _ = environment_layer(variables | written, ".env", merged.values)
         _require_trust(file, plain.values, written, environ)
     layer = _variables_layer(merged, variables, ".env", written)
+    layer.secret_names |= ours.secret_names
     _add_checked(merged, layer)
-    _warn_if_readable(path, layer, warnings)
+    warnings += told_to_others(path, layer.values)
     return [(file, layer)] if met else []
 
 
@@ -390,28 +390,3 @@ def _passwords_left_behind(merged: Merged) -> Iterator[str]:
                 f"{dotted(path)}: the password in {origin} is for another address than the one "
                 f"that {mover} names, and is not sent there: set it beside the address."
             )
-
-
-def _warn_if_readable(path: Path, layer: Layer, warnings: list[str]) -> None:
-    mode = readable_by_others(path)
-    if mode and _holds_secret(layer.values):
-        warnings.append(
-            f"{path} holds a secret and others can read it (mode {mode}): run chmod 600 {path}"
-        )
-
-
-def _holds_secret(block: Mapping[str, Any]) -> bool:
-    for key, value in block.items():
-        if isinstance(value, Mapping):
-            if _holds_secret(value):
-                return True
-        elif key == "dsn" and isinstance(value, str):
-            connection = ConnectionSettings(dsn=SecretStr(value))
-            try:
-                if DSN_SECRETS & connection.connection_parameters().keys():
-                    return True
-            except ValueError:
-                continue
-        elif key in SECRET_KEYS and not is_reference(value):
-            return True
-    return False
