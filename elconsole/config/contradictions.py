@@ -147,7 +147,12 @@ def _cursor_for(key: str, source: SourceSettings) -> bool:
 
 def idle_settings(settings: Settings) -> Iterator[str]:
     """Settings without effect, which their author surely meant otherwise."""
+    unsalted = " needs hash_salt: no sync takes a table that it names without it."
+    if settings.hash_columns and settings.hash_salt is None:
+        yield f"hash_columns{unsalted}"
     for name, source in settings.sources.items():
+        if source.hash_columns and settings.hash_salt is None:
+            yield f"{dotted(('sources', name))}.hash_columns{unsalted}"
         for key, block in source.table.items():
             here = dotted(("sources", name, "table", key))
             if block.cursor and source.strategy != "cursor" and block.strategy != "cursor":

@@ -19,6 +19,7 @@ from elconsole.config.defaults import plant_values
 from elconsole.config.fields import duration_seconds
 from elconsole.config.found import (
     FoundFile,
+    OurVariables,
     names_ours,
     others_can_write,
     our_variables,
@@ -124,7 +125,7 @@ def load_settings(
 
     `overrides` is the command line: nested or with dotted keys, None meaning not given.
     `profile` names a `[profiles.NAME]` of the file, which lies over the rest of it; None
-    leaves that to ELCONSOLE_PROFILE, an empty one means none.
+    leaves that to ELCONSOLE_PROFILE, of the environment or `.env`; an empty one means none.
     Raises ConfigurationError naming the key, where it stands and what to do.
     """
     warnings: list[str] = []
@@ -133,14 +134,19 @@ def load_settings(
     merged = Merged()
     merged.add(Layer(DEFAULT, plant_values()))
     variables = dict(os.environ if environ is None else environ)
-    named_profile = variables.pop(PROFILE_VARIABLE, None)
-    profile = (named_profile if profile is None else profile) or None
     here = cwd or working_folder()
+    dotenvs = (here / ".env",) if here else ()
+    read = [one for dotenv in dotenvs if (one := _read_dotenv(dotenv, warnings, variables))]
+    of_environment = variables.pop(PROFILE_VARIABLE, None)
+    profile = of_environment if profile is None else profile
+    choosing = [one for one in read if one.profile and profile is None]
+    profile = (choosing[0].profile if choosing else profile) or None
     to_trust: list[Met] = []
     own = Merged()
     if chosen:
-        named = config_file is not None or chosen.parent != here
-        met = not (named or _is_chosen(chosen))
+        met = not (config_file is not None or chosen.parent != here or _is_chosen(chosen))
+        for one in [] if met else choosing:
+            one.require_trust_to_choose()
         to_trust += _add_file(merged, chosen, warnings, variables, profile, met=met)
         own = _of_user(places[-1]) if met else deepcopy(merged)
     elif profile:
@@ -148,13 +154,9 @@ def load_settings(
             f"there is no file with a profile {clean_text(profile)}",
             hint=f"name it with -c; looked for: {', '.join(map(str, places))}",
         )
-    dotenvs = (here / ".env",) if here else ()
-    used: tuple[Path, ...] = (chosen,) if chosen else ()
-    for dotenv in dotenvs:
-        of_dotenv = _add_dotenv(merged, dotenv, warnings, variables)
-        if of_dotenv is not None:
-            used += (dotenv,)
-            to_trust += of_dotenv
+    used = ((chosen,) if chosen else ()) + tuple(one.file.path for one in read)
+    for one in read:
+        to_trust += _add_dotenv(merged, one, warnings, variables)
     _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
     _require_trust_to_borrow(to_trust, merged, own, variables)
@@ -253,11 +255,27 @@ def _with_profile(layer: Layer, profile: str | None) -> tuple[Layer, ...]:
     return (layer, Layer(origin, profiles[profile]))
 
 
-def _add_dotenv(
-    merged: Merged, path: Path, warnings: list[str], environ: Mapping[str, str]
-) -> list[Met] | None:
-    """Lay our variables of a `.env` file over the layers below; it itself, as above. None
-    where it has none of our variables."""
+@record(frozen=True, slots=True)
+class _Dotenv:
+    """A `.env` file that says something to us."""
+
+    file: FoundFile
+    met: bool
+    """Whether it merely stands in the working folder."""
+    ours: OurVariables
+    profile: str | None
+
+    def require_trust_to_choose(self) -> None:
+        """Raise ConfigurationError where it is not trusted: a folder does not say which profile
+        of the user's own file is meant."""
+        from elconsole.config.trust import require_trust
+
+        if self.met:
+            require_trust(self.file, (f"the profile {clean_text(self.profile, 60)}",))
+
+
+def _read_dotenv(path: Path, warnings: list[str], environ: Mapping[str, str]) -> _Dotenv | None:
+    """What a `.env` file says to us; None where that is nothing."""
     if not path.is_file():
         return None
     try:
@@ -273,20 +291,27 @@ def _add_dotenv(
     except ValueError as error:
         warnings.append(f"{path} is left out: {error}.")
         return None
-    if not ours.values:
-        return None
-    variables, written = ours.values, ours.written
-    if ours.wrong_lines:
+    if ours.values and ours.wrong_lines:
         warnings.append(f"{path}: line {ours.wrong_lines[0]} is no NAME=value and is left out.")
-    met = not _is_chosen(path)
-    if met:
-        plain, _ = environment_layer(variables | written, ".env", merged.values)
-        _require_trust(file, plain.values, written, environ)
-    layer = _variables_layer(merged, variables, ".env", written)
+    profile = ours.values.pop(PROFILE_VARIABLE, None)
+    if not ours.values and profile is None:
+        return None
+    return _Dotenv(file, not _is_chosen(path), ours, profile)
+
+
+def _add_dotenv(
+    merged: Merged, dotenv: _Dotenv, warnings: list[str], environ: Mapping[str, str]
+) -> list[Met]:
+    """Lay our variables of a `.env` file over the layers below; it itself, as above."""
+    file, ours = dotenv.file, dotenv.ours
+    if dotenv.met:
+        plain, _ = environment_layer({**ours.values, **ours.written}, ".env", merged.values)
+        _require_trust(file, plain.values, ours.written, environ)
+    layer = _variables_layer(merged, ours.values, ".env", ours.written)
     layer.secret_names |= ours.secret_names
     _add_checked(merged, layer)
-    warnings += told_to_others(path, layer.values)
-    return [(file, layer)] if met else []
+    warnings += told_to_others(file.path, layer.values)
+    return [(file, layer)] if dotenv.met else []
 
 
 def _require_trust(

@@ -158,6 +158,20 @@ def test_an_environment_that_names_the_address_too_is_asked_nothing(home: Path, 
     assert load_settings(environ=LENT | address).settings.warehouse.address.startswith("db:1")
 
 
+PROFILED = OWN + "[profiles.prod]\nworkers = 8\n"
+
+
+def test_a_met_file_does_not_choose_a_profile_of_the_users_file(home: Path, here: Path) -> None:
+    own = user_settings(home, PROFILED)
+    path = write(here / ".env", "ELCONSOLE_PROFILE=prod\n")
+    refused("asks for: the profile prod")
+    assert load_settings(environ={"ELCONSOLE_PROFILE": ""}).settings.workers == 4
+    with pytest.raises(ConfigurationError, match="is not trusted"):
+        load_settings(own, environ={})
+    trust(path)
+    assert load_settings(environ={}).settings.workers == 8
+
+
 def test_where_the_user_has_no_other_address_none_is_changed(home: Path, here: Path) -> None:
     """As in continuous integration: the repository says where, the environment how."""
     write(here / "elconsole.toml", MOVED["elconsole.toml"])
