@@ -21,6 +21,7 @@ from elconsole.core import errors
 from elconsole.report.streams import Output
 
 if TYPE_CHECKING:
+    from elconsole.config.load import LoadedSettings
     from elconsole.config.models import Settings
     from elconsole.core.engine import Engine
 
@@ -107,16 +108,29 @@ def _as_in(words: list[str], context: CommandContext) -> CommandContext:
 
 
 def _names(kind: str, asked: CommandContext) -> Iterator[str]:
-    settings = asked.load(for_console=True).settings
+    loaded = asked.load(for_console=True)
+    settings = loaded.settings
     if kind in ("sources", "tables"):
         yield from settings.sources
     if kind == "runs":
         yield from ("last", "prune")
     if kind == "target_actions":
         yield from TARGET_ACTIONS
-    if kind in ("tables", "runs", "targets") and not asked.options.demo:
+    connects = kind in ("tables", "runs", "targets") and not asked.options.demo
+    if connects and _may_connect(loaded):
         with closing(asked.parts.make_engine(settings)) as engine, _soon_given_up():
             yield from _names_in_warehouse(kind, engine, settings)
+
+
+def _may_connect(loaded: LoadedSettings) -> bool:
+    """Whether pressing tab may open a connection: not to where a file leads that merely stands
+    in the working folder, trusted by nobody; nor where a vault would have to be asked first."""
+    from elconsole.config.found import read_found
+    from elconsole.config.trust import is_trusted
+
+    if loaded.settings.runs_commands:
+        return False
+    return all(is_trusted(read_found(path)) for path in loaded.met)
 
 
 def _names_in_warehouse(kind: str, engine: Engine, settings: Settings) -> Iterator[str]:

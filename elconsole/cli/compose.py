@@ -107,6 +107,9 @@ class CommandContext:
     plant: Plant | None = None
     """The running plant, with `--demo`, once the settings are loaded."""
     _secrets: tuple[str, ...] = ()
+    _secret_names: frozenset[str] = frozenset()
+    """Variables of the environment that hold secrets, besides those known by name."""
+    _for_console: bool = False
     _looked_for: tuple[Path, ...] = ()
     """Where settings were looked for, if nobody gave any."""
 
@@ -122,25 +125,30 @@ class CommandContext:
         config_file = self.options.config_file or nowhere
         profile = "" if self.options.demo else self.options.profile
         loaded = self.parts.load_settings(config_file, overrides, nowhere, profile)
-        from elconsole.observe.logs import configure_logging
-
-        self._secrets = (*loaded.settings.secrets(), os.environ.get("PGPASSWORD", ""))
-        configure_logging(
-            verbosity=self.options.verbosity,
-            quiet=self.options.quiet,
-            log_format=self.options.log_format,
-            log_file=self.options.log_file,
-            secrets=self._secrets,
-            to_stderr=not for_console,
-        )
-        if self.options.log_file is not None:
-            self.output.record = _log_narration()
+        self._for_console, self._secret_names = for_console, loaded.secret_names
+        self._keep(loaded.settings.secrets())
         _log_files(loaded)
         if all(origin == "default" for origin in loaded.origins.values()):
             self._looked_for = loaded.files
         for warning in () if for_console else loaded.warnings:  # the console shows them
             self.output.note(f"warning: {clean_text(warning)}")
         return loaded
+
+    def _keep(self, secrets: tuple[str, ...]) -> None:
+        """Set up logs and errors that repeat none of the secrets."""
+        from elconsole.observe.logs import configure_logging
+
+        self._secrets = (*secrets, os.environ.get("PGPASSWORD", ""))
+        configure_logging(
+            verbosity=self.options.verbosity,
+            quiet=self.options.quiet,
+            log_format=self.options.log_format,
+            log_file=self.options.log_file,
+            secrets=self._secrets,
+            to_stderr=not self._for_console,
+        )
+        if self.options.log_file is not None:
+            self.output.record = _log_narration()
 
     @contextmanager
     def loaded(self, *, for_console: bool = False) -> Iterator[LoadedSettings]:
@@ -163,6 +171,9 @@ class CommandContext:
     @contextmanager
     def made_engine(self, settings: Settings) -> Iterator[Engine]:
         """The engine, watched by the metrics and notifications that are asked for."""
+        if settings.runs_commands:
+            # Only whoever connects runs them.
+            self._keep(settings.secrets(of_commands=True))
         try:
             engine = self.parts.make_engine(settings)
         finally:
@@ -187,7 +198,7 @@ class CommandContext:
         if metrics is not None and file is not None:
             metrics.continue_file(file)
         stop = metrics.serve(port) if metrics is not None and port is not None else None
-        notifier = Notifier(wanted) if wanted.given() else None
+        notifier = Notifier(wanted, hidden=self._secret_names) if wanted.given() else None
         try:
             yield ObservedEngine(engine, metrics=metrics, metrics_file=file, notifier=notifier)
         finally:

@@ -17,6 +17,7 @@ from elconsole.core.safe_text import clean_text
 if TYPE_CHECKING:
     from elconsole.cli.compose import CommandContext
     from elconsole.config.load import LoadedSettings
+    from elconsole.config.models import ConnectionSettings
     from elconsole.report.streams import Output
 
 TRUSTED_NAMES = ("elconsole.toml", ".env")
@@ -87,14 +88,20 @@ def config(context: CommandContext, *, action: str | None, check: bool, as_json:
 
 
 def _checked(output: Output, loaded: LoadedSettings, as_json: bool) -> int:
-    """Say that settings are right, passwords that stand elsewhere included."""
+    """Say that settings are right, passwords that stand in files included; none of the commands
+    is run."""
     from elconsole.config.keys import dotted
+    from elconsole.config.passwords import require_program
     from elconsole.report.documents import document
 
     settings = loaded.settings
-    settings.warehouse.resolved_parameters("warehouse")
-    for name, source in settings.sources.items():
-        source.resolved_parameters(dotted(("sources", name)))
+    connections: dict[str, ConnectionSettings] = {"warehouse": settings.warehouse}
+    connections |= {dotted(("sources", name)): one for name, one in settings.sources.items()}
+    for path, connection in connections.items():
+        if connection.password_command:
+            require_program(f"{path}.password_command", connection.password_command)
+        else:
+            connection.resolved_parameters(path)
     if as_json:
         output.result(document({"warnings": list(loaded.warnings), **_files(loaded)}))
     else:

@@ -1,15 +1,74 @@
-"""Settings that contradict each other, or that have no effect."""
+"""Whether settings are right as a whole: values that can't be, that contradict each other, or that
+have no effect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from elconsole.config.keys import Key, Problem, dotted
+from pydantic import ValidationError
+
+from elconsole.config.keys import Key, Problem, dotted, problems_error
+from elconsole.config.layers import COMMAND_LINE, Merged
 from elconsole.config.models import ConnectionSettings, Settings, SourceSettings
-from elconsole.config.passwords import PASSWORD_KEYS
+from elconsole.config.passwords import PASSWORD_KEYS, SECRET_KEYS
 from elconsole.config.patterns import spelled, split
+from elconsole.core.safe_text import clean_text, redact
 
 RESERVED_SCHEMAS = ("elconsole", "elconsole_storage", "information_schema")
+_REASONS = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text, in quotes",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "string_unicode": "must be valid Unicode text",
+    "tuple_type": "must be a list of texts",
+}
+
+
+def validated(merged: Merged) -> Settings:
+    """The settings that all layers make. Raises ConfigurationError, with what is wrong where."""
+    settings, found = None, []
+    try:
+        settings = Settings(**merged.values)
+    except ValidationError as error:
+        found = [
+            _problem(merged, e) for e in error.errors(include_url=False, include_context=False)
+        ]
+    if settings is not None:
+        found = list(contradictions(settings))
+    if settings is None or found:
+        raise problems_error(found, merged.origin_of)
+    return settings
+
+
+def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
+    path = tuple(str(part) for part in error["loc"] if not isinstance(part, int))
+    value: Any = merged.values
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    reason = _REASONS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    reason = reason.replace("Input should be", "must be").replace("String should", "must")
+    if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
+        shown = merged.written.get(path, repr(value))
+        reason += f" (it is {redact(clean_text(shown, 60))})"
+    return Problem(path, reason, _correct(path, merged.origin_of(path)))
+
+
+def _correct(path: Key, origin: str) -> str:
+    if origin == COMMAND_LINE:
+        return f"Give another {dotted(path)}."
+    variable = origin.removeprefix("environment ")
+    if variable != origin:
+        return f"Correct or unset {clean_text(variable)}."
+    return f"Correct {dotted(path)} in {origin}."
 
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
@@ -88,7 +147,12 @@ def _cursor_for(key: str, source: SourceSettings) -> bool:
 
 def idle_settings(settings: Settings) -> Iterator[str]:
     """Settings without effect, which their author surely meant otherwise."""
+    unsalted = " needs hash_salt: no sync takes a table that it names without it."
+    if settings.hash_columns and settings.hash_salt is None:
+        yield f"hash_columns{unsalted}"
     for name, source in settings.sources.items():
+        if source.hash_columns and settings.hash_salt is None:
+            yield f"{dotted(('sources', name))}.hash_columns{unsalted}"
         for key, block in source.table.items():
             here = dotted(("sources", name, "table", key))
             if block.cursor and source.strategy != "cursor" and block.strategy != "cursor":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 ADDRESS_KEYS = ("host", "port", "dbname", "user", "password")
@@ -21,6 +22,14 @@ def hosts_with_ports(hosts: str, ports: str) -> str:
         f"[{host}]:{port or 5432}" if ":" in host else f"{host}:{port or 5432}"
         for host, port in pairs
     )
+
+
+def filled_dsn(dsn: str, fill: Callable[[str], str]) -> str:
+    """A connection string whose single values were filled in: what is put there stays within
+    them. Raises ValueError where libpq can't read it before."""
+    from psycopg.conninfo import make_conninfo
+
+    return make_conninfo(**{key: fill(value) for key, value in parse_dsn(dsn).items()})
 
 
 def parse_dsn(dsn: str) -> dict[str, str]:

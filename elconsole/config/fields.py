@@ -110,7 +110,8 @@ def _target_format(value: str) -> str:
         raise ValueError(f"has a brace that stands alone: {rule}") from None
     for _, field, style, conversion in parts:
         if field is not None and (field not in TARGET_FIELDS or style or conversion):
-            raise ValueError(f"has the unknown field {{{field}}}: {rule}")
+            # Which one is not said: it may have come from the environment.
+            raise ValueError(f"has an unknown field: {rule}")
     return value
 
 

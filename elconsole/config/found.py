@@ -7,10 +7,18 @@ folder, was chosen; one in the working folder is merely met.
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from elconsole.config.dsn import DSN_SECRETS, filled_dsn
+from elconsole.config.layers import is_reference
+from elconsole.config.passwords import SECRET_KEYS, parsed
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.files import open_regular, read_descriptor
 from elconsole.core.record import record
@@ -18,6 +26,9 @@ from elconsole.core.safe_text import clean_text
 
 LARGEST_BYTES = 2**20
 """No settings are longer."""
+LARGEST_DOTENV_BYTES = 2**16
+MOST_WRONG_LINES = 10
+_SECRET_NAME = re.compile(r"(?i).*(?:PASSWORD|PASSWORD_COMMAND|DSN|HASH_SALT|PING_URL)")
 
 
 @record(frozen=True, slots=True)
@@ -61,12 +72,15 @@ def read_found(path: Path) -> FoundFile:
 
 
 def others_can_write(path: Path) -> str | None:
-    """Who else can write a file that was chosen, in words; None where nobody can."""
+    """Who else can write or exchange a file that was chosen, in words; None where nobody can."""
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        ways = ((path.parent, path.parent.stat()), (path, path.lstat()), (path, status))
     except OSError:
         return None
-    return _stranger(path, status) if stat.S_ISREG(status.st_mode) else None
+    return next(filter(None, (_stranger(*way) for way in ways)), None)
 
 
 def _stranger(path: Path, status: os.stat_result) -> str | None:
@@ -120,28 +134,150 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def our_variables(text: str, prefix: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The variables of a `.env` file that begin with `prefix`, in any case, and the names of
-    those whose values are filled in from the environment (`${NAME}`)."""
-    from dotenv import dotenv_values
-
-    def values(*, interpolate: bool) -> dict[str, str]:
-        found = dotenv_values(stream=io.StringIO(text), interpolate=interpolate)
-        ours = {name: value for name, value in found.items() if name.upper().startswith(prefix)}
-        return {name: value for name, value in ours.items() if value is not None}
-
-    plain, filled = values(interpolate=False), values(interpolate=True)
-    filled |= {name: plain[name] for name in _in_single_quotes(text) if name in plain}
-    return filled, tuple(name for name in filled if filled[name] != plain.get(name))
+def _readable_by_others(path: Path) -> str | None:
+    """The file's mode in octal where group or others may read it, else None."""
+    if os.name != "posix":
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o044:
+        return None
+    return f"{stat.S_IMODE(status.st_mode):04o}"
 
 
-def _in_single_quotes(text: str) -> set[str]:
-    """The variables whose values a shell would leave as they are; the last of a name counts."""
+def told_to_others(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
+    """A warning, where others can read a file that holds a secret."""
+    mode = _readable_by_others(path)
+    if mode and _holds_secret(values):
+        yield f"{path} holds a secret and others can read it (mode {mode}): run chmod 600 {path}"
+
+
+def _holds_secret(block: Mapping[str, Any]) -> bool:
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            found = _holds_secret(value)
+        elif key == "dsn":
+            found = bool(DSN_SECRETS & parsed(block).keys())
+        else:
+            found = key in SECRET_KEYS and not is_reference(value)
+        if found:
+            return True
+    return False
+
+
+@record(frozen=True, slots=True)
+class OurVariables:
+    """What a `.env` file says to us."""
+
+    values: dict[str, str]
+    written: dict[str, str]
+    """As they stand there, those whose values are filled in from others (`${NAME}`)."""
+    secret_names: frozenset[str]
+    """Variables of the environment that are filled into those of them that may be secrets."""
+    wrong_lines: tuple[int, ...]
+    """Lines that are no `NAME=value`; the first few."""
+
+
+def names_ours(content: bytes, prefix: str) -> bool:
+    """Whether a `.env` file may set a variable that begins with `prefix`, in any case."""
+    text = content.decode("utf-8", "replace")
+    begins = rf"(?im)(?:^|\r)[^\S\r\n]*(?:export[^\S\r\n]+)?'?{re.escape(prefix)}"
+    return re.search(begins, text) is not None
+
+
+def our_variables(content: bytes, prefix: str, environ: Mapping[str, str]) -> OurVariables:
+    """The variables of a `.env` file that begin with `prefix`, in any case, `${NAME}` filled in
+    from lines above and, below them, from `environ`.
+
+    Raises ValueError, with what is wrong, for a file that is not UTF-8 text, is too long, or
+    would be."""
     from dotenv.parser import parse_stream
 
-    quoted = {}
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.key is not None:
-            value = binding.original.string.partition("=")[2]
-            quoted[binding.key] = value.lstrip().startswith("'")
-    return {name for name, is_quoted in quoted.items() if is_quoted}
+    if len(content) > LARGEST_DOTENV_BYTES:
+        raise ValueError(f"it is longer than {LARGEST_DOTENV_BYTES // 1024} kB")
+    filling = _Filling(environ)
+    values: dict[str, str] = {}
+    written: dict[str, str] = {}
+    secret_names: frozenset[str] = frozenset()
+    wrong: list[int] = []
+    for binding in parse_stream(io.StringIO(_text(content))):
+        # Each may have been looked for up to the file's end.
+        if binding.error and len(wrong := [*wrong, binding.original.line]) >= MOST_WRONG_LINES:
+            raise ValueError(f"lines {', '.join(map(str, wrong))} and more are no NAME=value")
+        if binding.key is None or binding.value is None:
+            continue
+        value = filling.filled(binding.key, binding.value, _is_literal(binding.original.string))
+        if binding.key.upper().startswith(prefix):
+            values[binding.key] = value
+            written.pop(binding.key, None)
+            if _SECRET_NAME.fullmatch(binding.key) or value.lstrip().startswith("{"):
+                secret_names |= filling.sources[binding.key]
+            if value != binding.value:
+                written[binding.key] = binding.value
+    return OurVariables(values, written, secret_names, tuple(wrong))
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
+
+
+def _is_literal(line: str) -> bool:
+    """Whether a shell would leave the value as it is."""
+    return line.partition("=")[2].lstrip().startswith("'")
+
+
+class _Filling:
+    """The variables of a file so far, over those of the environment; with a bound, since each
+    line may double the one above."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._known = dict(environ)
+        self._used: set[str] = set()
+        self.sources: dict[str, frozenset[str]] = {}
+        """By variable of the file, those of the environment that its value was made of."""
+        self._left = LARGEST_BYTES
+
+    def filled(self, name: str, value: str, is_literal: bool) -> str:
+        """The value with every `${NAME}` and `${NAME:-default}` filled in. Raises ValueError
+        where too much came together."""
+        self._used = set()
+        self._known[name] = value if is_literal or "${" not in value else self._fill(name, value)
+        self.sources[name] = frozenset(self._used)
+        return self._known[name]
+
+    def _fill(self, name: str, value: str) -> str:
+        whole = value.startswith("${") and value.find("}") == len(value) - 1
+        if whole or not name.upper().endswith("__DSN"):
+            return "".join(self._parts(value))
+        with suppress(ValueError):
+            return filled_dsn(value, lambda text: "".join(self._parts(text)))
+        raise ConfigurationError(
+            f".env: {clean_text(name)} has ${{…}} where it is no value",
+            hint="write it as the value of a keyword, or alone",
+        )
+
+    def _parts(self, value: str) -> Iterator[str]:
+        position, is_json = 0, value.lstrip().startswith(("{", "["))
+        while (start := value.find("${", position)) >= 0:
+            end = value.find("}", start)
+            if end < 0:
+                break
+            name, colon, default = value[start + 2 : end].partition(":")
+            self._used |= self.sources.get(name, {name})
+            is_reference = not colon or default.startswith("-")
+            yield self._counted(value[position:start])
+            word = self._known.get(name, default[1:]) if is_reference else value[start : end + 1]
+            yield self._counted(json.dumps(word)[1:-1] if is_json else word)
+            position = end + 1
+        yield self._counted(value[position:])
+
+    def _counted(self, part: str) -> str:
+        self._left -= len(part)
+        if self._left < 0:
+            raise ValueError(f"its ${{…}} fill in more than {LARGEST_BYTES // 2**20} MB")
+        return part

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from elconsole.config.fields import NAME_BYTES
 from elconsole.config.keys import nearest
 from elconsole.config.models import (
     ConnectionSettings,
@@ -71,7 +72,7 @@ def grants_by_server(
 def reader_grants(warehouse: WarehouseSettings, reader: str, schemas: Sequence[str] = ()) -> str:
     """USAGE and SELECT on the copies, those of later too; to be run by elconsole's role, which
     owns them. `schemas`: all that they stand in."""
-    role = readable_identifier(reader)
+    role = _reader(reader)
     lines = [
         f"-- For {_comment(role)}, who reads the copies: run as {_comment(_role(warehouse))},"
         " after the first sync",
@@ -142,8 +143,30 @@ def _comment(text: str) -> str:
     return clean_text(text)
 
 
+def _reader(name: str) -> str:
+    """A reader's name as SQL writes it. Raises UsageError where PostgreSQL would take it for
+    another role, or for all of them."""
+    hint = "name one role of the warehouse: grants warehouse --reader ROLE"
+    if name.lower() == "public":
+        raise UsageError("--reader: public is no role, but everybody", hint=hint)
+    return _one_role("--reader", name, hint)
+
+
+def _one_role(place: str, name: str, hint: str) -> str:
+    """Raises UsageError for a name that no role has, or that is not seen as it is."""
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if not name or size > NAME_BYTES:
+        rule = f"a role's name has 1 to {NAME_BYTES} bytes, and this one {size}"
+        raise UsageError(f"{place}: {rule}", hint=hint)
+    if clean_text(name) != name:
+        shown = ascii(name)[1:-1]
+        raise UsageError(f"{place}: {shown} has characters that are not seen", hint=hint)
+    return readable_identifier(name)
+
+
 def _role(connection: ConnectionSettings) -> str:
-    return readable_identifier(connection.connection_parameters().get("user") or "elconsole")
+    name = connection.connection_parameters().get("user") or "elconsole"
+    return _one_role("user", name, "correct the user that the settings give this connection")
 
 
 def _database(connection: ConnectionSettings) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from elconsole.config.models import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.core.errors import ConfigurationError
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 
@@ -129,6 +130,23 @@ def _problems(values: Mapping[str, Any], node: Node, path: Key) -> Iterator[Prob
             yield from _problems(value, below, here)
         else:
             yield Problem(here, "must be a table of settings", f"Write it as [{dotted(here)}].")
+
+
+def problems_error(
+    found: list[Problem], origin_of: Callable[[Key], str] | None
+) -> ConfigurationError:
+    """What is wrong in one error. Without `origin_of`, each path is a place itself."""
+    lines = []
+    for problem in found[:10]:
+        if origin_of is None:
+            lines.append(f"{problem.path[0]}: {problem.message}")
+        else:
+            origin = origin_of(problem.path)
+            lines.append(f"{origin}: {dotted(problem.path)}: {problem.message}")
+    if len(found) > 10:
+        lines.append(f"… and {len(found) - 10} more")
+    hints = list(dict.fromkeys(problem.hint for problem in found))
+    return ConfigurationError("\n".join(lines), hint=" ".join(hints[:3]))
 
 
 def _bad_source_name(name: str) -> tuple[str, str] | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elconsole.config.dsn import ADDRESS_KEYS
+from elconsole.config.dsn import ADDRESS_KEYS, filled_dsn
 from elconsole.config.keys import (
     Key,
     Leaf,
@@ -20,12 +18,11 @@ from elconsole.config.keys import (
     Node,
     Problem,
     child,
-    dotted,
     nearest,
     setting_paths,
 )
 from elconsole.config.models import Settings
-from elconsole.config.passwords import PASSWORD_KEYS, dsn_left_behind, moves
+from elconsole.config.passwords import PASSWORD_KEYS, SECRET_KEYS, dsn_left_behind, moves
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.safe_text import clean_text
 
@@ -45,6 +42,10 @@ class Layer:
     values: dict[str, Any]
     origins: dict[Key, str] = field(default_factory=dict)
     """Where the place is more than one: the variable of each value."""
+    written: dict[Key, Any] = field(default_factory=dict)
+    """What stands there of values that words of the environment were filled into."""
+    secret_names: set[str] = field(default_factory=set)
+    """Variables of the environment that were filled into secrets."""
 
     def origin_of(self, path: Key) -> str:
         """Where a value, or the block around it, comes from."""
@@ -62,6 +63,11 @@ class Merged:
     origins: dict[Key, str] = field(default_factory=dict)
     left_behind: dict[Key, str] = field(default_factory=dict)
     """Connections whose address a layer changed: where the password stands that did not follow."""
+    written: dict[Key, Any] = field(default_factory=dict)
+    """What stands in a file of values that words of the environment were filled into: such a
+    word may be a secret, and is never shown."""
+    secret_names: set[str] = field(default_factory=set)
+    """Variables of the environment that some layer filled into a secret."""
 
     def origin_of(self, path: Key) -> str:
         """Where a value comes from; for a block, where its last value comes from."""
@@ -74,6 +80,7 @@ class Merged:
     def add(self, layer: Layer) -> None:
         """Lay a layer over those before it."""
         self._overlay(self.values, layer.values, (), layer)
+        self.secret_names |= layer.secret_names
 
     def drop(self, path: Key) -> None:
         """Forget a value or a whole block."""
@@ -83,6 +90,7 @@ class Merged:
         block.pop(path[-1], None)
         for known in [k for k in self.origins if k[: len(path)] == path]:
             del self.origins[known]
+            self.written.pop(known, None)
 
     def _overlay(
         self, target: dict[str, Any], values: Mapping[str, Any], path: Key, layer: Layer
@@ -99,6 +107,14 @@ class Merged:
             else:
                 target[key] = value
                 self.origins[here] = layer.origin_of(here)
+                self._remember_written(here, layer)
+
+    def _remember_written(self, path: Key, layer: Layer) -> None:
+        self.written.pop(path, None)
+        if path in layer.written:
+            self.written[path] = layer.written[path]
+        elif any(path[:length] in layer.written for length in range(1, len(path))):
+            self.written[path] = "${…}"
 
     def _make_room(self, target: dict[str, Any], values: Mapping[str, Any], path: Key) -> None:
         """Drop what a dsn replaces, and passwords that belong to another address or role."""
@@ -175,28 +191,57 @@ def is_reference(value: object) -> bool:
     return found is not None and found[1] is not None
 
 
-def fill_in(layer: Layer, variables: Mapping[str, str]) -> tuple[list[str], list[Problem]]:
+def references(values: Mapping[str, Any], path: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """The settings of a file that have a `${NAME}` somewhere, and what stands there. A shell's
+    commands are its own."""
+    for key, held in values.items():
+        here = (*path, key)
+        if here[0] == "notify" and here[-1] != "ping_url" and len(here) > 1:
+            continue
+        if isinstance(held, Mapping):
+            yield from references(held, here)
+        elif _has_reference(held):
+            yield here, held
+
+
+def _has_reference(held: object) -> bool:
+    if isinstance(held, list):
+        return any(map(_has_reference, held))
+    return isinstance(held, str) and any(found[1] for found in _REFERENCE.finditer(held))
+
+
+def fill_in(layer: Layer, variables: Mapping[str, str]) -> list[Problem]:
     """Put the environment's words in place of each `${NAME}` of a file's values; `$${` spells
-    `${`. Which settings had one, and what is wrong with them. A shell's commands are its own."""
-    filled: list[str] = []
+    `${`. What is wrong with them."""
     wrong: list[Problem] = []
+    layer.written = dict(references(layer.values))
 
     def words(text: str, path: Key) -> str:
         def word(found: re.Match[str]) -> str:
             name = found[1]
             if name is None:
                 return "${"
-            filled.append(dotted(path))
             if name not in variables:
                 hint = f"Set {name}, or write $${{ for a plain ${{."
                 wrong.append(Problem(path, f"the environment has no {name}", hint))
+            if path[-1] in (*SECRET_KEYS, "password_command"):
+                layer.secret_names.add(name)
             return variables.get(name, "")
 
         return _REFERENCE.sub(word, text)
 
+    def dsn(held: str, path: Key) -> str:
+        with suppress(ValueError):
+            return filled_dsn(held, lambda text: words(text, path))
+        hint = 'Write it as the value of a keyword, or alone: dsn = "${NAME}".'
+        wrong.append(Problem(path, "has ${…} where it is no value", hint))
+        return held
+
     def value(held: Any, path: Key) -> Any:
         if path[0] == "notify" and path[-1] != "ping_url" and len(path) > 1:
             return held
+        if path[-1] == "dsn" and _has_reference(held) and not is_reference(held):
+            return dsn(held, path)
         if isinstance(held, str):
             return words(held, path)
         if isinstance(held, list):
@@ -206,16 +251,20 @@ def fill_in(layer: Layer, variables: Mapping[str, str]) -> tuple[list[str], list
         return held
 
     layer.values = {key: value(held, (key,)) for key, held in layer.values.items()}
-    return list(dict.fromkeys(filled)), wrong
+    return wrong
 
 
 def environment_layer(
-    variables: Mapping[str, str], origin: str, known: Mapping[str, Any]
+    variables: Mapping[str, str],
+    origin: str,
+    known: Mapping[str, Any],
+    written: Mapping[str, str] | None = None,
 ) -> tuple[Layer, list[Problem]]:
     """The layer that `ELCONSOLE_…` variables make, and what is wrong with them.
 
     `known` are the lower layers' values: their names of sources and tables are
-    recognised in any case. `origin` is `environment` or the file's name.
+    recognised in any case. `origin` is `environment` or the file's name, `written` what
+    stands there of variables that others were filled into.
     """
     layer = Layer(origin, {})
     wrong: list[Problem] = []
@@ -235,6 +284,8 @@ def environment_layer(
             wrong.append(Problem((shown,), str(error), f"Correct or unset {clean_text(name)}."))
             continue
         _put(layer, path, value, shown)
+        if written and name in written:
+            layer.written[path] = written[name]
     return layer, wrong
 
 
@@ -350,35 +401,3 @@ def nest_block(block: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in block.items()
         if value is not None
     }
-
-
-def readable_by_others(path: Path) -> str | None:
-    """The file's mode in octal where group or others may read it, else None."""
-    if os.name != "posix":
-        return None
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o044:
-        return None
-    return f"{stat.S_IMODE(status.st_mode):04o}"
-
-
-__all__ = [
-    "COMMAND_LINE",
-    "DEFAULT",
-    "FILE_NAME",
-    "PREFIX",
-    "PROFILE_VARIABLE",
-    "Layer",
-    "Merged",
-    "config_locations",
-    "environment_layer",
-    "fill_in",
-    "is_reference",
-    "nest",
-    "read_toml",
-    "readable_by_others",
-    "working_folder",
-]

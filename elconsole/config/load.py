@@ -7,18 +7,26 @@ settings as an argument.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
-
-from elconsole.config.contradictions import contradictions, idle_settings
+from elconsole.config.contradictions import idle_settings, validated
 from elconsole.config.defaults import plant_values
-from elconsole.config.dsn import DSN_SECRETS
 from elconsole.config.fields import duration_seconds
-from elconsole.config.found import FoundFile, others_can_write, our_variables, read_found
-from elconsole.config.keys import Key, Problem, dotted, nearest, problems
+from elconsole.config.found import (
+    FoundFile,
+    OurVariables,
+    names_ours,
+    others_can_write,
+    our_variables,
+    read_found,
+    told_to_others,
+)
+from elconsole.config.keys import Key, Problem, dotted, nearest, problems, problems_error
 from elconsole.config.layers import (
     COMMAND_LINE,
     DEFAULT,
@@ -29,10 +37,9 @@ from elconsole.config.layers import (
     config_locations,
     environment_layer,
     fill_in,
-    is_reference,
     nest,
     read_toml,
-    readable_by_others,
+    references,
     working_folder,
 )
 from elconsole.config.models import (
@@ -49,7 +56,7 @@ from elconsole.config.passwords import PASSWORD_KEYS
 from elconsole.config.patterns import is_glob, table_matches
 from elconsole.core.errors import ConfigurationError
 from elconsole.core.record import record
-from elconsole.core.safe_text import clean_text, redact
+from elconsole.core.safe_text import clean_text
 
 __all__ = [
     "ChecksSettings",
@@ -68,27 +75,10 @@ __all__ = [
     "table_matches",
 ]
 
-Met = tuple[FoundFile, Mapping[str, Any], tuple[str, ...]]
-"""A file of the working folder, its values, and the variables filled in from the environment."""
+Met = tuple[FoundFile, Layer]
+"""A file of the working folder, and a layer of it."""
 ADDRESSES = frozenset({"host", "port", "dbname", "dsn"})
 """What a source without a layer below must have one of."""
-SECRET_KEYS = frozenset({"password", "dsn", "hash_salt", "ping_url"})
-
-_REASONS = {
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be text, in quotes",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "string_unicode": "must be valid Unicode text",
-    "tuple_type": "must be a list of texts",
-}
 
 
 @record(frozen=True, slots=True)
@@ -106,6 +96,13 @@ class LoadedSettings:
     """The TOML file in use."""
     used: tuple[Path, ...] = ()
     """Every file in use, `.env` too."""
+    met: tuple[Path, ...] = ()
+    """Those of them that merely stand in the working folder."""
+    written: dict[str, Any] = field(default_factory=dict)
+    """By dotted key, what stands in a file of settings that words of the environment were
+    filled into: those are not shown."""
+    secret_names: frozenset[str] = frozenset()
+    """Variables of the environment that were filled into secrets: commands see none of them."""
 
     def origin_of(self, path: Key) -> str:
         """Where a setting comes from; a list's or a block's entry from what holds it."""
@@ -128,7 +125,7 @@ def load_settings(
 
     `overrides` is the command line: nested or with dotted keys, None meaning not given.
     `profile` names a `[profiles.NAME]` of the file, which lies over the rest of it; None
-    leaves that to ELCONSOLE_PROFILE, an empty one means none.
+    leaves that to ELCONSOLE_PROFILE, of the environment or `.env`; an empty one means none.
     Raises ConfigurationError naming the key, where it stands and what to do.
     """
     warnings: list[str] = []
@@ -137,30 +134,33 @@ def load_settings(
     merged = Merged()
     merged.add(Layer(DEFAULT, plant_values()))
     variables = dict(os.environ if environ is None else environ)
-    named_profile = variables.pop(PROFILE_VARIABLE, None)
-    profile = (named_profile if profile is None else profile) or None
     here = cwd or working_folder()
+    dotenvs = (here / ".env",) if here else ()
+    read = [one for dotenv in dotenvs if (one := _read_dotenv(dotenv, warnings, variables))]
+    of_environment = variables.pop(PROFILE_VARIABLE, None)
+    profile = of_environment if profile is None else profile
+    choosing = [one for one in read if one.profile and profile is None]
+    profile = (choosing[0].profile if choosing else profile) or None
     to_trust: list[Met] = []
+    own = Merged()
     if chosen:
-        named = config_file is not None or chosen.parent != here
-        met = not (named or _is_chosen(chosen))
+        met = not (config_file is not None or chosen.parent != here or _is_chosen(chosen))
+        for one in [] if met else choosing:
+            one.require_trust_to_choose()
         to_trust += _add_file(merged, chosen, warnings, variables, profile, met=met)
+        own = _of_user(places[-1]) if met else deepcopy(merged)
     elif profile:
         raise ConfigurationError(
             f"there is no file with a profile {clean_text(profile)}",
             hint=f"name it with -c; looked for: {', '.join(map(str, places))}",
         )
-    dotenvs = (here / ".env",) if here else ()
-    used: tuple[Path, ...] = (chosen,) if chosen else ()
-    for dotenv in dotenvs:
-        of_dotenv = _add_dotenv(merged, dotenv, warnings)
-        if of_dotenv is not None:
-            used += (dotenv,)
-            to_trust += of_dotenv
+    used = ((chosen,) if chosen else ()) + tuple(one.file.path for one in read)
+    for one in read:
+        to_trust += _add_dotenv(merged, one, warnings, variables)
     _add_checked(merged, _variables_layer(merged, variables, "environment"))
     _add_checked(merged, Layer(COMMAND_LINE, nest(overrides or {})))
-    settings = _validated(merged)
-    _require_trust(to_trust)
+    _require_trust_to_borrow(to_trust, merged, own, variables)
+    settings = validated(merged)
     warnings += _passwords_left_behind(merged)
     warnings += idle_settings(settings)
     return LoadedSettings(
@@ -170,6 +170,9 @@ def load_settings(
         (*places, *dotenvs),
         chosen,
         used,
+        tuple(dict.fromkeys(file.path for file, _ in to_trust)),
+        {dotted(path): text for path, text in merged.written.items()},
+        frozenset(merged.secret_names),
     )
 
 
@@ -200,19 +203,22 @@ def _add_file(
     stranger = None if met else others_can_write(path)
     if stranger:
         warnings.append(f"{path} decides where passwords go, and {stranger}")
-    _warn_if_readable(path, whole, warnings)
+    warnings += told_to_others(path, whole.values)
     met_values: list[Met] = []
     for layer in _with_profile(whole, profile):
         wrong = problems(layer.values)
-        filled: list[str] = []
         if not wrong:
-            filled, wrong = fill_in(layer, variables)
+            # Before anything of the environment stands in a value, which an error might repeat.
+            names = [dotted(key) for key, _ in references(layer.values)]
+            if found or stranger:
+                _require_trust(found[0] if found else path, layer.values, names, variables)
+            wrong = fill_in(layer, variables)
         if wrong:
-            raise _error(wrong, layer.origin_of)
+            raise problems_error(wrong, layer.origin_of)
         if layer.values.get("sources"):
             _replace_plant(merged)
         merged.add(layer)
-        met_values += [(file, layer.values, tuple(filled)) for file in found]
+        met_values += [(file, layer) for file in found]
     return met_values
 
 
@@ -228,14 +234,14 @@ def _with_profile(layer: Layer, profile: str | None) -> tuple[Layer, ...]:
     profiles = layer.values.pop("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
         wrong = Problem(("profiles",), "must be blocks", "Write [profiles.NAME].")
-        raise _error([wrong], layer.origin_of)
+        raise problems_error([wrong], layer.origin_of)
     for name, values in profiles.items():
         found = [
             Problem(("profiles", name, *one.path), one.message, one.hint)
             for one in problems(values)
         ]
         if found:
-            raise _error(found, layer.origin_of)
+            raise problems_error(found, layer.origin_of)
     if profile is None:
         return (layer,)
     if profile not in profiles:
@@ -249,53 +255,123 @@ def _with_profile(layer: Layer, profile: str | None) -> tuple[Layer, ...]:
     return (layer, Layer(origin, profiles[profile]))
 
 
-def _add_dotenv(merged: Merged, path: Path, warnings: list[str]) -> list[Met] | None:
-    """Lay our variables of a `.env` file over the layers below; it itself, as above. None
-    where it has none of our variables."""
+@record(frozen=True, slots=True)
+class _Dotenv:
+    """A `.env` file that says something to us."""
+
+    file: FoundFile
+    met: bool
+    """Whether it merely stands in the working folder."""
+    ours: OurVariables
+    profile: str | None
+
+    def require_trust_to_choose(self) -> None:
+        """Raise ConfigurationError where it is not trusted: a folder does not say which profile
+        of the user's own file is meant."""
+        from elconsole.config.trust import require_trust
+
+        if self.met:
+            require_trust(self.file, (f"the profile {clean_text(self.profile, 60)}",))
+
+
+def _read_dotenv(path: Path, warnings: list[str], environ: Mapping[str, str]) -> _Dotenv | None:
+    """What a `.env` file says to us; None where that is nothing."""
     if not path.is_file():
         return None
     try:
         file = read_found(path)
-        variables, filled = our_variables(file.content.decode("utf-8"), PREFIX)
+        if not names_ours(file.content, PREFIX):
+            return None
+        # Nobody else's file is worth any work.
+        file.require_own()
+        ours = our_variables(file.content, PREFIX, environ)
     except OSError as error:
         warnings.append(f"{path} is left out: it can't be read ({error.strerror}).")
         return None
-    except ValueError:
-        warnings.append(f"{path} is left out: it is not UTF-8 text.")
+    except ValueError as error:
+        warnings.append(f"{path} is left out: {error}.")
         return None
-    if not variables:
+    if ours.values and ours.wrong_lines:
+        warnings.append(f"{path}: line {ours.wrong_lines[0]} is no NAME=value and is left out.")
+    profile = ours.values.pop(PROFILE_VARIABLE, None)
+    if not ours.values and profile is None:
         return None
-    file.require_own()
-    layer = _variables_layer(merged, variables, ".env")
+    return _Dotenv(file, not _is_chosen(path), ours, profile)
+
+
+def _add_dotenv(
+    merged: Merged, dotenv: _Dotenv, warnings: list[str], environ: Mapping[str, str]
+) -> list[Met]:
+    """Lay our variables of a `.env` file over the layers below; it itself, as above."""
+    file, ours = dotenv.file, dotenv.ours
+    if dotenv.met:
+        plain, _ = environment_layer({**ours.values, **ours.written}, ".env", merged.values)
+        _require_trust(file, plain.values, ours.written, environ)
+    layer = _variables_layer(merged, ours.values, ".env", ours.written)
+    layer.secret_names |= ours.secret_names
     _add_checked(merged, layer)
-    _warn_if_readable(path, layer, warnings)
-    return [] if _is_chosen(path) else [(file, layer.values, filled)]
+    warnings += told_to_others(file.path, layer.values)
+    return [(file, layer)] if dotenv.met else []
 
 
-def _require_trust(files: list[Met]) -> None:
-    """Raise ConfigurationError where a file of the working folder would run something."""
-    for file, values, filled in files:
-        from elconsole.config.trust import powers, require_trust
+def _require_trust(
+    file: FoundFile | Path,
+    values: Mapping[str, Any],
+    filled: Iterable[str],
+    variables: Mapping[str, str],
+) -> None:
+    """Raise ConfigurationError where a file of the working folder would run something, lead a
+    password astray, or take words of the environment: the names in `filled`. A path is that of
+    a chosen file, which others can write."""
+    from elconsole.config.trust import refuse, require_trust, wanted
 
-        words = (f"{clean_text(name)} with words of the environment" for name in filled)
-        require_trust(file, (*powers(values), *words))
+    words = wanted(values, filled, variables)
+    require_trust(file, words) if isinstance(file, FoundFile) else refuse(file, words)
 
 
-def _variables_layer(merged: Merged, variables: Mapping[str, str], origin: str) -> Layer:
-    layer, wrong = environment_layer(variables, origin, merged.values)
+def _require_trust_to_borrow(
+    files: list[Met], merged: Merged, own: Merged, variables: Mapping[str, str]
+) -> None:
+    """Raise ConfigurationError where one would be sent a password from above it. `own` is what
+    the user's own file says."""
+    if not files:
+        return
+    from elconsole.config.trust import borrowed, require_trust
+
+    met = {layer.origin: file for file, layer in files}
+    for file, words in borrowed(merged, own, met, variables):
+        require_trust(file, (words,))
+
+
+def _of_user(path: Path) -> Merged:
+    """What the user's own file says, in whose place one of the working folder is read."""
+    own = Merged()
+    with suppress(ConfigurationError):
+        if path.is_file():
+            own.add(read_toml(path, path.read_bytes))
+    return own
+
+
+def _variables_layer(
+    merged: Merged,
+    variables: Mapping[str, str],
+    origin: str,
+    written: Mapping[str, str] | None = None,
+) -> Layer:
+    layer, wrong = environment_layer(variables, origin, merged.values, written)
     if wrong:
-        raise _error(wrong, None)
+        raise problems_error(wrong, None)
     _make_way(merged, layer)
     sourceless = _new_sources_without_address(merged, layer)
     if sourceless:
-        raise _error(sourceless, layer.origin_of)
+        raise problems_error(sourceless, layer.origin_of)
     return layer
 
 
 def _add_checked(merged: Merged, layer: Layer) -> None:
     found = problems(layer.values)
     if found:
-        raise _error(found, layer.origin_of)
+        raise problems_error(found, layer.origin_of)
     _make_way(merged, layer)
     merged.add(layer)
 
@@ -339,78 +415,3 @@ def _passwords_left_behind(merged: Merged) -> Iterator[str]:
                 f"{dotted(path)}: the password in {origin} is for another address than the one "
                 f"that {mover} names, and is not sent there: set it beside the address."
             )
-
-
-def _warn_if_readable(path: Path, layer: Layer, warnings: list[str]) -> None:
-    mode = readable_by_others(path)
-    if mode and _holds_secret(layer.values):
-        warnings.append(
-            f"{path} holds a secret and others can read it (mode {mode}): run chmod 600 {path}"
-        )
-
-
-def _holds_secret(block: Mapping[str, Any]) -> bool:
-    for key, value in block.items():
-        if isinstance(value, Mapping):
-            if _holds_secret(value):
-                return True
-        elif key == "dsn" and isinstance(value, str):
-            connection = ConnectionSettings(dsn=SecretStr(value))
-            try:
-                if DSN_SECRETS & connection.connection_parameters().keys():
-                    return True
-            except ValueError:
-                continue
-        elif key in SECRET_KEYS and not is_reference(value):
-            return True
-    return False
-
-
-def _validated(merged: Merged) -> Settings:
-    settings, found = None, []
-    try:
-        settings = Settings(**merged.values)
-    except ValidationError as error:
-        found = [
-            _problem(merged, e) for e in error.errors(include_url=False, include_context=False)
-        ]
-    if settings is not None:
-        found = list(contradictions(settings))
-    if settings is None or found:
-        raise _error(found, merged.origin_of)
-    return settings
-
-
-def _problem(merged: Merged, error: Mapping[str, Any]) -> Problem:
-    path = tuple(str(part) for part in error["loc"] if not isinstance(part, int))
-    value: Any = merged.values
-    for part in path:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    reason = _REASONS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
-    reason = reason.replace("Input should be", "must be").replace("String should", "must")
-    if isinstance(value, str | int | float) and not SECRET_KEYS & set(path):
-        reason += f" (it is {redact(clean_text(repr(value), 60))})"
-    return Problem(path, reason, _correct(path, merged.origin_of(path)))
-
-
-def _correct(path: Key, origin: str) -> str:
-    if origin == COMMAND_LINE:
-        return f"Give another {dotted(path)}."
-    variable = origin.removeprefix("environment ")
-    if variable != origin:
-        return f"Correct or unset {clean_text(variable)}."
-    return f"Correct {dotted(path)} in {origin}."
-
-
-def _error(found: list[Problem], origin_of: Any) -> ConfigurationError:
-    lines = []
-    for problem in found[:10]:
-        if origin_of is None:
-            lines.append(f"{problem.path[0]}: {problem.message}")
-        else:
-            origin = origin_of(problem.path)
-            lines.append(f"{origin}: {dotted(problem.path)}: {problem.message}")
-    if len(found) > 10:
-        lines.append(f"… and {len(found) - 10} more")
-    hints = list(dict.fromkeys(problem.hint for problem in found))
-    return ConfigurationError("\n".join(lines), hint=" ".join(hints[:3]))

@@ -404,14 +404,21 @@ class Settings(_Model):
         own = self.sources[source].table_settings(schema, table).checks
         return ChecksSettings(**{**self.checks.given(), **(own.given() if own else {})})
 
-    def secrets(self) -> tuple[str, ...]:
-        """Every secret in clear, for the filter that keeps them out of logs."""
+    @property
+    def runs_commands(self) -> bool:
+        """Whether a password is what a command prints."""
+        return any(one.password_command for one in (self.warehouse, *self.sources.values()))
+
+    def secrets(self, *, of_commands: bool = False) -> tuple[str, ...]:
+        """Every secret in clear, for the filter that keeps them out of logs; those that commands
+        print only where they are to be run."""
         found = {self.hash_salt.get_secret_value()} if self.hash_salt else set()
         for connection in (self.warehouse, *self.sources.values()):
             parameters = connection.connection_parameters()
             # One that can't be had is told when it is needed.
-            with suppress(ConfigurationError):
-                parameters = connection.resolved_parameters("")
+            if of_commands or not connection.password_command:
+                with suppress(ConfigurationError):
+                    parameters = connection.resolved_parameters("")
             hidden = {parameters[key] for key in DSN_SECRETS & parameters.keys()}
             if hidden and connection.dsn:
                 hidden.add(connection.dsn.get_secret_value())

@@ -16,6 +16,7 @@ from elconsole.core.errors import UsageError
 from elconsole.core.files import create_private
 from elconsole.core.safe_text import MASK, clean_text, redact
 
+_COMMANDS = ("on_failure", "on_signal", "on_success")
 TEMPLATE = """\
 # elconsole configuration (TOML).
 #
@@ -157,14 +158,16 @@ def write_template(path: Path) -> None:
 
 
 def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
-    """Each setting in force: dotted key, shown value, origin. Secrets are masked.
+    """Each setting in force: dotted key, shown value, origin. Secrets and the arguments of
+    commands are masked.
 
     Settings without a value, and defaults of single tables, are left out.
     """
     listing = []
     for path, value in _settings(loaded.settings, ()):
         key = dotted(path)
-        listing.append((key, _shown(value, path[-1]), loaded.origin_of(path)))
+        shown = _shown(_as_written(loaded, path, value), path[-1])
+        listing.append((key, shown, loaded.origin_of(path)))
     return listing
 
 
@@ -179,7 +182,10 @@ def effective_values(loaded: LoadedSettings) -> dict[str, dict[str, Any]]:
         return _shown(value, key) if isinstance(value, SecretStr) else value
 
     return {
-        dotted(path): {"value": plain(value, path[-1]), "from": loaded.origin_of(path)}
+        dotted(path): {
+            "value": plain(_as_written(loaded, path, value), path[-1]),
+            "from": loaded.origin_of(path),
+        }
         for path, value in _settings(loaded.settings, ())
     }
 
@@ -226,6 +232,22 @@ def _meanings() -> dict[tuple[str, str], str]:
             found[child.__name__, key] = found["ConnectionSettings", key]
     found["WarehouseSettings", "schema"] = found["WarehouseSettings", "target_schema"]
     return found
+
+
+def _as_written(loaded: LoadedSettings, path: Key, value: Any) -> Any:
+    """A value, but for words of the environment: those stay `${NAME}`. A secret stays one."""
+    written = value if isinstance(value, SecretStr) else loaded.written.get(dotted(path), value)
+    written = tuple(map(str, written)) if isinstance(written, list) else written
+    return _without_arguments(written, path[-1]) if isinstance(written, tuple) else written
+
+
+def _without_arguments(words: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """Of a command what is run, and no argument: one may be a token."""
+    if key == "password_command":
+        return words[:1] + (MASK,) * (len(words) > 1)
+    if key in _COMMANDS:
+        return tuple(f"{one.split()[0]} {MASK}" if one.split()[1:] else one for one in words)
+    return words
 
 
 def _settings(model: BaseModel, path: Key) -> Iterator[tuple[Key, Any]]:

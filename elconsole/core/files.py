@@ -42,7 +42,10 @@ def read_descriptor(descriptor: int, limit_bytes: int) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         content = file.read(limit_bytes + 1)
     if len(content) > limit_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {limit_bytes // 2**20} MB")
+        limit = (
+            f"{limit_bytes // 2**20} MB" if limit_bytes >= 2**20 else f"{limit_bytes // 2**10} kB"
+        )
+        raise OSError(errno.EFBIG, f"it is larger than {limit}")
     return content
 
 

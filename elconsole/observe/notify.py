@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import IO, Any, Literal, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -58,8 +59,15 @@ class NotifyWanted(Protocol):
 class Notifier:
     """Tells whoever settings name; methods return True where all heard and never raise."""
 
-    def __init__(self, wanted: NotifyWanted, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        wanted: NotifyWanted,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        hidden: frozenset[str] = frozenset(),
+    ) -> None:
+        """`hidden`: variables of the environment that no command may see."""
         self._wanted = wanted
+        self._hidden = hidden
         self._timeout_s = timeout_s
         self._starting: threading.Thread | None = None
 
@@ -82,7 +90,7 @@ class Notifier:
         ran = self._wanted.on_success if document.get("tables") != [] else ()
         commands = ran if succeeded else self._wanted.on_failure
         jobs: list[Callable[[], bool]] = [
-            lambda command=command: run_command(command, document, self._timeout_s)  # type: ignore[misc]
+            partial(run_command, command, document, self._timeout_s, self._hidden)
             for command in commands
         ]
         jobs.append(lambda: self._ping("success" if succeeded else "fail"))
@@ -95,7 +103,7 @@ class Notifier:
         document = {"signals": list(signals)}
         return _all_at_once(
             [
-                lambda command=command: run_command(command, document, self._timeout_s)  # type: ignore[misc]
+                partial(run_command, command, document, self._timeout_s, self._hidden)
                 for command in self._wanted.on_signal
             ],
             self._timeout_s,
@@ -118,7 +126,12 @@ def ping_address(url: str, kind: PingKind) -> str:
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{kind}"))
 
 
-def run_command(command: str, document: Mapping[str, Any], timeout_s: float) -> bool:
+def run_command(
+    command: str,
+    document: Mapping[str, Any],
+    timeout_s: float,
+    hidden: frozenset[str] = frozenset(),
+) -> bool:
     """Run a command, split as a shell would but without one, with JSON on its stdin.
 
     A command may leave processes in the background. One that takes too long is ended with
@@ -129,7 +142,8 @@ def run_command(command: str, document: Mapping[str, Any], timeout_s: float) -> 
     try:
         # A pipe would stay open as long as any process in the background holds it.
         with tempfile.TemporaryFile() as stderr:
-            code = _run(shlex.split(command), text, stderr, timeout_s)
+            environ = without_secrets(os.environ, hidden)
+            code = _run(shlex.split(command), text, stderr, timeout_s, environ)
             stderr.seek(0)
             words = clean_text(stderr.read(4000).decode("utf-8", "replace").strip(), 500)
     except (OSError, ValueError, IndexError) as error:
@@ -142,7 +156,13 @@ def run_command(command: str, document: Mapping[str, Any], timeout_s: float) -> 
     return code == 0
 
 
-def _run(command: Sequence[str], text: bytes, stderr: IO[bytes], timeout_s: float) -> int | None:
+def _run(
+    command: Sequence[str],
+    text: bytes,
+    stderr: IO[bytes],
+    timeout_s: float,
+    environ: Mapping[str, str],
+) -> int | None:
     """A command's exit code; None where it took too long and was killed."""
     with subprocess.Popen(
         command,
@@ -150,7 +170,7 @@ def _run(command: Sequence[str], text: bytes, stderr: IO[bytes], timeout_s: floa
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         start_new_session=True,
-        env=without_secrets(os.environ),
+        env=environ,
     ) as process:
         try:
             process.communicate(text, timeout=timeout_s)
@@ -161,12 +181,14 @@ def _run(command: Sequence[str], text: bytes, stderr: IO[bytes], timeout_s: floa
         return process.returncode
 
 
-def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment for commands: no password, and no whole block of settings (JSON)."""
+def without_secrets(environ: Mapping[str, str], hidden: frozenset[str]) -> dict[str, str]:
+    """An environment for commands: no password, nothing `hidden`, and no whole block of settings
+    (JSON)."""
     return {
         name: value
         for name, value in environ.items()
         if not SECRET_VARIABLES.fullmatch(name)
+        and name not in hidden
         and not (name.upper().startswith("ELCONSOLE_") and value.lstrip().startswith("{"))
     }
 

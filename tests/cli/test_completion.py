@@ -222,9 +222,10 @@ def test_a_warehouse_that_does_not_answer_is_given_up_soon(run_cli: RunCli, tmp_
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
-        write_config(tmp_path / "elconsole.toml", deaf.getsockname()[1])
+        write_config(tmp_path / "my.toml", deaf.getsockname()[1])
         started = time.monotonic()
-        ended = run_cli("__complete", "tables", "elconsole sync ", cwd=tmp_path, timeout_s=25)
+        typed = "elconsole -c my.toml sync "
+        ended = run_cli("__complete", "tables", typed, cwd=tmp_path, timeout_s=25)
         took_s = time.monotonic() - started
     assert (ended.stdout.splitlines(), ended.stderr) == (["ink", "nibs"], "")
     assert took_s < 15
@@ -242,7 +243,8 @@ def test_a_real_ledger_names_its_tables_and_runs(
     def offers(kind: str, names: list[str]) -> bool:
         """As whoever presses tab until it comes: a loaded machine may need more than the
         second that the warehouse has."""
-        lines = (run_cli("__complete", kind, "", cwd=tmp_path).stdout for _ in range(10))
+        typed = "elconsole -c elconsole.toml "
+        lines = (run_cli("__complete", kind, typed, cwd=tmp_path).stdout for _ in range(10))
         return any(line.split() == names for line in lines)
 
     assert offers("tables", [*SOURCES, *TABLES[:2]])

@@ -199,8 +199,8 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
             "columns and exclude_columns exclude each other",
         ),
         ("[sources.a]\ndsn='host=a,b,c port=1,2'", "sources.a.port: there are 2 ports for 3 hosts"),
-        ("[sources.a]\ntarget='{tabel}'", "sources.a.target: has the unknown field {tabel}: its"),
-        ("[sources.a]\ntarget='{table!r}'", "sources.a.target: has the unknown field {table}"),
+        ("[sources.a]\ntarget='{tabel}'", "sources.a.target: has an unknown field: its fields"),
+        ("[sources.a]\ntarget='{table!r}'", "sources.a.target: has an unknown field"),
         ("[sources.a]\ntarget='{table'", "sources.a.target: has a brace that stands alone"),
         ("[sources.a]\ntarget=''", "sources.a.target: must not be empty"),
         ("[sources.a.table.t]\ntarget=''", "sources.a.table.t.target: must not be empty"),
@@ -216,7 +216,6 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
             "sources.a.table.u.target: is the target of sources.a.table.t, too",
         ),
         ("[checks]\nfreshness='soon'", "checks.freshness: must be a duration"),
-        ("[notify]\nping_url='ftp://h/x'", "notify.ping_url: must begin with http:// or https://"),
     ],
 )
 def test_a_wrong_value_names_its_key_and_the_rule(load: Load, toml: str, expected: str) -> None:

@@ -188,7 +188,7 @@ def test_literals_are_safe_with_backslashes() -> None:
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text))
 @example(".")
 def test_no_name_leaves_its_comment(name: str) -> None:
-    source = SourceSettings(dbname=name, user=name, tables=(f"{name}*",))
+    source = SourceSettings(dbname=name, tables=(f"{name}*",))
     comments = [line for line in source_grants(name, source).split("\n") if "run on" in line]
     assert comments[0].startswith("--")
     head = source_grants(name, source).split("GRANT CONNECT")[0]

@@ -84,6 +84,30 @@ def test_a_profile_without_a_file_is_told(load: Load) -> None:
         load(environ={"ELCONSOLE_PROFILE": "prod"})
 
 
+def test_a_dotenv_names_a_profile_below_the_environment(load: Load) -> None:
+    profiled = PROFILED + "[profiles.small]\nworkers = 1\n"
+    loaded = load(toml=profiled, dotenv="export ELCONSOLE_PROFILE='prod'\n")
+    assert loaded.settings.workers == 8
+    assert [path.name for path in loaded.used] == ["elconsole.toml", ".env"]
+    assert load(environ={"ELCONSOLE_PROFILE": "small"}).settings.workers == 1
+    assert load(dotenv="ELCONSOLE_PROFILE=\n").settings.workers == 2
+
+
+def test_hashing_without_a_salt_is_told_wherever_it_is_asked_for(written: Path) -> None:
+    text = """hash_columns = ["*.phone"]
+    [sources.crm]
+    host = "crm"
+    hash_columns = ["*.mail"]
+    [sources.crm.table.people]
+    hash_columns = ["name"]
+    """
+    warned = "".join(named(written, text).warnings)
+    for key in ("hash_columns", "sources.crm.hash_columns", "sources.crm.table.people.hash_col"):
+        assert f"{key}" in warned
+    assert warned.count("needs hash_salt") == 3
+    assert named(written, f"hash_salt = 's'\n{text}").warnings == ()
+
+
 def test_words_of_the_environment_are_filled_in(written: Path) -> None:
     text = """
     [warehouse]
@@ -207,7 +231,7 @@ def test_a_password_may_be_what_a_command_prints_once(written: Path, tmp_path: P
     ("block", "words"),
     [
         ({"password_file": "/nowhere/secret"}, "/nowhere/secret can't be read: No such file"),
-        ({"password_file": "/dev/null"}, "holds an empty first line"),
+        ({"password_file": "/dev/null"}, "/dev/null can't be read: it is not a regular file"),
         ({"password_command": ["/nowhere/vault"]}, "/nowhere/vault can't be run: No such file"),
         ({"password_command": ["sh", "-c", "echo no key >&2; exit 3"]}, "ended with 3: no key"),
         ({"password_command": ["true"]}, "printed an empty first line"),

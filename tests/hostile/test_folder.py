@@ -75,7 +75,8 @@ def test_a_password_beside_the_address_is_sent_and_one_left_behind_is_told(
     told = run_cli("check").stderr
     assert "warehouse: the password in" in told
     assert ".env names" in told
-    run_cli("check", env={"ELCONSOLE_WAREHOUSE__PASSWORD": "mine"})
+    beside = {"ELCONSOLE_WAREHOUSE__PORT": str(thief.port), "ELCONSOLE_WAREHOUSE__PASSWORD": "mine"}
+    run_cli("check", env=beside)
     assert set(thief.passwords) == {"mine"}
 
 
@@ -188,6 +189,38 @@ def test_a_chosen_file_that_others_can_write_draws_a_warning(here: Path) -> None
     path = write(here / "mine.toml", "workers = 3\n", 0o666)
     loaded = load_settings(path, environ={})
     assert "every user can write to it (mode 0666)" in " ".join(loaded.warnings)
+
+
+POWERS = [
+    "plugins = ['x']",
+    "[notify]\non_failure = 'true'",
+    "[warehouse]\npassword_command = ['true']",
+    "[warehouse]\nhost = '${HOME}'",
+    "[warehouse]\ndsn = 'service=x host=h'",
+]
+
+
+@pytest.mark.parametrize("text", POWERS)
+@pytest.mark.parametrize("chosen", ["named", "the user's own"])
+def test_a_chosen_file_that_others_can_write_runs_nothing(
+    home: Path, here: Path, text: str, chosen: str
+) -> None:
+    path = write(here / "mine.toml", text) if chosen == "named" else user_settings(home, text)
+    load_settings(path if chosen == "named" else None, environ={"HOME": "h"})
+    path.chmod(0o666)
+    with pytest.raises(ConfigurationError, match=r"every user can write to it .* asks for") as told:
+        load_settings(path if chosen == "named" else None, environ={"HOME": "h"})
+    assert "chmod go-w" in str(told.value.hint)
+
+
+@pytest.mark.parametrize(("make_strange", "word"), [*NEEDING_ROOT, *FOR_ANYBODY])
+def test_nor_does_one_that_others_can_exchange(
+    here: Path, make_strange: Callable[[Path], None], word: str
+) -> None:
+    path = write(here / "folder" / "mine.toml", "plugins = ['x']")
+    make_strange(path)
+    with pytest.raises(ConfigurationError, match=word):
+        load_settings(path, environ={})
 
 
 # --- what it may run -----------------------------------------------------------------------

@@ -85,6 +85,30 @@ def test_commands_see_no_password(run_cli: RunCli, home: Path, tmp_path: Path) -
     assert environ["PATH"]
 
 
+@pytest.mark.parametrize("name", ["elconsole.toml", ".env"])
+def test_commands_see_no_word_that_was_filled_into_a_secret(
+    run_cli: RunCli, home: Path, tmp_path: Path, name: str
+) -> None:
+    seen, script = tmp_path / "seen", tmp_path / "look.py"
+    write(script, f"import json, os; json.dump(dict(os.environ), open({str(seen)!r}, 'w'))")
+    words = {"PW": "hunter2", "PART": "hunter2", "SALT": "hunter2", "PING": "x", "PLAIN": "plain"}
+    text = UNREACHABLE.replace("[sources.paint]", '{}[sources.paint]\nuser = "${{PLAIN}}"').format(
+        "" if name == ".env" else 'dsn = "host=127.0.0.1 port=1 password=${PW}${PART}"\n'
+    )
+    salt = "" if name == ".env" else 'hash_salt = "${SALT}"\n'
+    ping = "" if name == ".env" else '\nping_url = "http://127.0.0.1:1/${PING}"'
+    notify = f'[notify]\non_failure = ["{sys.executable} {script}"]{ping}\n'
+    folder = user_settings(home, salt + text + notify).parent
+    if name == ".env":
+        lines = ("A=${PW}x", "ELCONSOLE_WAREHOUSE__PASSWORD=${A}", "ELCONSOLE_HASH_SALT=${SALT}")
+        blocks = ('ELCONSOLE_NOTIFY={"ping_url": "http://127.0.0.1:1/${PING}${PART}"}',)
+        write(folder / ".env", "\n".join((*lines, *blocks)))
+    ended = run_cli("--headless", "sync", env=words, cwd=folder)
+    assert ended.returncode == 3, ended.stderr
+    environ = json.loads(seen.read_text())
+    assert words.keys() & environ.keys() == {"PLAIN"}
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Redirects to `goal`, where there is one; remembers what it was told."""
 
