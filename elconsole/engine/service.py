@@ -18,6 +18,7 @@ from elconsole.core.engine import StopFlag
 from elconsole.core.errors import UsageError
 from elconsole.core.events import Emit
 from elconsole.engine.catalog.warehouse import read_state
+from elconsole.engine.connect.attempt import Attempts
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
 from elconsole.engine.connect.server import Server
@@ -51,6 +52,7 @@ class PostgresEngine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._attempts = Attempts()
         self._pools = Pools(
             {
                 name: Pool(self._server(name, "source", source), settings.workers)
@@ -71,6 +73,7 @@ class PostgresEngine:
             settings.resolved_parameters(path),
             settings.address,
             self.settings.connect_timeout,
+            self._attempts,
         )
 
     def connections(self) -> tuple[results.ConnectionInfo, ...]:

@@ -7,6 +7,7 @@ from dataclasses import field
 
 from elconsole.core.record import record
 from elconsole.core.types import Role
+from elconsole.engine.connect.attempt import Attempts
 
 MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
 COMMON_SETTINGS = {
@@ -66,3 +67,5 @@ class Server:
     """libpq keywords; may hold a password."""
     address: str
     connect_timeout_s: float
+    attempts: Attempts = field(default_factory=Attempts, repr=False, compare=False)
+    """Shared by the servers that may have an address in common."""

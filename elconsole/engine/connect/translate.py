@@ -20,6 +20,7 @@ from elconsole.core.errors import (
     shortened,
 )
 from elconsole.core.types import Role
+from elconsole.engine.connect.attempt import LeftBehind
 from elconsole.engine.connect.server import Server
 
 REFUSALS = (
@@ -102,6 +103,12 @@ def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
             sqlstate=state,
         )
     kind = _unavailable(server)
+    if isinstance(error, LeftBehind):
+        return kind(
+            what,
+            hint="see whether this is the server that is meant, how many iterations of SCRAM it"
+            " asks for, and whether its name is found; or raise connect_timeout",
+        )
     if state == TOO_MANY_STATE or any(sign in words for sign in TOO_MANY):
         return kind(
             what,

@@ -96,7 +96,7 @@ def survey(
 ) -> Survey:
     """Introspect the sources side by side; one that fails does not hold the others up."""
     read = _guarded(pools, stop)
-    outcomes = side_by_side((partial(read, one) for one in selected), "survey")
+    outcomes = side_by_side((partial(read, one) for one in selected), "survey", stop)
     catalogs = {
         one.name: found
         for one, found in zip(selected, outcomes, strict=True)
