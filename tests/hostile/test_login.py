@@ -100,14 +100,7 @@ def test_a_warehouse_whose_log_in_has_no_end_is_given_up(between: Between) -> No
 def test_a_signal_ends_a_command_in_the_middle_of_it(
     between: Between, endless: Endless, home: Path, command: str, number: int, code: int
 ) -> None:
-    values = between.values()
-    blocks = {"warehouse": values["warehouse"], "sources.plant": values["sources"]["plant"]}
-    text = f"retries = 0\nconnect_timeout = {LONG_S}\n"
-    for name, block in blocks.items():
-        text += f"[{name}]\n"
-        text += "".join(f"{k} = {v!r}\n" for k, v in block.items() if k not in ("port", "table"))
-        text += f"port = {int(block['port'])}\n"
-    user_settings(home, text)
+    user_settings(home, between.toml(connect_timeout=LONG_S))
     with subprocess.Popen(
         [sys.executable, "-m", "elconsole", *command.split()],
         env={"HOME": str(home), "PYTHONPATH": str(REPOSITORY)}, text=True,
