@@ -15,8 +15,8 @@ from elconsole.cli.parser import read
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> None:
     """Run elconsole and exit. `parts` replaces what commands are put together from."""
     code = _run(sys.argv[1:] if arguments is None else arguments, parts)
-    if "elconsole.engine.connect.attempt" in sys.modules:
-        from elconsole.engine.connect.attempt import are_left
+    if "elconsole.engine.connect.parallel" in sys.modules:
+        from elconsole.engine.connect.parallel import are_left
 
         if are_left():
             _leave(code)

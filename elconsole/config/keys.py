@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -140,13 +140,12 @@ def _bad_source_name(name: str) -> tuple[str, str] | None:
     return None
 
 
-def nearest(word: str, candidates: list[str]) -> str | None:
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like a mistyped word."""
-    import difflib
+    # Most commands meet none.
+    from elconsole.core.nearest import Names
 
-    by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
-    found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.6)
-    return by_fold[found[0]] if found else None
+    return Names(candidates).nearest(word)
 
 
 def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:

@@ -18,8 +18,7 @@ from elconsole.core.engine import StopFlag
 from elconsole.core.errors import UsageError
 from elconsole.core.events import Emit
 from elconsole.engine.catalog.warehouse import read_state
-from elconsole.engine.connect.attempt import Attempts
-from elconsole.engine.connect.parallel import side_by_side
+from elconsole.engine.connect.parallel import Attempts, side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
 from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session

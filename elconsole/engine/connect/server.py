@@ -7,7 +7,7 @@ from dataclasses import field
 
 from elconsole.core.record import record
 from elconsole.core.types import Role
-from elconsole.engine.connect.attempt import Attempts
+from elconsole.engine.connect.parallel import Attempts
 
 MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
 COMMON_SETTINGS = {

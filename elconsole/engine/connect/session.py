@@ -27,9 +27,9 @@ from elconsole.core.errors import (
     TableTimeout,
 )
 from elconsole.engine.connect.answers import NotBelieved, believed, unexpected
-from elconsole.engine.connect.attempt import host_begins
 from elconsole.engine.connect.inflow import ANSWER_BYTES, Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
+from elconsole.engine.connect.parallel import host_begins
 from elconsole.engine.connect.pooler import only_pid, refuse_shared, shared
 from elconsole.engine.connect.server import CLIENT_PARAMETERS, MINIMUM_VERSION, Server
 from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error, statement_error

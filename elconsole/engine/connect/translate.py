@@ -20,7 +20,7 @@ from elconsole.core.errors import (
     shortened,
 )
 from elconsole.core.types import Role
-from elconsole.engine.connect.attempt import LeftBehind
+from elconsole.engine.connect.parallel import LeftBehind
 from elconsole.engine.connect.server import Server
 
 REFUSALS = (

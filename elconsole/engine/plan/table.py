@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from elconsole.config.keys import nearest
 from elconsole.config.patterns import typed
 from elconsole.core.errors import (
     ConfigurationError,
@@ -49,6 +48,7 @@ from elconsole.engine.sql.names import STORAGE_SCHEMA
 
 if TYPE_CHECKING:
     from elconsole.config.models import SourceSettings, TableSettings
+    from elconsole.core.nearest import Names
 
 MAX_COLUMNS = 1600
 RELATION_KINDS = {
@@ -63,10 +63,9 @@ RELATION_KINDS = {
 METADATA_COLUMNS = 4
 
 
-def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
-    """The error for a name in settings that none of the source's relations bears."""
-    names = [each for relation in known for each in (relation.qualified, relation.name)]
-    near = nearest(name, names)
+def missing_table(source: str, name: str, names: Names) -> PlanError:
+    """The error for a name in settings that is none of the source's."""
+    near = names.nearest(name)
     hint = f"did you mean {near}?" if near else "see `tables` in settings"
     return PlanError(f"{source} has no table {name} that its role can see", hint=hint)
 
