@@ -19,7 +19,6 @@ from elconsole.core.errors import (
     WarehouseUnavailable,
     shortened,
 )
-from elconsole.core.types import Role
 from elconsole.engine.connect.parallel import LeftBehind
 from elconsole.engine.connect.server import Server
 
@@ -147,17 +146,19 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         return PermissionMissing(
             what, hint="`elconsole grants` prints the SQL that gives it", sqlstate=state
         )
-    return ServerError(what, hint=_hint(error, server.role), sqlstate=state)
+    return ServerError(what, hint=_hint(error, server), sqlstate=state)
 
 
 def _unavailable(server: Server) -> type[DatabaseUnavailable]:
     return SourceUnavailable if server.role == "source" else WarehouseUnavailable
 
 
-def _hint(error: psycopg.Error, role: Role) -> str | None:
-    hint = (_warehouse_hint if role == "warehouse" else _source_hint)(error)
+def _hint(error: psycopg.Error, server: Server) -> str | None:
+    """Ours, or the server's in its own name: what stands beside it as the next step is advice
+    of ours, and a source's functions say what their owner likes."""
+    hint = (_warehouse_hint if server.role == "warehouse" else _source_hint)(error)
     given = error.diag.message_hint
-    return hint or (None if given is None else shortened(given))
+    return hint or (f"{server.name} says: {' '.join(shortened(given).split())}" if given else None)
 
 
 def _source_hint(error: psycopg.Error) -> str | None:

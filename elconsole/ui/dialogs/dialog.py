@@ -162,8 +162,11 @@ class ErrorDialog(Dialog):
         from elconsole.ui.console.clipboard import copy
 
         error = self.error
-        parts = [self.title_words, self._said, f"SQLSTATE {error.sqlstate}", error.hint]
-        copy(self.app, "\n".join(part for part in parts if part and part != "SQLSTATE None"))
+        # No line is a server's alone: pasted into a shell, it would be a command.
+        lines = [(self.title_words,), (f"{error.kind}: {self._said}",)]
+        lines += [(f"SQLSTATE {error.sqlstate}",)] if error.sqlstate else []
+        lines += [(f"hint: {error.hint}",)] if error.hint else []
+        copy(self.app, lines)
 
 
 class QuitDialog(Dialog):

@@ -64,7 +64,7 @@ class AdviceScreen(DetailScreen):
         """Copy everything that stands here, commands in full."""
         from elconsole.ui.console.clipboard import copy
 
-        copy(self.app, "\n".join("".join(span.text for span in item) for item in self._lines))
+        copy(self.app, [("".join(span.text for span in item),) for item in self._lines])
 
     def compose_page(self) -> ComposeResult:
         """One list."""
