@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from elconsole.config.models import Settings, SourceSettings, TableSettings, WarehouseSettings
+from elconsole.core.quoting import dotted as dotted
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 
 Key = tuple[str, ...]
 """The names from the root to a setting."""
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _OTHER_WORDS = {
@@ -67,14 +67,6 @@ class Problem:
     path: Key
     message: str
     hint: str
-
-
-def dotted(path: Key) -> str:
-    """A key as TOML writes it: `sources.x.table."public.*".mode`."""
-    return ".".join(
-        part if _BARE_KEY.fullmatch(part) else '"' + clean_text(part, 80).replace('"', '\\"') + '"'
-        for part in path
-    )
 
 
 def _node(annotation: Any) -> Node:
