@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -73,13 +73,7 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
     whole: set[str] = set()
     for argument in selection:
         name, table = read_argument(argument, settings.sources)
-        if name not in settings.sources:
-            near = nearest(name, list(settings.sources))
-            listed = ", ".join(settings.sources)
-            raise UsageError(
-                f"there is no source {name}",
-                hint=f"did you mean {near}?" if near else f"the sources are {listed}",
-            )
+        require_sources(settings, [name])
         patterns.setdefault(name, []).extend([table] if table else [])
         if not table:
             whole.add(name)
@@ -87,6 +81,18 @@ def select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...]
         Selected(name, settings.sources[name], () if name in whole else tuple(tables), schema)
         for name, tables in patterns.items()
     )
+
+
+def require_sources(settings: Settings, names: Iterable[str]) -> None:
+    """Raise UsageError, with the near miss, for the first that is no source."""
+    for name in names:
+        if name not in settings.sources:
+            near = nearest(name, settings.sources)
+            listed = ", ".join(settings.sources)
+            raise UsageError(
+                f"there is no source {name}",
+                hint=f"did you mean {near}?" if near else f"the sources are {listed}",
+            )
 
 
 def survey(

@@ -261,7 +261,7 @@ def _problem(
         return ErrorInfo(
             "not_synced",
             f"{target.target} does not exist yet",
-            f"elconsole --headless sync {typed(target.source, target.table)}",
+            f"`elconsole --headless sync {typed(target.source, target.table)}`",
         )
     if target.definition.status not in columns:
         return _missing_column(target, target.definition.status, "status")
