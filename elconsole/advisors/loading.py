@@ -7,8 +7,8 @@ from itertools import pairwise
 from statistics import median
 
 from elconsole.advisors.facts import SLOW_S, Facts, TableFacts, is_large
-from elconsole.advisors.words import quoted_target
-from elconsole.core.quoting import readable_identifier
+from elconsole.advisors.words import block_of, quoted_target
+from elconsole.core.quoting import printable_identifier
 from elconsole.core.results import Finding
 
 _FEW_CHANGES = 0.05
@@ -40,7 +40,7 @@ def _missing_cursor_index(table: TableFacts) -> Iterator[Finding]:
             "extract_seconds": newest.extract_seconds if newest else None,
         },
         command=f"CREATE INDEX CONCURRENTLY ON {table.sql_name}"
-        f" ({readable_identifier(table.cursor)})"
+        f" ({printable_identifier(table.cursor)})"
         f"  -- in {table.source}",
     )
 
@@ -60,7 +60,7 @@ def _scan_bound(table: TableFacts) -> Iterator[Finding]:
             finding=f"finding {changed:,.0f} changed rows takes {seconds:.0f} s of scanning the"
             f" source: an indexed cursor with a lookback reads only those",
             evidence={"rows": rows, "rows_extracted": changed, "extract_seconds": seconds},
-            command=f'set strategy = "cursor" in [sources.{table.source}.table.{table.table}]',
+            command=f'set strategy = "cursor" in {block_of(table)}',
         )
 
 
@@ -76,9 +76,9 @@ def _load_bound(table: TableFacts) -> Iterator[Finding]:
             advisor="load optimizer",
             subject=table.name,
             finding=f"{after:.0f} of {total:.0f} s pass after the last byte came: the raw table's"
-            " indexes are built then",
+            " indexes are built then; drop those that nobody uses",
             evidence={"duration_seconds": total, "seconds_after_extract": after},
-            command=f"\\d {table.target}  -- drop indexes nobody uses",
+            command=f"\\d {quoted_target(table.target)}",
         )
 
 
@@ -104,7 +104,7 @@ def _should_be_incremental(table: TableFacts) -> Iterator[Finding]:
                 "largest_growth": max(grown),
                 "primary_key": list(table.primary_key),
             },
-            command=f'set mode = "incremental" in [sources.{table.source}.table.{table.table}]',
+            command=f'set mode = "incremental" in {block_of(table)}',
         )
 
 
@@ -121,7 +121,7 @@ def _raw_index(table: TableFacts) -> Iterator[Finding]:
             f" a small index on {table.time_column} serves queries for recent rows",
             evidence={"scans": scans, "rows": table.rows},
             command=f"CREATE INDEX ON {quoted_target(table.target)}"
-            f" USING brin ({readable_identifier(table.time_column)})  -- in the warehouse",
+            f" USING brin ({printable_identifier(table.time_column)})  -- in the warehouse",
         )
 
 

@@ -16,7 +16,7 @@ from elconsole.advisors.facts import (
     is_large,
     rows_per_day,
 )
-from elconsole.advisors.words import span
+from elconsole.advisors.words import block_of, span
 from elconsole.core.results import Finding
 
 _MOST_CHANGES = 0.5
@@ -100,7 +100,7 @@ def _outgrowing(table: TableFacts) -> Iterator[Finding]:
                 "interval_seconds": interval,
                 "days_left": days,
             },
-            command=f'set mode = "incremental" in [sources.{table.source}.table.{table.table}]'
+            command=f'set mode = "incremental" in {block_of(table)}'
             if table.primary_key
             else f'auto_sync = "{span(calmer)}", or that interval in cron',
         )
@@ -134,5 +134,5 @@ def _should_be_full(table: TableFacts) -> Iterator[Finding]:
             finding=f"each sync rewrites {changed:,} of {rows:,} rows: a full refresh is faster"
             " and leaves no dead rows",
             evidence={"rows": rows, "rows_loaded": changed, "syncs": len(recent)},
-            command=f'set mode = "full" in [sources.{table.source}.table.{table.table}]',
+            command=f'set mode = "full" in {block_of(table)}',
         )

@@ -15,9 +15,9 @@ def schema_monitor(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             advisor="schema monitor",
             subject=f"{refused.source}.{refused.table}",
-            finding=f"no sync can take it: {refused.message}",
+            finding=_with_hint(f"no sync can take it: {refused.message}", refused.hint),
             evidence={"error": refused.kind},
-            command=refused.hint or f"elconsole sync {refused.source} --dry-run",
+            command=None if refused.hint else f"elconsole sync {refused.source} --dry-run",
         )
     yield from map(_unfed, facts.unfed)
     yield from _missing_quality_columns(facts.quality)
@@ -47,6 +47,11 @@ def schema_monitor(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _with_hint(finding: str, hint: str | None) -> str:
+    """A finding with its next step in words, which are no command."""
+    return f"{finding}; {hint}" if hint else finding
+
+
 def _unfed(table: UnfedTable) -> Finding:
     return Finding(
         advisor="schema monitor",
@@ -73,7 +78,7 @@ def _missing_quality_columns(tables: Sequence[QualityTable]) -> Iterator[Finding
         yield Finding(
             advisor="schema monitor",
             subject=f"{source}.{table}",
-            finding=f"it has no pass rates: {error.message}",
+            finding=_with_hint(f"it has no pass rates: {error.message}", error.hint),
             evidence={"error": error.kind},
-            command=error.hint or f"elconsole quality {source}",
+            command=None if error.hint else f"elconsole quality {source}",
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from elconsole.core.quoting import readable_identifier
+from elconsole.advisors.facts import TableFacts
+from elconsole.core.quoting import dotted, printable_identifier
 from elconsole.core.results import Finding
 
 
@@ -18,7 +19,12 @@ def span(seconds: float) -> str:
 
 def quoted_target(target: str) -> str:
     schema, _, name = target.partition(".")
-    return f"{readable_identifier(schema)}.{readable_identifier(name)}"
+    return f"{printable_identifier(schema)}.{printable_identifier(name)}"
+
+
+def block_of(table: TableFacts) -> str:
+    """The block of settings that is about a table."""
+    return f"[{dotted(('sources', table.source, 'table', table.table))}]"
 
 
 def evidence_words(finding: Finding) -> str:

@@ -94,7 +94,7 @@ def require_terminal(context: CommandContext, command: str) -> None:
         "the dashboard needs a terminal that can move its cursor, and TERM says this one can't"
         if terminals
         else "the dashboard needs a terminal, and stdin or stdout is none",
-        hint=f"without a dashboard: elconsole --headless {command or 'sync'}",
+        hint=f"without a dashboard: `elconsole --headless {command or 'sync'}`",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -12,7 +14,25 @@ from elconsole.cli.parser import read
 
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> None:
     """Run elconsole and exit. `parts` replaces what commands are put together from."""
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments, parts))
+    code = _run(sys.argv[1:] if arguments is None else arguments, parts)
+    if "elconsole.engine.connect.parallel" in sys.modules:
+        from elconsole.engine.connect.parallel import are_left
+
+        if are_left():
+            _leave(code)
+    sys.exit(code)
+
+
+def _leave(code: int) -> None:
+    """End the process under a log-in that is still computed: OpenSSL tidies up at an end that
+    is waited for, which crashes whoever is in the middle of it."""
+    import logging
+
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _run(arguments: Sequence[str], parts: Parts | None) -> int:

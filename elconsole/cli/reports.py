@@ -26,7 +26,7 @@ from elconsole.report.streams import Output
 P = ParamSpec("P")
 Work = Callable[Concatenate[Engine, Output, P], int]
 PRUNE = "prune"
-KEEP_HINT = "elconsole runs prune --keep 90d"
+KEEP_HINT = "`elconsole runs prune --keep 90d`"
 
 
 def on_engine(key: str) -> Callable[[Work[P]], Callable[Concatenate[CommandContext, P], int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from elconsole.config.models import Settings, SourceSettings, TableSettings, WarehouseSettings
 from elconsole.core.errors import ConfigurationError
+from elconsole.core.quoting import dotted as dotted
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 
 Key = tuple[str, ...]
 """The names from the root to a setting."""
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _OTHER_WORDS = {
@@ -68,14 +68,6 @@ class Problem:
     path: Key
     message: str
     hint: str
-
-
-def dotted(path: Key) -> str:
-    """A key as TOML writes it: `sources.x.table."public.*".mode`."""
-    return ".".join(
-        part if _BARE_KEY.fullmatch(part) else '"' + clean_text(part, 80).replace('"', '\\"') + '"'
-        for part in path
-    )
 
 
 def _node(annotation: Any) -> Node:
@@ -158,13 +150,12 @@ def _bad_source_name(name: str) -> tuple[str, str] | None:
     return None
 
 
-def nearest(word: str, candidates: list[str]) -> str | None:
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like a mistyped word."""
-    import difflib
+    # Most commands meet none.
+    from elconsole.core.nearest import Names
 
-    by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
-    found = difflib.get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.6)
-    return by_fold[found[0]] if found else None
+    return Names(candidates).nearest(word)
 
 
 def _suggestion(key: str, value: Any, model: type[BaseModel], path: Key) -> str:

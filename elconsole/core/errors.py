@@ -37,6 +37,13 @@ def shortened(words: str, most: int = LONGEST_WORDS) -> str:
     return f"{kept} … ({len(written) - most} bytes left out)"
 
 
+def believed_state(state: str | None) -> str | None:
+    """A server's code, where it is one: five digits or capitals, and no text of any length."""
+    if state is None or len(state) != 5 or not (state.isascii() and state.isalnum()):
+        return None
+    return state if state == state.upper() else None
+
+
 class ElconsoleError(Exception):
     """Something failed; `str(error)` says what and why in one or two sentences."""
 
@@ -51,7 +58,7 @@ class ElconsoleError(Exception):
         self.hint = None if hint is None else shortened(hint, LONGEST_MESSAGE)
         """The next step for the person who reads it."""
         super().__init__(self.message)
-        self.sqlstate = sqlstate
+        self.sqlstate = believed_state(sqlstate)
         """The server's five-character code, where a server spoke."""
 
     def info(self) -> ErrorInfo:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_HINTED = re.compile(
-    r"`elconsole (?=--headless|sync|check|config\b|grants|runs|schema|reconcile|advise|quality"
-    r"|targets)"
-)
+_HINTED = re.compile(r"`elconsole (?!(?:init|trust|serve|--demo|-h)\b)")
+"""Before every command that heeds them; a served console is given its own."""
 _options = ""
 
 

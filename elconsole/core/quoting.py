@@ -6,7 +6,11 @@ a source may change between two of its calls."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from elconsole.core.safe_text import clean_text
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 # Every word that quote_ident() of PostgreSQL 13 to 18 quotes: all but the unreserved.
 _WORDS = """
@@ -40,6 +44,29 @@ def readable_identifier(name: str) -> str:
     if _SIMPLE.fullmatch(name) and name not in _KEYWORDS:
         return name
     return identifier(name)
+
+
+def printable_identifier(name: str) -> str:
+    """The same for whoever is shown it: characters that no terminal gets are told by number, so
+    that the name stays the name. ValueError for NUL or nothing."""
+    if clean_text(name) == name:
+        return readable_identifier(name)
+    shown = (c if clean_text(c) == c and c != "\\" else f"\\+{ord(c):06X}" for c in name)
+    return "U&" + identifier("".join(shown))
+
+
+def grantee(role: str) -> str:
+    """Who has a right, as REVOKE names it and as it may be shown; PUBLIC is everybody."""
+    return role if role == "PUBLIC" else printable_identifier(role)
+
+
+def dotted(path: Iterable[str]) -> str:
+    """A key as TOML writes it: `sources.x.table."public.*".mode`; fit to be shown."""
+    return ".".join(part if _BARE_KEY.fullmatch(part) else _quoted_key(part) for part in path)
+
+
+def _quoted_key(part: str) -> str:
+    return '"' + clean_text(part, 80).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def qualified(schema: str, name: str) -> str:

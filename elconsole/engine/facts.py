@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, TypeGuard
 from elconsole.advisors.facts import Facts, PastLoad, RefusedTable, TableFacts
 from elconsole.config.patterns import typed
 from elconsole.core.errors import EXIT_UNREACHABLE, ElconsoleError
-from elconsole.core.quoting import readable_identifier
+from elconsole.core.quoting import printable_identifier
 from elconsole.core.results import QualityTable
 from elconsole.engine.connect.pool import Pool
 from elconsole.engine.ledger.places import Place
@@ -112,7 +112,7 @@ def _sql_name(task: TableTask) -> str:
     relation = task.relation
     bare = task.label == relation.name
     return ".".join(
-        map(readable_identifier, [relation.name] if bare else [relation.schema, relation.name])
+        map(printable_identifier, [relation.name] if bare else [relation.schema, relation.name])
     )
 
 

@@ -18,7 +18,7 @@ from elconsole.core.engine import StopFlag
 from elconsole.core.errors import UsageError
 from elconsole.core.events import Emit
 from elconsole.engine.catalog.warehouse import read_state
-from elconsole.engine.connect.parallel import side_by_side
+from elconsole.engine.connect.parallel import Attempts, side_by_side
 from elconsole.engine.connect.pool import Pool, Pools
 from elconsole.engine.connect.server import Server
 from elconsole.engine.connect.session import CATALOG_TIMEOUT_S, Session
@@ -27,7 +27,7 @@ from elconsole.engine.ledger.schema import ledger_version
 from elconsole.engine.ledger.targets import read_targets
 from elconsole.engine.plan.plan import ignored_news, plan_tables
 from elconsole.engine.plan.results import as_drift, as_planned_table, lacking, refused
-from elconsole.engine.plan.survey import Survey, select, survey
+from elconsole.engine.plan.survey import Survey, require_sources, select, survey
 from elconsole.engine.plan.task import Refused, TableTask
 from elconsole.engine.plan.unfed import surveyed_unfed
 from elconsole.engine.publish.foresee import foresee
@@ -53,6 +53,7 @@ class PostgresEngine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._attempts = Attempts()
         of_warehouse = settings.workers + LEDGER_SESSIONS
         self._pools = Pools(
             {
@@ -74,6 +75,7 @@ class PostgresEngine:
             settings.resolved_parameters(path),
             settings.address,
             self.settings.connect_timeout,
+            self._attempts,
             settings.search_path,
             sessions,
         )
@@ -218,15 +220,9 @@ class PostgresEngine:
             return TargetChanger(session, self.settings, request).change()
 
     def quality(self, request: results.QualityRequest) -> results.QualityReport:
-        self._check_known(request.sources)
+        require_sources(self.settings, request.sources)
         with self._warehouse() as session:
             return read_quality(session, self._units(session), request, datetime.now(UTC))
-
-    def _check_known(self, sources: tuple[str, ...]) -> None:
-        unknown = [name for name in sources if name not in self.settings.sources]
-        if unknown:
-            listed = ", ".join(self.settings.sources)
-            raise UsageError(f"there is no source {unknown[0]}", hint=f"the sources are {listed}")
 
     def failed_units(
         self, source: str, table: str, dimension: str, value: str, limit: int = 200
@@ -238,7 +234,7 @@ class PostgresEngine:
         raise UsageError(f"{source}.{table} has no pass rates, or was never synced")
 
     def freeze_baseline(self, sources: tuple[str, ...] = ()) -> int:
-        self._check_known(sources)
+        require_sources(self.settings, sources)
         with self._warehouse() as session:
             chosen = [t for t in self._units(session) if not sources or t.source in sources]
             return freeze_baseline(session, chosen, datetime.now(UTC))

@@ -340,7 +340,7 @@ def advise(report: AdviceReport) -> Document:
             {
                 "advisor": finding.advisor,
                 "subject": finding.subject,
-                "finding": finding.finding,
+                "finding": repeated(finding.finding),
                 "evidence": finding.evidence,
                 "command": finding.command and repeated_command(finding.command),
             }

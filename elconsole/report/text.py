@@ -408,9 +408,9 @@ def advise(report: AdviceReport) -> str:
         return "nothing to advise"
     blocks = []
     for finding in report.findings:
-        evidence = evidence_words(finding)
+        evidence, words = evidence_words(finding), clean_text(repeated(finding.finding))
         lines = [
-            f"{finding.advisor}: {clean_text(finding.subject)}: {clean_text(finding.finding)}",
+            f"{finding.advisor}: {clean_text(finding.subject)}: {words}",
             f"  evidence  {clean_text(evidence)}" if evidence else "",
             f"  next      {clean_text(repeated_command(finding.command))}"
             if finding.command

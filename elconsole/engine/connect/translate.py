@@ -21,7 +21,7 @@ from elconsole.core.errors import (
     WarehouseUnavailable,
     shortened,
 )
-from elconsole.core.types import Role
+from elconsole.engine.connect.parallel import LeftBehind
 from elconsole.engine.connect.server import Server
 
 REFUSALS = (
@@ -135,6 +135,12 @@ def connection_error(error: psycopg.Error, server: Server) -> ElconsoleError:
             sqlstate=state,
         )
     kind = _unavailable(server)
+    if isinstance(error, LeftBehind):
+        return kind(
+            what,
+            hint="see whether this is the server that is meant, how many iterations of SCRAM it"
+            " asks for, and whether its name is found; or raise connect_timeout",
+        )
     if state == TOO_MANY_STATE or any(sign in words for sign in TOO_MANY):
         needed = f"a sync needs up to {server.sessions} connections here: " * bool(server.sessions)
         return kind(
@@ -185,7 +191,7 @@ def statement_error(error: psycopg.Error, server: Server) -> ElconsoleError:
         )
     if state in UNRESOLVED_STATES and error.diag.context:
         return ServerError(f"{what}; {_caller(error)}", hint=path_hint(server), sqlstate=state)
-    return ServerError(what + _place(error), hint=_hint(error, server.role), sqlstate=state)
+    return ServerError(what + _place(error), hint=_hint(error, server), sqlstate=state)
 
 
 def _caller(error: psycopg.Error) -> str:
@@ -217,10 +223,12 @@ def _unavailable(server: Server) -> type[DatabaseUnavailable]:
     return SourceUnavailable if server.role == "source" else WarehouseUnavailable
 
 
-def _hint(error: psycopg.Error, role: Role) -> str | None:
-    hint = (_warehouse_hint if role == "warehouse" else _source_hint)(error)
+def _hint(error: psycopg.Error, server: Server) -> str | None:
+    """Ours, or the server's in its own name: what stands beside it as the next step is advice
+    of ours, and a source's functions say what their owner likes."""
+    hint = (_warehouse_hint if server.role == "warehouse" else _source_hint)(error)
     given = error.diag.message_hint
-    return hint or (None if given is None else shortened(given))
+    return hint or (f"{server.name} says: {' '.join(shortened(given).split())}" if given else None)
 
 
 def _source_hint(error: psycopg.Error) -> str | None:

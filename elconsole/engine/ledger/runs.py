@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from elconsole.core.errors import UsageError
+from elconsole.core.errors import UsageError, believed_state
 from elconsole.core.results import RunDetail, RunSummary, TableRun
 from elconsole.core.types import ENDED, ErrorInfo, SchemaChange
 from elconsole.engine.connect.answers import values_of, whole, words
@@ -266,7 +266,7 @@ def _table_run(row: list[Any]) -> TableRun:
         **dict(zip(names, facts, strict=True)),
         schema_changes=tuple(SchemaChange(**change) for change in changes),
         notes=tuple(notes),
-        error=ErrorInfo(kind, message or "", hint, state) if kind else None,
+        error=ErrorInfo(kind, message or "", hint, believed_state(state)) if kind else None,
         extract_seconds=extract_seconds,
         load_seconds=load_seconds,
         source_schema=source_schema,

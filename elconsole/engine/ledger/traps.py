@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from elconsole.core.errors import TargetTaken
+from elconsole.core.quoting import grantee
 from elconsole.core.safe_text import clean_text
 from elconsole.engine.connect.answers import values_of
 from elconsole.engine.connect.session import Session
@@ -29,8 +30,8 @@ OTHER_WORDS = "{name} has a {trap} that elconsole did not make: {what}"
 HINTS = {
     "schema": "see what is in it; then, as an administrator, drop it or make elconsole's role its"
     " owner (`elconsole grants` prints how it is made beforehand)",
-    "create": "REVOKE CREATE ON SCHEMA {name} FROM {role}",
-    "right": "REVOKE TRIGGER ON {name} FROM {role}",
+    "create": "REVOKE CREATE ON SCHEMA {name} FROM {grantee}",
+    "right": "REVOKE TRIGGER ON {name} FROM {grantee}",
 }
 OTHER_HINT = "see what it does; then drop it as an administrator, or the whole schema with it"
 
@@ -56,6 +57,8 @@ def has_ledger(
 def _taken(name: str, trap: str, what: str | None, role: str) -> TargetTaken:
     texts = {"name": name, "trap": trap, "what": what or "", "role": role}
     shown = {key: clean_text(text, NAME_CELLS) for key, text in texts.items()}
+    # Of elconsole's own schemas and tables, whose names need no quotes.
+    shown["grantee"] = grantee(role)
     words = WORDS.get(trap, OTHER_WORDS).format(**shown)
     return TargetTaken(
         f"warehouse: {words}; it was left alone", hint=HINTS.get(trap, OTHER_HINT).format(**shown)

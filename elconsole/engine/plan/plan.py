@@ -25,6 +25,7 @@ from elconsole.engine.plan.task import WHOLE_SOURCE, Refused, TableTask
 from elconsole.engine.plan.unmatched import (
     empty,
     missing_table,
+    names_of,
     unmatched,
     unmatched_anywhere,
     unmatched_glob,
@@ -164,15 +165,18 @@ class Refusals:
         named = set(map(spelled, self.one.patterns))
         names = [name for name in catalog.missing if not named or name in named]
         keys = {self._key(name): name for name in names}
+        globs = () if self.one.patterns else catalog.unmatched
+        if not keys and not globs:
+            return []
         labelled = _labelled(list(keys), (relation.name for relation in catalog.relations))
-        held = catalog.everything
+        # Made once: a source may have renamed all of its tables.
+        held = names_of(catalog)
         refused = [
             self._refused(key, labelled[key], missing_table(self.one.name, name, held))
             for key, name in keys.items()
         ]
-        globs = () if self.one.patterns else catalog.unmatched
         return refused + [
-            self._refused(self._key(glob), glob, unmatched_glob(self.one.name, glob, catalog))
+            self._refused(self._key(glob), glob, unmatched_glob(self.one.name, glob, catalog, held))
             for glob in globs
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -96,13 +96,7 @@ def _select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...
     whole: set[str] = set()
     for argument in selection:
         name, table = read_argument(argument, settings.sources)
-        if name not in settings.sources:
-            near = nearest(name, list(settings.sources))
-            listed = ", ".join(settings.sources)
-            raise UsageError(
-                f"there is no source {name}",
-                hint=f"did you mean {near}?" if near else f"the sources are {listed}",
-            )
+        require_sources(settings, [name])
         patterns.setdefault(name, []).extend([table] if table else [])
         if not table:
             whole.add(name)
@@ -112,6 +106,18 @@ def _select(settings: Settings, selection: Sequence[str]) -> tuple[Selected, ...
     )
 
 
+def require_sources(settings: Settings, names: Iterable[str]) -> None:
+    """Raise UsageError, with the near miss, for the first that is no source."""
+    for name in names:
+        if name not in settings.sources:
+            near = nearest(name, settings.sources)
+            listed = ", ".join(settings.sources)
+            raise UsageError(
+                f"there is no source {name}",
+                hint=f"did you mean {near}?" if near else f"the sources are {listed}",
+            )
+
+
 def survey(
     selected: tuple[Selected, ...],
     pools: Mapping[str, Pool],
@@ -119,7 +125,7 @@ def survey(
 ) -> Survey:
     """Introspect the sources side by side; one that fails does not hold the others up."""
     read = _guarded(pools, stop)
-    outcomes = side_by_side((partial(read, one) for one in selected), "survey")
+    outcomes = side_by_side((partial(read, one) for one in selected), "survey", stop)
     catalogs = {
         one.name: found
         for one, found in zip(selected, outcomes, strict=True)

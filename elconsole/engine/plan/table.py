@@ -12,6 +12,7 @@ from elconsole.core.errors import (
     SchemaConflict,
     TargetTaken,
 )
+from elconsole.core.quoting import grantee, printable_identifier
 from elconsole.core.record import record
 from elconsole.core.safe_text import clean_text
 from elconsole.core.types import Mode, Strategy
@@ -269,14 +270,13 @@ class Planner:
                 hint="drop the trigger, or make a superuser the owner of its functions",
             )
         if relation.trigger_maker is not None:
-            leaf, maker = (
-                f"{STORAGE_SCHEMA}.{relation.leaf_name}",
-                clean_text(relation.trigger_maker),
-            )
+            maker = clean_text(relation.trigger_maker)
+            leaf = f"{STORAGE_SCHEMA}.{printable_identifier(str(relation.leaf_name))}"
+            revoked = f"REVOKE TRIGGER ON {leaf} FROM {grantee(relation.trigger_maker)}"
             raise TargetTaken(
                 f"{where}: {maker} may put triggers on the rows of {text}, which would run as"
                 " elconsole's role; the table was left alone",
-                hint=f"REVOKE TRIGGER ON {leaf} FROM {maker}, also in default privileges",
+                hint=f"{revoked}, also in default privileges",
             )
         if relation.other_partition is not None:
             raise SchemaConflict(

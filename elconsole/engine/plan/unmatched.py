@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from elconsole.config.keys import dotted, nearest
 from elconsole.config.patterns import column_matches, table_matches
 from elconsole.core.errors import PlanError
-from elconsole.engine.catalog.source import SourceCatalog, SourceRelation, matches
+from elconsole.engine.catalog.source import SourceCatalog, matches
 from elconsole.engine.ledger.names import TableKey
 
 if TYPE_CHECKING:
     from elconsole.config.models import Settings, SourceSettings
+    from elconsole.core.nearest import Names
 
 
 def unmatched(
@@ -37,7 +38,7 @@ def empty(name: str, catalog: SourceCatalog) -> PlanError | None:
     )
 
 
-def unmatched_glob(name: str, pattern: str, catalog: SourceCatalog) -> PlanError:
+def unmatched_glob(name: str, pattern: str, catalog: SourceCatalog, names: Names) -> PlanError:
     """The error of a glob in `tables` that no base table matches."""
     if not any(relation.is_base_table and not relation.is_ours for relation in catalog.everything):
         return PlanError(
@@ -50,7 +51,7 @@ def unmatched_glob(name: str, pattern: str, catalog: SourceCatalog) -> PlanError
             " and elconsole's own are synced under their own names only",
             hint="name them in tables",
         )
-    return PlanError(f"no table of {name} matches {pattern}", hint=_hint(pattern, catalog))
+    return PlanError(f"no table of {name} matches {pattern}", hint=_hint(pattern, names))
 
 
 def _unmatched(
@@ -63,7 +64,7 @@ def _unmatched(
             yield PlanError(
                 f"{name}: the block [{dotted(('sources', name, 'table', key))}] matches no table,"
                 " so nothing of the source is synced",
-                hint=_hint(key, catalog),
+                hint=_hint(key, names_of(catalog)),
             )
     yield from _unmatched_columns(name, settings, [catalog], "the source")
 
@@ -108,9 +109,16 @@ def _nearest_column(pattern: str, columns: Iterable[tuple[str, str, str]]) -> st
     return nearest(pattern, sorted({f"{table}.{each}" for _, table, each in columns}))
 
 
-def _hint(pattern: str, catalog: SourceCatalog) -> str:
-    names = [each for found in catalog.everything for each in (found.qualified, found.name)]
-    near = nearest(pattern, names)
+def names_of(catalog: SourceCatalog) -> Names:
+    """What a source's tables may be called."""
+    from elconsole.core.nearest import Names
+
+    held = catalog.everything
+    return Names(name for found in held for name in (found.qualified, found.name))
+
+
+def _hint(pattern: str, names: Names) -> str:
+    near = names.nearest(pattern)
     return (
         f"did you mean {near}?"
         if near
@@ -118,9 +126,8 @@ def _hint(pattern: str, catalog: SourceCatalog) -> str:
     )
 
 
-def missing_table(source: str, name: str, known: Iterable[SourceRelation]) -> PlanError:
-    """The error for a name in settings that none of the source's relations bears."""
-    names = [each for relation in known for each in (relation.qualified, relation.name)]
-    near = nearest(name, names)
+def missing_table(source: str, name: str, names: Names) -> PlanError:
+    """The error for a name in settings that is none of the source's."""
+    near = names.nearest(name)
     hint = f"did you mean {near}?" if near else "see `tables` in settings"
     return PlanError(f"{source} has no table {name} that its role can see", hint=hint)

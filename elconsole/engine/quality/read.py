@@ -12,6 +12,7 @@ from psycopg import sql
 
 from elconsole.config.patterns import typed
 from elconsole.core.errors import TargetTaken, UsageError
+from elconsole.core.quoting import dotted
 from elconsole.core.results import (
     Period,
     QualityReport,
@@ -262,7 +263,7 @@ def _problem(
         return ErrorInfo(
             "not_synced",
             f"{target.target} does not exist yet",
-            f"elconsole --headless sync {typed(target.source, target.table)}",
+            f"`elconsole --headless sync {typed(target.source, target.table)}`",
         )
     if target.definition.status not in columns:
         return _missing_column(target, target.definition.status, "status")
@@ -280,7 +281,8 @@ def _missing_column(target: QualityTarget, column: str, setting: str) -> ErrorIn
 
 
 def _hint(target: QualityTarget, setting: str) -> str:
-    return f"set {setting} in [sources.{target.source}.table.{target.table}.quality]"
+    block = dotted(("sources", target.source, "table", target.table, "quality"))
+    return f"set {setting} in [{block}]"
 
 
 def _no_time_note(target: QualityTarget, columns: Mapping[str, str]) -> str:

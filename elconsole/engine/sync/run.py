@@ -82,7 +82,8 @@ class SyncRun:
     def run(self) -> RunDetail:
         """Run to the end; raises UsageError for a request that names what is not there."""
         selected = select(self.settings, self.request.selection, self.request.backfill)
-        surveyed = beside(partial(survey, selected, self.pools.sources, self.stop), "survey")
+        survey_all = partial(survey, selected, self.pools.sources, self.stop)
+        surveyed = beside(survey_all, "survey", self.stop)
         try:
             session = open_session(self.pools.warehouse.server, stop=self.stop)
         except ElconsoleError as error:

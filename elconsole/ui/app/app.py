@@ -253,7 +253,7 @@ class ConsoleApp(Console):
         """Copy the row."""
         from elconsole.ui.console.clipboard import copy
 
-        copy(self, "\t".join(text for text in event.row.texts() if text))
+        copy(self, [[text for text in event.row.texts() if text]])
 
     def on_grid_export_asked(self, event: Grid.ExportAsked) -> None:
         """Ask for the format, then write a file."""

@@ -13,7 +13,7 @@ from elconsole.ui.console.console import has_widgets
 from elconsole.ui.dialogs.dialog import Dialog, Foot
 from elconsole.ui.tables.connections import standing
 from elconsole.ui.words.text import NOTHING, clock, safe, safe_lines, size, span_of, spark
-from elconsole.ui.words.wording import said_of
+from elconsole.ui.words.wording import hint_text, said_of
 
 TONES = {"ok": "$success", "warn": "$warning", "bad": "$error", "dim": "$dim"}
 
@@ -84,11 +84,8 @@ class ConnectionDialog(Dialog):
         if health is not None and health.error is not None:
             words = safe_lines(said_of(self._connection, health.error.message))
             parts += [("\n✗ ", "$error"), (f"{words}\n", "$foreground")]
-            if health.error.hint:
-                parts += [
-                    ("\nWhat to do\n", "$accent"),
-                    (safe_lines(health.error.hint), "$foreground"),
-                ]
+            if hint := hint_text(health.error):
+                parts += [("\nWhat to do\n", "$accent"), (safe_lines(hint), "$foreground")]
         return Content.assemble(*parts).rstrip()
 
 

@@ -23,7 +23,7 @@ from elconsole.ui.widgets.grid import Grid
 from elconsole.ui.widgets.row_cursor import MOVING
 from elconsole.ui.words.cells import Column, Row, Table, cell
 from elconsole.ui.words.text import count, safe, safe_lines, span_of
-from elconsole.ui.words.wording import said_of, tables_text
+from elconsole.ui.words.wording import hint_text, said_of, tables_text
 
 if TYPE_CHECKING:
     from elconsole.core.results import PlannedTable, RawTable
@@ -150,8 +150,8 @@ class ErrorDialog(Dialog):
         if error.sqlstate:
             facts += [("\nSQLSTATE  ", "$dim"), (safe(error.sqlstate), "$foreground")]
         yield line(*facts)
-        if error.hint:
-            yield line(("\nWhat to do\n", "$accent"), (safe_lines(error.hint), "$foreground"))
+        if hint := hint_text(error):
+            yield line(("\nWhat to do\n", "$accent"), (safe_lines(hint), "$foreground"))
 
     def foot(self) -> Foot:
         """Keys."""
@@ -162,8 +162,11 @@ class ErrorDialog(Dialog):
         from elconsole.ui.console.clipboard import copy
 
         error = self.error
-        parts = [self.title_words, self._said, f"SQLSTATE {error.sqlstate}", error.hint]
-        copy(self.app, "\n".join(part for part in parts if part and part != "SQLSTATE None"))
+        # No line is a server's alone: pasted into a shell, it would be a command.
+        lines = [(self.title_words,), (f"{error.kind}: {self._said}",)]
+        lines += [(f"SQLSTATE {error.sqlstate}",)] if error.sqlstate else []
+        lines += [(f"hint: {hint_text(error)}",)] if error.hint else []
+        copy(self.app, lines)
 
 
 class QuitDialog(Dialog):

@@ -8,6 +8,7 @@ from elconsole.core.results import PlannedTable, UnfedTable
 from elconsole.ui.dialogs.dialog import Dialog, line
 from elconsole.ui.tables.schema import planned_words
 from elconsole.ui.words.text import moment, safe, safe_lines
+from elconsole.ui.words.wording import hint_text
 
 
 class DriftDialog(Dialog):
@@ -24,8 +25,8 @@ class DriftDialog(Dialog):
         yield line(("next sync  ", "$dim"), (planned_words(plan), "$foreground"))
         if plan.error is not None:
             yield line(("\n✗ ", "$error"), (safe_lines(plan.error.message), "$foreground"))
-            if plan.error.hint:
-                yield line(("  → ", "$accent"), (safe_lines(plan.error.hint), "$foreground"))
+            if hint := hint_text(plan.error):
+                yield line(("  → ", "$accent"), (safe_lines(hint), "$foreground"))
         if plan.new:
             yield line(("\n+ ", "$accent"), ("there is no raw table yet", "$foreground"))
         elif not plan.schema_changes and plan.error is None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from elconsole.core.invocation import repeated, repeated_command
 from elconsole.core.results import AdviceReport
 from elconsole.core.types import ErrorInfo
 from elconsole.ui.pages.detail import DetailScreen
@@ -27,11 +28,12 @@ def advice_lines(report: AdviceReport) -> tuple[Cell, ...]:
         lines.append(
             (*cell(f"▲ {safe(item.subject, 80)}  ", "warn"), *cell(safe(item.advisor), "dim"))
         )
-        lines.append(cell(f"  {safe(item.finding, 400)}", "plain"))
+        lines.append(cell(f"  {safe(repeated(item.finding), 1000)}", "plain"))
         if evidence:
             lines.append(cell(f"  {evidence}", "dim"))
         if item.command:
-            lines.append(cell(f"  → {safe(item.command, COMMAND_LETTERS)}", "accent"))
+            command = repeated_command(item.command)
+            lines.append(cell(f"  → {safe(command, COMMAND_LETTERS)}", "accent"))
         lines.append(())
     for source, error in report.unasked:
         words = f"could not be asked: {error_line(error, source)}"
@@ -64,7 +66,7 @@ class AdviceScreen(DetailScreen):
         """Copy everything that stands here, commands in full."""
         from elconsole.ui.console.clipboard import copy
 
-        copy(self.app, "\n".join("".join(span.text for span in item) for item in self._lines))
+        copy(self.app, [("".join(span.text for span in item),) for item in self._lines])
 
     def compose_page(self) -> ComposeResult:
         """One list."""

@@ -11,7 +11,7 @@ from elconsole.ui.tables.sync import MARKS
 from elconsole.ui.tables.unread import unread_since
 from elconsole.ui.words.cells import Cell, Column, ErrorLink, Row, RunLink, Table, Tone, cell
 from elconsole.ui.words.text import NOTHING, bar, count, count_short, moment, safe, size, span_of
-from elconsole.ui.words.wording import error_text, mode_text, run_name, started_by
+from elconsole.ui.words.wording import error_text, hint_text, mode_text, run_name, started_by
 
 
 def rows_per_second(run: RunSummary) -> float | None:
@@ -209,8 +209,8 @@ def summary_cells(detail: RunDetail, now: datetime) -> tuple[Cell, ...]:
                     *cell(error_text(table.error, name), "plain"),
                 )
             )
-            if table.error.hint:
-                lines.append(cell(f"  → {safe(table.error.hint, 1000)}", "dim"))
+            if hint := hint_text(table.error):
+                lines.append(cell(f"  → {safe(hint, 1000)}", "dim"))
         for change in table.schema_changes:
             text = f"▲ {safe(table.source)}.{safe(table.table)}: {safe(change.column)} "
             lines.append(

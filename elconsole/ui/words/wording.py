@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from elconsole.core.invocation import repeated
 from elconsole.ui.words.text import safe
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ def error_line(error: ErrorInfo | None, subject: str = "") -> str:
         return ""
     words = safe(said_of(subject, error.message))
     return words + (f" ({safe(error.sqlstate)})" if error.sqlstate else "")
+
+
+def hint_text(error: ErrorInfo) -> str | None:
+    """The next step, with the options that this console was started with in its commands; not
+    yet made fit for the screen."""
+    return error.hint and repeated(error.hint)
 
 
 def error_text(error: ErrorInfo, subject: str) -> str:

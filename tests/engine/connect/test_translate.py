@@ -64,7 +64,7 @@ def test_the_server_s_detail_and_hint_come_along(session: Session) -> None:
     error = _failing(
         session, "DO $$ BEGIN RAISE 'no' USING DETAIL = E'not\\nnow', HINT = 'wait'; END $$"
     )
-    assert error.info() == ErrorInfo("server", "plant: no (not now)", "wait", "P0001")
+    assert error.info() == ErrorInfo("server", "plant: no (not now)", "plant says: wait", "P0001")
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def test_a_table_that_was_never_synced_says_how_to_sync_it(
     table = ask(connection, replace(TARGET, target_table="absent")).tables[0]
     assert table.error is not None
     assert table.error.kind == "not_synced"
-    assert table.error.hint == "elconsole --headless sync bodies.bodies_production"
+    assert table.error.hint == "`elconsole --headless sync bodies.bodies_production`"
 
 
 def test_an_unknown_dimension_is_a_usage_error(connection: psycopg.Connection[Any]) -> None:
