@@ -125,10 +125,11 @@ def _names(kind: str, asked: CommandContext) -> Iterator[str]:
 def _may_connect(loaded: LoadedSettings) -> bool:
     """Whether pressing tab may open a connection: not to where a file leads that merely stands
     in the working folder, trusted by nobody; nor where a vault would have to be asked first."""
+    from elconsole.config.contradictions import runs_commands
     from elconsole.config.found import read_found
     from elconsole.config.trust import is_trusted
 
-    if loaded.settings.runs_commands:
+    if runs_commands(loaded.settings):
         return False
     return all(is_trusted(read_found(path)) for path in loaded.met)
 

@@ -171,7 +171,9 @@ class CommandContext:
     @contextmanager
     def made_engine(self, settings: Settings) -> Iterator[Engine]:
         """The engine, watched by the metrics and notifications that are asked for."""
-        if settings.runs_commands:
+        from elconsole.config.contradictions import runs_commands
+
+        if runs_commands(settings):
             # Only whoever connects runs them.
             self._keep(settings.secrets(of_commands=True))
         try:

@@ -159,3 +159,9 @@ def idle_settings(settings: Settings) -> Iterator[str]:
                 yield f'{here}.cursor has no effect without strategy = "cursor".'
             if block.hash_columns and settings.hash_salt is None:
                 yield f"{here}.hash_columns needs hash_salt: no sync takes the table without it."
+
+
+def runs_commands(settings: Settings) -> bool:
+    """Whether a password is what a command prints."""
+    connections = (settings.warehouse, *settings.sources.values())
+    return any(connection.password_command for connection in connections)

@@ -159,9 +159,8 @@ class ConnectionSettings(_Model):
     password_command: Names = ()
     """A command and its arguments, run without a shell, whose first line is the password."""
     search_path: Text | None = None
-    """Schemas to look in behind `pg_catalog`, `public, app`, where an index, a view or statistics
-    call a function that names something without its schema. Whoever may create there, may have
-    the role run code."""
+    """Schemas behind `pg_catalog`, e.g. `public, app`, for functions of indexes and views that
+    name something without its schema. Whoever may create there, may have the role run code."""
     dsn: Annotated[Secret, Field(min_length=1)] | None = None
     """libpq connection string, URI or `key=value`; the keys above override its parts."""
 
@@ -182,12 +181,10 @@ class ConnectionSettings(_Model):
     def resolved_parameters(self, path: str) -> dict[str, str]:
         """The same, with a password that stands elsewhere; `path` is the block's key.
 
-        Raises ConfigurationError where it can't be had.
-        """
+        Raises ConfigurationError where it can't be had."""
         parameters = self.connection_parameters()
         if self.password_file is not None:
-            where = f"{path}.password_file"
-            parameters["password"] = password_of_file(where, self.password_file)
+            parameters["password"] = password_of_file(f"{path}.password_file", self.password_file)
         elif self.password_command:
             where = f"{path}.password_command"
             parameters["password"] = password_of_command(where, self.password_command)
@@ -403,11 +400,6 @@ class Settings(_Model):
         """The checks of one table: the general ones under its own, key by key."""
         own = self.sources[source].table_settings(schema, table).checks
         return ChecksSettings(**{**self.checks.given(), **(own.given() if own else {})})
-
-    @property
-    def runs_commands(self) -> bool:
-        """Whether a password is what a command prints."""
-        return any(one.password_command for one in (self.warehouse, *self.sources.values()))
 
     def secrets(self, *, of_commands: bool = False) -> tuple[str, ...]:
         """Every secret in clear, for the filter that keeps them out of logs; those that commands
