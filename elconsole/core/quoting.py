@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from elconsole.core.safe_text import clean_text
 
@@ -82,21 +83,30 @@ def literal(text: str) -> str:
     return f"E{quoted}" if "\\" in text else quoted
 
 
-_LETTER = r"[A-Za-z0-9_$\u0080-\U0010ffff]"
-_TAG = r"\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\u0080-\U0010ffff]*)?\$"
-_QUOTED = re.compile(
-    rf"""
-      --[^\r\n]*[\r\n]
-    | /\*(?:(?!/\*|\*/).)*\*/
-    | (?<!{_LETTER})[eE]'(?:[^'\\]|\\.|'')*'
-    | (?<![eE])'[^']*'
-    | (?<={_LETTER}[eE])'[^'\\]*'
-    | "[^"]*"
-    | (?<!{_LETTER})(?P<tag>{_TAG}).*?(?P=tag)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""Comments and quotes, from their beginning to their end; a doubled quote is two of them."""
+_LETTER = r"[^\x00-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]"
+"""Of a name: letters, digits, `_`, `$`, and whatever is not ASCII."""
+_TAG = r"\$(?:[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*)?\$"
+
+
+@cache
+def _quoted() -> re.Pattern[str]:
+    """Comments and quotes, from their beginning to their end; a doubled quote is two of them.
+
+    Compiled where there is a condition: no start needs it."""
+    return re.compile(
+        rf"""
+          --[^\r\n]*[\r\n]
+        | /\*(?:(?!/\*|\*/).)*\*/
+        | (?<!{_LETTER})[eE]'(?:[^'\\]|\\.|'')*'
+        | (?<![eE])'[^']*'
+        | (?<={_LETTER}[eE])'[^'\\]*'
+        | "[^"]*"
+        | (?<!{_LETTER})(?P<tag>{_TAG}).*?(?P=tag)
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
+
+
 _BEGINNINGS = re.compile(r"--|/\*|'|\"|\$(?![0-9])")
 
 
@@ -108,7 +118,7 @@ def check_condition(text: str) -> str:
     PostgreSQL's versions read differently is refused."""
     position, depth, kinds = 0, 0, set[str]()
     while position < len(text):
-        whole = _QUOTED.match(text, position)
+        whole = _quoted().match(text, position)
         if whole:
             kinds.add(_kind(whole[0]))
             position = whole.end()

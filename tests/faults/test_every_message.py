@@ -1,5 +1,5 @@
 """A table's sync that loses a connection at its messages in turn, before or after the answer: at
-each with some effort, else at every fifth."""
+each with some effort, else at every tenth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(300)]
 
-STRIDE = max(1, round(5 / EFFORT))
+STRIDE = max(1, round(10 / EFFORT))
 
 QUALITY = {"status": "v", "passed": ["ok"], "time": "at", "by": ["line"]}
 SCENARIOS: dict[str, tuple[dict[str, Any], str]] = {

@@ -19,7 +19,7 @@ from tests.pairs import Pair
 
 pytestmark = [pytest.mark.faults, pytest.mark.chance, pytest.mark.timeout(100 + 4 * tries(10))]
 
-HISTORIES = tries(10)
+HISTORIES = tries(5)
 """Of each strategy."""
 FIRST_SEED = 20_240_229
 MARK = "_elconsole_deleted_at"
