@@ -13,7 +13,7 @@ from elconsole.report import documents
 from tests.link import Link, only
 
 pytestmark = pytest.mark.integration
-HELD_S = 1.0
+HELD_S = 3.0
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_duration_lasts_until_the_rows_are_published(plant: Link) -> None:
         closing.join()
     assert table.load_seconds is not None
     assert table.extract_seconds is not None
-    assert table.load_seconds > HELD_S * 0.8
+    assert table.load_seconds > HELD_S * 0.25  # the sync begins while it is held
     assert table.extract_seconds + table.load_seconds <= table.duration_seconds <= took
     told = [event for event in plant.events if isinstance(event, DataLoaded)][-1]
     kept = only(engine.run("last"))
