@@ -189,7 +189,8 @@ def _ensure_seeded(server: EmbeddedServer, home: Path, rows: int | None, tell: N
                 warehouse.execute(_statements("warehouse_rights"))
             admin.execute("COMMENT ON ROLE plant_owner IS 'seeded'")
             admin.execute("CHECKPOINT")
-        tell(notice(home, rows))
+        for line in notice(home, rows):
+            tell(line)
     except psycopg.Error as error:
         raise DemoUnavailable(
             f"The demo plant in {server.folder} could not be filled: {str(error).strip()}.",
@@ -198,15 +199,15 @@ def _ensure_seeded(server: EmbeddedServer, home: Path, rows: int | None, tell: N
         ) from error
 
 
-def notice(home: Path, rows: int | None) -> str:
-    """Where the demo lives, how to remove it and how to get one that charts can judge."""
-    place = f"The demo plant lives in {home}; to remove it: rm -r {shlex.quote(str(home))}"
-    if rows is not None:
-        return place
-    return (
-        f"{place}\nIt has 350 units, too few for its control charts to judge:"
-        f" --demo-rows {ROWS_TO_JUDGE} makes one with enough, beside it"
-    )
+def notice(home: Path, rows: int | None) -> Iterator[str]:
+    """Where the demo lives, how to remove it and how to get one that charts can judge; a command
+    to paste ends its line."""
+    yield f"The demo plant lives in {home}; to remove it: rm -r {shlex.quote(str(home))}"
+    if rows is None:
+        yield (
+            "It has 350 units, too few for its control charts to judge:"
+            f" --demo-rows {ROWS_TO_JUDGE} makes one with enough, beside it"
+        )
 
 
 def _say_what_takes_time(rows: int | None, tell: Narrate) -> None:

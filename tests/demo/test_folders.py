@@ -109,7 +109,8 @@ def test_a_plant_of_no_units_is_refused() -> None:
 
 def test_the_notice_has_a_command_to_paste(tmp_path: Path) -> None:
     folder = tmp_path / "two words"
-    assert plant.notice(folder, 7).endswith(f"rm -r '{folder}'")
+    for rows in (7, None):
+        assert next(plant.notice(folder, rows)).endswith(f"rm -r '{folder}'")
 
 
 def test_a_pid_file_of_another_process_is_forgotten(tmp_path: Path) -> None:
