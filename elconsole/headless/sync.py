@@ -69,8 +69,8 @@ def remaining(
             continue
         if table.source not in sources:
             output.note(f"{table.source}.{table.table}: its source is not configured any more")
-        elif is_glob(table.table):
-            # What stood for a whole source, or for a pattern that named nothing.
+        elif is_glob(table.table) and table.source_schema is None:
+            # What stood for a whole source, or for a pattern that named nothing: no table.
             selection[table.source] = None
         else:
             selection[argument(table.source, table.table, sources)] = None

@@ -58,6 +58,15 @@ def test_only_what_did_not_succeed_is_synced_again(plant: Link) -> None:
     assert left(plant) == ()
 
 
+def test_a_table_called_like_a_pattern_is_retried_alone(link: Link) -> None:
+    link.source.sql('CREATE TABLE big (id int); CREATE TABLE "b?g" (id int)')
+    link.grant(link.settings())
+    link.grants_wanted = False
+    link.source.sql(f'REVOKE SELECT ON "b?g" FROM "{link.roles[link.name]}"')
+    assert by_table(link.sync())["b?g"].status == "failed"
+    assert left(link) == ("plant.b[?]g",)
+
+
 def test_a_source_of_which_no_table_was_known_is_retried_whole(plant: Link) -> None:
     plant.tables[plant.name] = ["good", "nothing_*"]
     assert by_table(plant.sync())["nothing_*"].status == "failed"

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.hostile.between import Between
+from tests.hostile.thief import Thief, thief
 from tests.hostile.wire import WireProxy
 from tests.pairs import Pair
 from tests.postgres import PostgresServer
+
+
+@pytest.fixture
+def here(home: Path) -> Path:
+    """The working folder."""
+    return home / "work"
+
+
+@pytest.fixture(name="thief")
+def a_thief() -> Iterator[Thief]:
+    """A server that notes the password that it is sent."""
+    with thief() as made:
+        yield made
 
 
 @pytest.fixture

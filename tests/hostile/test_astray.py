@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,24 +11,12 @@ from elconsole.config.trust import trust
 from elconsole.core.errors import ConfigurationError
 from tests.conftest import RunCli
 from tests.hostile.folders import UNREACHABLE, user_settings, write
-from tests.hostile.thief import Thief, thief
+from tests.hostile.thief import Thief
 
 pytestmark = pytest.mark.faults
 
 PAINT = "[sources.paint]\nhost = '127.0.0.1'\nport = 1\n"
 OWN = f"{PAINT}[warehouse]\nhost = 'prod.example.com'\nport = 5432\nuser = 'me'\n"
-
-
-@pytest.fixture(name="thief")
-def a_thief() -> Iterator[Thief]:
-    with thief() as made:
-        yield made
-
-
-@pytest.fixture
-def here(home: Path) -> Path:
-    """The working folder."""
-    return home / "work"
 
 
 @pytest.fixture

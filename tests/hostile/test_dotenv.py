@@ -28,12 +28,6 @@ COSTLY = {
 }
 
 
-@pytest.fixture
-def here(home: Path) -> Path:
-    """The working folder."""
-    return home / "work"
-
-
 @pytest.mark.parametrize(("text", "words"), COSTLY.values(), ids=COSTLY)
 def test_a_costly_dotenv_is_left_out_and_told_in_one_line(
     here: Path, capfd: pytest.CaptureFixture[str], text: str, words: str

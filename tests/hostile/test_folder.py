@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,21 +14,9 @@ from elconsole.config.load import load_settings
 from elconsole.core.errors import ConfigurationError
 from tests.conftest import REPOSITORY, RunCli
 from tests.hostile.folders import NOBODY, UNREACHABLE, as_root, marking, user_settings, write
-from tests.hostile.thief import Thief, thief
+from tests.hostile.thief import Thief
 
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture(name="thief")
-def a_thief() -> Iterator[Thief]:
-    with thief() as made:
-        yield made
-
-
-@pytest.fixture
-def here(home: Path) -> Path:
-    """The working folder."""
-    return home / "work"
 
 
 # --- passwords -----------------------------------------------------------------------------
