@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from elconsole.core.errors import ElconsoleError
+from elconsole.core.errors import ElconsoleError, PlanError
 from elconsole.engine.connect.answers import values_of, whole
 from elconsole.engine.connect.parallel import side_by_side
 from elconsole.engine.connect.pool import Pool
@@ -17,7 +17,7 @@ from elconsole.engine.extract.snapshot import (
     check_continuity,
 )
 from elconsole.engine.ledger.names import TableKey
-from elconsole.engine.plan.task import Refused, TableTask
+from elconsole.engine.plan.task import Refused, TableTask, not_backfilled
 
 ROWS_TO_COUNT = 5_000_000
 """A larger table is not counted: its plan would take as long as its sync."""
@@ -57,6 +57,9 @@ def _expect(pool: Pool, tasks: Sequence[TableTask]) -> dict[TableKey, tuple[Plan
         try:
             with pool.session() as session:
                 told[task.key] = _expect_one(session, task)
+        except PlanError as error:
+            words = (task.target_text, task.mode, task.strategy, error, task.relation.schema)
+            told[task.key] = (Refused(task.source, task.label, *words), None)
         except ElconsoleError:
             # Its sync tells why, if it still fails then.
             told[task.key] = (task, None)
@@ -69,12 +72,14 @@ def _expect_one(session: Session, task: TableTask) -> tuple[TableTask, int | Non
         check_continuity(task, snapshot)
     except FullRefreshNeeded as reason:
         session.execute("ROLLBACK")
+        if task.backfill is not None:
+            raise not_backfilled(task, str(reason)) from reason
         return task.as_full(str(reason)), task.rows_estimated
     if (task.relation.rows_estimated or 0) > ROWS_TO_COUNT:
         session.execute("ROLLBACK")
         return task, None
     with session.within(COUNT_TIMEOUT_S):
-        statement = rows.count_statement(task, rows.changed_since(task, snapshot))
+        statement = rows.count_statement(task, rows.wanted(task, snapshot))
         row = session.execute(statement.encode()).fetchone()
         session.execute("ROLLBACK")
     (count,) = values_of(row, 1)

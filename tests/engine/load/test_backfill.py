@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -153,8 +154,19 @@ def test_what_cannot_be_merged_into_is_refused(units: Pair) -> None:
 def test_a_source_that_was_restored_is_synced_first(units: Pair) -> None:
     units.warehouse.sql("UPDATE elconsole.watermarks SET snapshot_xmin = snapshot_xmin + 100000")
     (table,) = run(units, "id = 3").tables
+    assert counted(units, "id = 3").error == table.error
     assert table.error is not None
     assert "can't be backfilled: the source's transaction counter went back" in table.error.message
+
+
+def test_a_dry_run_counts_the_rows_of_the_condition(units: Pair) -> None:
+    assert counted(units, "id < 3").rows_estimated == 2
+
+
+def counted(pair: Pair, condition: str) -> PlannedTable:
+    assert pair.engine is not None
+    (table,) = pair.engine.plan(replace(request(condition), counted=True)).tables
+    return table
 
 
 @pytest.mark.parametrize("selection", [(), ("plant",), ("plant.*",), ("plant.t", "plant.u")])
