@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from elconsole.core.results import SyncRequest
+from elconsole.core.targets import TargetRequest
 from tests.pairs import Pair
 
 pytestmark = pytest.mark.integration
@@ -270,3 +271,42 @@ def test_runs_and_ledger_keep_the_count(pair: Pair) -> None:
     assert pair.engine is not None
     assert pair.engine.run("last").tables[0].versions == 5
     assert pair.warehouse.sql("SELECT versions FROM elconsole.table_runs") == [(5,)]
+
+
+@pytest.mark.parametrize("way", [FULL, XMIN], ids=["full", "xmin"])
+@pytest.mark.parametrize("schema", ["raw", "crm"])
+def test_it_moves_with_its_raw_table(pair: Pair, way: dict[str, str], schema: str) -> None:
+    five(pair, **way)
+    pair.source.sql("UPDATE t SET v = 'new' WHERE id = 1")
+    block = {"history": True, **way, "target": "sales"}
+    pair.configure({"t": block}, plant={"target_schema": schema})
+    assert pair.sync().versions == 1
+    kept = f"SELECT count(*), count({TO}) FROM {schema}.sales_history"
+    assert pair.warehouse.sql(kept) == [(6, 1)]
+    assert pair.warehouse.scalar("SELECT to_regclass('raw.t_history')") is None
+    pair.source.sql("UPDATE t SET v = 'newer' WHERE id = 2")
+    assert pair.sync().versions == 1
+    assert pair.warehouse.sql(kept) == [(7, 2)]
+    pair.close()
+    pair.warehouse.sql("DROP SCHEMA IF EXISTS crm CASCADE")
+
+
+def test_a_command_renames_it_too(pair: Pair) -> None:
+    five(pair, **XMIN)
+    assert pair.engine is not None
+    pair.engine.change_targets(TargetRequest("rename", "raw.t", "sales"))
+    pair.source.sql("DELETE FROM t WHERE id = 1")
+    assert pair.sync().rows_deleted == 1
+    kept = f"SELECT count(*), count({TO}) FROM raw.sales_history"
+    assert pair.warehouse.sql(kept) == [(5, 1)]
+
+
+def test_a_backfill_keeps_versions_too(pair: Pair) -> None:
+    five(pair, **XMIN)
+    pair.warehouse.sql("UPDATE raw.t SET v = 'lost' WHERE id = 3")
+    assert pair.engine is not None
+    request = SyncRequest(("plant.t",), backfill="id = 3")
+    (table,) = pair.engine.sync(request, emit=lambda _event: None, stop=threading.Event()).tables
+    assert table.error is None
+    assert pair.raw("id, v") == pair.rows("id, v")
+    assert pair.sync().versions == 0
